@@ -1,0 +1,19 @@
+//! Every label that starts a hash, a derivation or a statement. One file, so that a collision of
+//! meanings is seen in review.
+
+/// Record leaf: label ‖ salt(32) ‖ event bytes.
+pub const LEAF: &str = "sealbid/leaf/v1\n";
+/// Close line: label ‖ salt of the accepted leaf ‖ SHA-256 of the manifest's text.
+pub const LINE: &str = "sealbid/line/v1\n";
+/// Unit id: label ‖ canonical draft of the unit without `recipients`.
+pub const UNIT: &str = "sealbid/unit/v1\n";
+/// HKDF info of a custodian's per-unit age identity: label ‖ unit id (32 bytes).
+pub const UNIT_KEY: &str = "sealbid/unit-key/v1\n";
+/// HKDF info of a custodian's statement-signing key.
+pub const STATEMENT_KEY: &str = "sealbid/statement-key/v1";
+/// HKDF info of a custodian's checkpoint-cosigning key.
+pub const WITNESS_KEY: &str = "sealbid/witness-key/v1";
+/// HMAC message of a pad leaf's salt: label ‖ index (8 bytes, big-endian).
+pub const PAD: &str = "sealbid/pad/v1\n";
+/// Login challenge that a key holder signs.
+pub const LOGIN: &str = "sealbid/login/v1";
