@@ -1,1 +1,1 @@
-
+//! The one integration-test binary: each module answers one question about the whole.
