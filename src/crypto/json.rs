@@ -1,1 +1,87 @@
-//! (being built)
+//! Canonical JSON (RFC 8785) as statements and events use it (protocol §1).
+//!
+//! Invariant: bytes that pass [`parse`] are the only spelling of their value, so hashing bytes and
+//! hashing values mean the same. Stored bytes are never re-serialised. No floats, no integers of
+//! 2^53 or more, no duplicate keys, only NFC text without control or bidirectional characters.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use unicode_normalization::is_nfc;
+
+/// Integers at or above this lose precision in other readers of JSON.
+const INTEGER_LIMIT: u64 = 1 << 53;
+
+/// Why bytes are not canonical JSON of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Not JSON, or not of the shape expected.
+    #[error("not the JSON expected: {0}")]
+    Shape(String),
+    /// JSON, but not in its one canonical spelling (order, spaces, duplicate keys, escapes).
+    #[error("not canonical JSON (RFC 8785)")]
+    NotCanonical,
+    /// A number that is not an integer below 2^53 in size.
+    #[error("a number is not an integer below 2^53")]
+    Number,
+    /// A text with control or bidirectional characters, or not in NFC.
+    #[error("a text holds control or bidirectional characters, or is not in NFC")]
+    Text,
+}
+
+/// Whether a text may stand in a statement: NFC, no control and no bidirectional characters, which
+/// could make one reader see another name than the next.
+#[must_use]
+pub fn is_plain_text(text: &str) -> bool {
+    !text.chars().any(is_deceptive) && is_nfc(text)
+}
+
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// Parses canonical JSON into a typed value; anything but the one canonical spelling is refused.
+///
+/// # Errors
+/// [`JsonError`] saying what is wrong; nothing is repaired.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|e| JsonError::Shape(e.to_string()))?;
+    check(&value)?;
+    if canonical(&value)? != bytes {
+        return Err(JsonError::NotCanonical);
+    }
+    serde_json::from_value(value).map_err(|e| JsonError::Shape(e.to_string()))
+}
+
+/// The canonical spelling of a value, checked by the same rules that readers apply.
+///
+/// # Errors
+/// [`JsonError`] when the value holds what statements must not hold.
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, JsonError> {
+    let value = serde_json::to_value(value).map_err(|e| JsonError::Shape(e.to_string()))?;
+    check(&value)?;
+    String::from_utf8(canonical(&value)?).map_err(|_| JsonError::Text)
+}
+
+fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
+    serde_json_canonicalizer::to_vec(value).map_err(|e| JsonError::Shape(e.to_string()))
+}
+
+fn check(value: &Value) -> Result<(), JsonError> {
+    match value {
+        Value::Null | Value::Bool(_) => Ok(()),
+        Value::Number(n) => match n.as_i64() {
+            Some(i) if i.unsigned_abs() < INTEGER_LIMIT => Ok(()),
+            _ => Err(JsonError::Number),
+        },
+        Value::String(s) => check_text(s),
+        Value::Array(items) => items.iter().try_for_each(check),
+        Value::Object(map) => map.iter().try_for_each(|(k, v)| check_text(k).and_then(|()| check(v))),
+    }
+}
+
+fn check_text(text: &str) -> Result<(), JsonError> {
+    if is_plain_text(text) { Ok(()) } else { Err(JsonError::Text) }
+}

@@ -1,1 +1,3 @@
-//! (being built)
+//! Tenders, lots and opening units.
+
+pub mod statements;
