@@ -1,1 +1,4 @@
-//! (being built)
+//! Bids: sealed envelopes, their manifests, and which of them are accepted.
+
+pub mod rules;
+pub mod statements;

@@ -47,7 +47,8 @@ fn is_deceptive(c: char) -> bool {
 /// # Errors
 /// [`JsonError`] saying what is wrong; nothing is repaired.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|e| JsonError::Shape(e.to_string()))?;
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|e| JsonError::Shape(e.to_string()))?;
     check(&value)?;
     if canonical(&value)? != bytes {
         return Err(JsonError::NotCanonical);
@@ -78,7 +79,9 @@ fn check(value: &Value) -> Result<(), JsonError> {
         },
         Value::String(s) => check_text(s),
         Value::Array(items) => items.iter().try_for_each(check),
-        Value::Object(map) => map.iter().try_for_each(|(k, v)| check_text(k).and_then(|()| check(v))),
+        Value::Object(map) => {
+            map.iter().try_for_each(|(k, v)| check_text(k).and_then(|()| check(v)))
+        }
     }
 }
 

@@ -1,1 +1,3 @@
-//! (being built)
+//! Custodians: the roster that names them, and the agent each of them runs.
+
+pub mod roster;

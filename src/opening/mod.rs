@@ -1,1 +1,3 @@
-//! (being built)
+//! From the deadline to the opening: close, challenge, release, read-out, opening record.
+
+pub mod statements;

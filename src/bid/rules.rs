@@ -1,0 +1,227 @@
+//! Which bids are accepted: pure decisions on a unit's terms, a bidder's chain and one statement.
+//!
+//! Invariant: one chain per bidder and unit. Each accepted statement names the one before it by
+//! hash and carries the next seq, so nothing can be replayed, reordered or slipped in.
+
+use crate::clock::{Time, is_closed};
+use crate::crypto::hash::Hash;
+use crate::crypto::labels;
+use crate::crypto::note::{NoteError, VerifyingKey};
+use crate::crypto::statement::Statement;
+use crate::ids::{BidId, UnitId};
+
+use super::statements::{Fault, Manifest, Withdrawal};
+
+/// What a submission needs to know of its unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitTerms {
+    /// Its id.
+    pub unit_id: UnitId,
+    /// The deadline in force, after effective amendments.
+    pub deadline: Time,
+    /// Number of custodians, hence of shares.
+    pub n: usize,
+    /// Whether statements can arrive at all.
+    pub intake: Intake,
+}
+
+/// Whether a unit takes bids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// Effective and not closed by anything but its deadline.
+    Open,
+    /// Not yet signed by all, or void.
+    Shut,
+}
+
+/// The last accepted statement of a bidder in a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainHead {
+    /// The bid's id, the same for all versions.
+    pub bid_id: BidId,
+    /// Its seq.
+    pub seq: u32,
+    /// SHA-256 of its text.
+    pub sha256: Hash,
+    /// What it was.
+    pub kind: ChainKind,
+}
+
+/// What the last statement of a chain was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainKind {
+    /// A manifest: the bid is live.
+    Manifest,
+    /// A withdrawal: there is no live bid.
+    Withdrawal,
+}
+
+/// Why a well-formed statement is refused. Each has a stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// At or after the deadline, even by one millisecond.
+    #[error("it arrived at or after the deadline")]
+    Late,
+    /// The unit takes no bids.
+    #[error("this unit takes no bids now")]
+    NotOpen,
+    /// For another unit than the one addressed.
+    #[error("it is for another unit")]
+    WrongUnit,
+    /// Its signature does not verify under the bidder's key.
+    #[error("its signature is missing or wrong")]
+    Signature,
+    /// Not one share per custodian.
+    #[error("it has not exactly one share per custodian")]
+    ShareCount,
+    /// Another bid id than in the versions before.
+    #[error("its bid id differs from the version before")]
+    BidId,
+    /// Exactly this statement was accepted before.
+    #[error("this very statement was accepted before")]
+    Replayed,
+    /// Another statement with this seq was accepted before.
+    #[error("another statement with this seq was accepted before")]
+    SeqTaken,
+    /// A seq below or beyond the next.
+    #[error("its seq is not the next one")]
+    SeqNotNext,
+    /// It does not name the statement before it.
+    #[error("it does not name the statement before it")]
+    WrongPrev,
+    /// It withdraws what is not the live bid.
+    #[error("there is no such live bid to withdraw")]
+    NothingToWithdraw,
+    /// The platform could not decide in time.
+    #[error("the platform did not decide it in time")]
+    Undecided,
+}
+
+impl Refused {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::NotOpen => "not-open",
+            Self::WrongUnit => "wrong-unit",
+            Self::Signature => "signature",
+            Self::ShareCount => "share-count",
+            Self::BidId => "bid-id",
+            Self::Replayed => "replayed",
+            Self::SeqTaken => "seq-taken",
+            Self::SeqNotNext => "seq-not-next",
+            Self::WrongPrev => "wrong-prev",
+            Self::NothingToWithdraw => "nothing-to-withdraw",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// Who answers for it.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::Undecided => Fault::Platform,
+            _ => Fault::Bidder,
+        }
+    }
+
+    /// Whether the refusal is entered in the record: only what its bidder truly signed is.
+    #[must_use]
+    pub const fn is_recorded(self) -> bool {
+        !matches!(self, Self::Signature | Self::WrongUnit | Self::Replayed)
+    }
+}
+
+impl From<NoteError> for Refused {
+    fn from(_: NoteError) -> Self {
+        Self::Signature
+    }
+}
+
+/// Decides on a manifest. `key` is the bidder's key in force at `arrived_at`.
+///
+/// # Errors
+/// [`Refused`], the signature first: only its true signer learns more.
+pub fn accept(
+    unit: &UnitTerms,
+    head: Option<&ChainHead>,
+    manifest: &Statement<Manifest>,
+    key: &VerifyingKey,
+    arrived_at: Time,
+) -> Result<(), Refused> {
+    manifest.note().require(key)?;
+    manifest.note().only_by(std::slice::from_ref(key))?;
+    let body = manifest.body();
+    if body.shares.len() != unit.n {
+        return Err(Refused::ShareCount);
+    }
+    if head.is_some_and(|head| head.bid_id != body.bid_id) {
+        return Err(Refused::BidId);
+    }
+    let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: manifest.sha256() };
+    check_place(unit, head, &place, arrived_at)?;
+    if head.map(|head| head.sha256) != body.prev_sha256 {
+        return Err(Refused::WrongPrev);
+    }
+    Ok(())
+}
+
+/// Decides on a withdrawal.
+///
+/// # Errors
+/// [`Refused`], the signature first.
+pub fn withdraw(
+    unit: &UnitTerms,
+    head: Option<&ChainHead>,
+    withdrawal: &Statement<Withdrawal>,
+    key: &VerifyingKey,
+    arrived_at: Time,
+) -> Result<(), Refused> {
+    withdrawal.note().require(key)?;
+    withdrawal.note().only_by(std::slice::from_ref(key))?;
+    let body = withdrawal.body();
+    let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: withdrawal.sha256() };
+    check_place(unit, head, &place, arrived_at)?;
+    let live = head.filter(|head| head.kind == ChainKind::Manifest).map(|head| head.sha256);
+    if live == Some(body.manifest_sha256) { Ok(()) } else { Err(Refused::NothingToWithdraw) }
+}
+
+/// Where a statement claims to stand.
+struct Place {
+    unit_id: UnitId,
+    seq: u32,
+    sha256: Hash,
+}
+
+fn check_place(
+    unit: &UnitTerms,
+    head: Option<&ChainHead>,
+    place: &Place,
+    arrived_at: Time,
+) -> Result<(), Refused> {
+    if place.unit_id != unit.unit_id {
+        return Err(Refused::WrongUnit);
+    }
+    // A repeat of what was acknowledged is answered as such at any hour: its sender lost the reply.
+    if head.is_some_and(|head| head.sha256 == place.sha256) {
+        return Err(Refused::Replayed);
+    }
+    if unit.intake == Intake::Shut {
+        return Err(Refused::NotOpen);
+    }
+    if is_closed(arrived_at, unit.deadline) {
+        return Err(Refused::Late);
+    }
+    let last = head.map_or(0, |head| head.seq);
+    if place.seq == last {
+        return Err(Refused::SeqTaken);
+    }
+    if last.checked_add(1) == Some(place.seq) { Ok(()) } else { Err(Refused::SeqNotNext) }
+}
+
+/// The close's line of a bid: tells its bidder that it is in, and nobody else anything.
+#[must_use]
+pub fn line(salt: &[u8; 32], manifest_sha256: &Hash) -> Hash {
+    Hash::of_parts(&[labels::LINE.as_bytes(), salt, manifest_sha256.as_bytes()])
+}
