@@ -1,1 +1,9 @@
-//! (being built)
+//! The record: an append-only, publicly checkable log of every act, in standard formats (C2SP).
+//!
+//! Invariant: what this room calls proven depends on bytes and trusted keys alone: no database,
+//! no network, no clock. Writing to the record stands with the one door for writes.
+
+pub mod edge;
+pub mod leaf;
+pub mod tiles;
+pub mod tree;
