@@ -1,1 +1,3 @@
-//! (being built)
+//! Enterprises 企业 and organisations 机构: who they are and which key speaks for them.
+
+pub mod uscc;

@@ -1,0 +1,12 @@
+enterprise-code-length = The Unified Social Credit Code has { $found } characters instead of 18.
+    .hint = Copy all 18 characters from the business licence.
+enterprise-code-character = Character { $position } of the Unified Social Credit Code, "{ $found }", is not used in these codes.
+    .hint = Codes consist of digits and capital letters without I, O, S, V and Z.
+enterprise-code-lookalike = Character { $position } of the Unified Social Credit Code, "{ $found }", is not used in these codes.
+    .hint = It is probably "{ $meant }": the letters I, O, S, V and Z never occur.
+enterprise-code-region = Character { $position } of the Unified Social Credit Code, "{ $found }", is a letter, but characters 3 to 8 are the region's digits.
+    .hint = Compare characters 3 to 8 with the business licence.
+enterprise-code-checksum = The Unified Social Credit Code does not add up: if all others are right, character { $position } is "{ $expected }" and not "{ $found }".
+    .hint = At least one character is wrong: compare all 18 with the business licence.
+enterprise-code-slip = The Unified Social Credit Code does not add up: if all others are right, character { $position } is "{ $expected }" and not "{ $found }".
+    .hint = A usual slip would explain it: compare your code with { $meant }.

@@ -1,0 +1,12 @@
+enterprise-code-length = 统一社会信用代码有 { $found } 个字符，应为 18 个。
+    .hint = 请从营业执照上完整抄录 18 个字符。
+enterprise-code-character = 统一社会信用代码第 { $position } 位“{ $found }”不是代码所用的字符。
+    .hint = 代码只含数字和大写字母，且不用 I、O、S、V、Z。
+enterprise-code-lookalike = 统一社会信用代码第 { $position } 位“{ $found }”不是代码所用的字符。
+    .hint = 应当是“{ $meant }”：代码中不用 I、O、S、V、Z。
+enterprise-code-region = 统一社会信用代码第 { $position } 位“{ $found }”是字母，而第 3 至 8 位是行政区划数字。
+    .hint = 请对照营业执照核对第 3 至 8 位。
+enterprise-code-checksum = 统一社会信用代码校验不符：若其余各位无误，第 { $position } 位应为“{ $expected }”，现为“{ $found }”。
+    .hint = 至少有一位有误，请对照营业执照逐位核对。
+enterprise-code-slip = 统一社会信用代码校验不符：若其余各位无误，第 { $position } 位应为“{ $expected }”，现为“{ $found }”。
+    .hint = 可能是常见笔误，请与 { $meant } 对照。

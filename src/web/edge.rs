@@ -1,0 +1,77 @@
+//! Refusals of the edge itself: requests that no feature ever saw.
+
+use crate::error::{Arg, Args, Refusal};
+
+/// Why a request did not reach its use-case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Edge {
+    /// No route, or nothing under this identifier.
+    #[error("nothing here")]
+    NotFound,
+    /// A route, but not with this method.
+    #[error("the address does not know the method {0}")]
+    Method(String),
+    /// The body is not the JSON that the route reads.
+    #[error("the body is not the JSON expected: {0}")]
+    BodyJson(String),
+    /// The body is larger than this many bytes.
+    #[error("the body is larger than {0} bytes")]
+    BodySize(u64),
+    /// A part of the address is no identifier.
+    #[error("the address holds no identifier: {0}")]
+    Path(String),
+    /// The query string is not what the route reads.
+    #[error("the query is not right: {0}")]
+    Query(String),
+    /// An Idempotency-Key that is empty, long or not printable.
+    #[error("the Idempotency-Key is not 1 to 64 printable ASCII characters")]
+    IdempotencyKey,
+    /// One Idempotency-Key for two different requests.
+    #[error("the Idempotency-Key was used for another request")]
+    IdempotencyReused,
+    /// The writer's queue is full, or the database is locked.
+    #[error("busy")]
+    Busy,
+}
+
+impl Refusal for Edge {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "web-not-found",
+            Self::Method(_) => "web-method",
+            Self::BodyJson(_) => "web-body-json",
+            Self::BodySize(_) => "web-body-size",
+            Self::Path(_) => "web-path",
+            Self::Query(_) => "web-query",
+            Self::IdempotencyKey => "web-idempotency-key",
+            Self::IdempotencyReused => "web-idempotency-reused",
+            Self::Busy => "web-busy",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::NotFound | Self::Path(_) => 404,
+            Self::Method(_) => 405,
+            Self::BodyJson(_) | Self::Query(_) | Self::IdempotencyKey => 400,
+            Self::BodySize(_) => 413,
+            Self::IdempotencyReused => 422,
+            Self::Busy => 503,
+        }
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::Method(method) => vec![("method", Arg::Text(method.clone()))],
+            Self::BodyJson(reason) | Self::Path(reason) | Self::Query(reason) => {
+                vec![("reason", Arg::Text(reason.clone()))]
+            }
+            Self::BodySize(limit) => {
+                vec![("limit", Arg::Number(i64::try_from(*limit).unwrap_or(i64::MAX)))]
+            }
+            Self::NotFound | Self::IdempotencyKey | Self::IdempotencyReused | Self::Busy => {
+                Args::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Does the program refuse to start with what is probably a mistake?
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use sealbid::config::{Config, ConfigError, DatabaseUrl, Origin, read_seed};
+
+const LEAST: &str = r#"
+data_dir = "/srv/sealbid"
+database = "sqlite:sealbid.db"
+origin = "bids.example.org/record"
+rule_pack = "rulepacks/demo.toml"
+log_key_file = "keys/log"
+platform_key_file = "keys/platform"
+token_key_file = "keys/token"
+"#;
+
+fn variable(name: &str, value: &str) -> Option<(String, String)> {
+    Some((name.to_owned(), value.to_owned()))
+}
+
+#[test]
+fn the_least_configuration_has_the_usual_values() {
+    let config = Config::parse(LEAST, None).unwrap();
+    assert_eq!(config.cadence_ms, 400);
+    assert_eq!(config.max_upload_bytes, 2_147_483_648);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database(), DatabaseUrl::Sqlite("/srv/sealbid/sealbid.db".into()));
+}
+
+#[test]
+fn an_unknown_field_is_refused() {
+    let text = format!("{LEAST}\ncadence = 5\n");
+    let Err(ConfigError::Shape { reason }) = Config::parse(&text, None) else { panic!() };
+    assert!(reason.contains("cadence"), "{reason}");
+}
+
+#[test]
+fn a_secret_itself_is_no_field() {
+    let text = format!("{LEAST}\nlog_key = \"00\"\n");
+    assert!(matches!(Config::parse(&text, None), Err(ConfigError::Shape { .. })));
+}
+
+#[test]
+fn variables_override_fields_and_unknown_ones_are_refused() {
+    let config = Config::parse(LEAST, variable("SEALBID_CADENCE_MS", "200")).unwrap();
+    assert_eq!(config.cadence_ms, 200);
+    let config = Config::parse(LEAST, variable("SEALBID_OPERATORS", "a b")).unwrap();
+    assert_eq!(config.operators, ["a", "b"]);
+    assert_eq!(
+        Config::parse(LEAST, variable("SEALBID_CADENCE", "200")),
+        Err(ConfigError::Variable { name: "SEALBID_CADENCE".to_owned() })
+    );
+    assert!(Config::parse(LEAST, variable("SEALBID_CADENCE_MS", "fast")).is_err());
+    for harmless in ["PATH", "SEALBID_LANG", "SEALBID_TEST_POSTGRES"] {
+        assert!(Config::parse(LEAST, variable(harmless, "x")).is_ok(), "{harmless}");
+    }
+}
+
+#[test]
+fn numbers_have_a_range() {
+    for (field, value) in [("CADENCE_MS", "49"), ("CADENCE_MS", "5001"), ("MAX_UPLOAD_BYTES", "1")]
+    {
+        let told = variable(&format!("SEALBID_{field}"), value);
+        assert!(matches!(Config::parse(LEAST, told), Err(ConfigError::Range { .. })), "{field}");
+    }
+}
+
+#[test]
+fn unknown_database_schemes_are_refused_without_showing_the_password() {
+    for url in ["mysql://a@b/c", "sealbid.db", "sqlite:", "sqlite::memory:", "postgres:x", "/x"] {
+        assert!(DatabaseUrl::parse(url).is_err(), "{url}");
+    }
+    let wrong = DatabaseUrl::parse("mysql://me:hunter2@host/db").unwrap_err();
+    assert!(!format!("{wrong} {wrong:?}").contains("hunter2"));
+    let right = DatabaseUrl::parse("postgres://me:hunter2@host/db").unwrap();
+    assert!(!format!("{right:?}").contains("hunter2"));
+    assert_eq!(DatabaseUrl::parse("sqlite:///a/b"), Ok(DatabaseUrl::Sqlite("/a/b".into())));
+}
+
+#[test]
+fn an_origin_is_a_name_and_no_address() {
+    assert!(Origin::parse("bids.example.org/record").is_ok());
+    for wrong in ["https://a", "a b", "A", "a+b", "/a", "a/", "a//b", "", &"a".repeat(101)] {
+        assert!(Origin::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+/// A folder of this test, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sealbid-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    let folder = Folder::new("exposed");
+    let key = format!("# token key\n{}\n", "5a".repeat(32));
+    let good = folder.file("good", &key, 0o600);
+    assert_eq!(read_seed(&good).map(|s| *s), Ok([0x5a; 32]));
+    for mode in [0o640, 0o604, 0o620, 0o644, 0o777] {
+        let exposed = read_seed(&folder.file("exposed", &key, mode));
+        assert!(matches!(exposed, Err(ConfigError::Exposed { .. })), "{mode:o}");
+    }
+}
+
+#[test]
+fn a_file_without_exactly_one_key_is_refused() {
+    let folder = Folder::new("keys");
+    let line = "5a".repeat(32);
+    for text in ["", "5a", &format!("{line}5a"), &format!("{line}\n{line}"), &"zz".repeat(32)] {
+        let wrong = read_seed(&folder.file("wrong", text, 0o600));
+        assert!(matches!(wrong, Err(ConfigError::NotAKey { .. })), "{text:?}");
+    }
+    let missing = read_seed(Path::new("/nonexistent/key"));
+    assert!(matches!(missing, Err(ConfigError::Unreadable { .. })));
+}
