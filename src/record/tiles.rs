@@ -238,7 +238,7 @@ impl<S: TileSource> HashSource for TileTree<S> {
         if let Some(hash) = self.known.borrow().get(&(level, index)) {
             return Ok(*hash);
         }
-        let hash = if level % HEIGHT == 0 {
+        let hash = if level.is_multiple_of(HEIGHT) {
             let tile_level = u8::try_from(level / HEIGHT).map_err(|_| SourceError::Range)?;
             self.load(tile_level, index / u64::from(WIDTH))?;
             self.known.borrow().get(&(level, index)).copied().ok_or(SourceError::Range)?
@@ -288,12 +288,12 @@ fn entries(
 /// # Errors
 /// [`SourceError`] when the bundle is damaged or follows a partial one.
 pub fn push_bundle(tree: &mut Frontier, bundle: &[u8]) -> Result<(), SourceError> {
-    if tree.size() % u64::from(WIDTH) != 0 {
+    if !tree.size().is_multiple_of(u64::from(WIDTH)) {
         return Err(SourceError::Range);
     }
-    let entries = entries(bundle)?;
+    let mut entries = entries(bundle)?;
     if entries.len() < usize::from(WIDTH) {
-        return entries.map(|entry| entry.map(|entry| tree.push(leaf_hash(entry)))).collect();
+        return entries.try_for_each(|entry| entry.map(|entry| tree.push(leaf_hash(entry))));
     }
     let mut hashes = Vec::with_capacity(entries.len());
     for entry in entries {

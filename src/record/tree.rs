@@ -96,7 +96,7 @@ pub fn range_root<S: HashSource + ?Sized>(
     to: u64,
 ) -> Result<Hash, SourceError> {
     let size = to.checked_sub(from).filter(|size| *size > 0).ok_or(SourceError::Range)?;
-    if size.is_power_of_two() && from % size == 0 {
+    if size.is_power_of_two() && from.is_multiple_of(size) {
         let level = size.trailing_zeros();
         return source.node(level, from >> level);
     }

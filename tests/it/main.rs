@@ -12,4 +12,6 @@
 mod configuration;
 mod identifiers;
 mod languages;
+mod record_formats;
 mod record_tree;
+mod record_trust;

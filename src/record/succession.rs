@@ -1,0 +1,126 @@
+//! Succession: the one way on from a lost tail, a restored backup or a stolen log key (protocol §1).
+//!
+//! Invariant: a record's origin and key change only by a statement of the regulator and q
+//! custodians; the new record begins with the tree that the statement holds. An origin is never
+//! used again, because witnesses remember the old one's head and would rightly refuse.
+
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::hash::Hash;
+use crate::crypto::note::{KeyKind, NoteError, VerifyingKey};
+use crate::crypto::statement::{Body, Statement};
+
+use super::checkpoint::Checkpoint;
+use super::tree::{self, ProofError};
+
+/// Why a record goes on under another origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuccessionReason {
+    /// Entries at the end were lost.
+    LostTail,
+    /// The data was restored from a backup behind the witnesses.
+    RestoredBackup,
+    /// Somebody else may hold the log's key.
+    StolenLogKey,
+}
+
+/// A head by size and root; with the origin beside it, a checkpoint's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// Root of the tree.
+    pub root: Hash,
+    /// Number of leaves.
+    pub size: u64,
+}
+
+/// The statement's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Succession {
+    /// The last head of the old record whose entries are all held.
+    pub last_checkpoint: Held,
+    /// Signs the new record's checkpoints; its name is the new origin.
+    pub new_log_key: VerifyingKey,
+    /// The new record.
+    pub new_origin: String,
+    /// The record that ends.
+    pub old_origin: String,
+    /// Why.
+    pub reason: SuccessionReason,
+}
+
+impl Body for Succession {
+    const TYPE: &'static str = "sealbid/succession/v1";
+}
+
+/// Why a succession does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SuccessionError {
+    /// It speaks of another record than the one it should follow.
+    #[error("it does not follow the record of this log key")]
+    OldOrigin,
+    /// Origin or key are not new, or the key's name or kind is wrong.
+    #[error("its new origin and key are not new, or do not belong together")]
+    NewOrigin,
+    /// A signature is wrong, or the regulator's is missing.
+    #[error("its signatures: {0}")]
+    Signatures(#[from] NoteError),
+    /// Fewer than q custodians signed.
+    #[error("fewer than q custodians signed it")]
+    Quorum,
+}
+
+/// Who must have signed a succession, from the roster in force.
+#[derive(Clone, Copy, Debug)]
+pub struct Electors<'a> {
+    /// The key of the record that ends.
+    pub log_key: &'a VerifyingKey,
+    /// The regulator's key.
+    pub regulator: &'a VerifyingKey,
+    /// The custodians' statement keys.
+    pub custodians: &'a [VerifyingKey],
+    /// How many of them.
+    pub q: usize,
+}
+
+/// Checks a succession against the roster in force.
+///
+/// # Errors
+/// [`SuccessionError`] with the first fault.
+pub fn check(
+    statement: &Statement<Succession>,
+    electors: &Electors<'_>,
+) -> Result<(), SuccessionError> {
+    let body = statement.body();
+    if body.old_origin != electors.log_key.name() {
+        return Err(SuccessionError::OldOrigin);
+    }
+    let key = &body.new_log_key;
+    let is_new = body.new_origin != body.old_origin && key.public() != electors.log_key.public();
+    if !is_new || key.name() != body.new_origin || key.kind() != KeyKind::Statement {
+        return Err(SuccessionError::NewOrigin);
+    }
+    statement.note().require(electors.regulator)?;
+    if statement.note().count(electors.custodians)? < electors.q {
+        return Err(SuccessionError::Quorum);
+    }
+    Ok(())
+}
+
+/// Whether a checkpoint of the new record continues the tree that the succession holds.
+///
+/// # Errors
+/// [`ProofError`] when it is not shown.
+pub fn continues(
+    body: &Succession,
+    checkpoint: &Checkpoint,
+    proof: &[Hash],
+) -> Result<(), ProofError> {
+    if checkpoint.origin != body.new_origin {
+        return Err(ProofError::Root);
+    }
+    let held = (body.last_checkpoint.size, &body.last_checkpoint.root);
+    tree::verify_consistency(held, (checkpoint.size, &checkpoint.root), proof)
+}
