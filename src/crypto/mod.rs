@@ -8,3 +8,4 @@ pub mod note;
 pub mod seal;
 pub mod shares;
 pub mod statement;
+pub mod tar;

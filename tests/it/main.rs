@@ -10,8 +10,14 @@
 )]
 
 mod configuration;
+mod envelopes;
 mod identifiers;
 mod languages;
+mod outside;
 mod record_formats;
 mod record_tree;
 mod record_trust;
+mod sealing;
+mod shamir;
+mod tar_files;
+mod vectors_age;
