@@ -52,3 +52,11 @@ pub(crate) fn head_and_rest(text: &str) -> Option<(std::str::Split<'_, char>, &s
     let (head, rest) = text.split_once("\n\n")?;
     Some((head.split('\n'), rest))
 }
+
+/// The hashes of a text that is nothing but proof lines; empty is the empty proof.
+pub(crate) fn whole_proof(text: &str) -> Option<Vec<Hash>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    proof(text.strip_suffix('\n')?.split('\n'))
+}

@@ -9,6 +9,7 @@
     reason = "a test that meets the unexpected must stop loudly"
 )]
 
+mod casefile;
 mod configuration;
 mod envelopes;
 mod identifiers;

@@ -1,0 +1,305 @@
+//! The case file: everything that a stranger needs to check a tender again, in one canonical tar
+//! (protocol §4, §5.10).
+//!
+//! Invariant: the first member, `index.json`, lists the SHA-256 of every other, and each format in
+//! it has one spelling, so any altered byte is noticed and named. A consistent file proves nothing
+//! about the world: whom to believe comes from the reader's pin, and the claims are judged by the
+//! verifier. Deliberately absent: any secret key, and anything the file's kind does not entitle to.
+
+mod entry;
+mod name;
+mod reader;
+mod writer;
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+pub use entry::{CaseEntry, OpenedLeaf, encode_opened, parse_opened};
+pub use name::{MemberName, NotAMember};
+pub use reader::{Sealed, read, read_with};
+pub use writer::CaseWriter;
+
+use crate::crypto::hash::{Hash, Hasher};
+use crate::crypto::json::JsonError;
+use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::tar::TarError;
+use crate::ids::UnitId;
+use crate::record::checkpoint::{CheckpointError, Cosigned};
+use crate::record::tree::{self, ProofError, leaf_hash};
+
+/// The first member.
+pub const INDEX: &str = "index.json";
+/// The version of this format.
+pub const FORMAT: u32 = 1;
+
+/// For whom a case file was made, which bounds what may be in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseKind {
+    /// Everybody: public events only.
+    Public,
+    /// The bidders of its units: what they may see after the opening.
+    Party,
+    /// Auditors and the regulator: all leaves of the record, ciphertexts, released identities.
+    Auditor,
+}
+
+/// `kind.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseHeader {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// For whom.
+    pub kind: CaseKind,
+    /// The record it is cut from.
+    pub origin: String,
+    /// The units it is about, in the order of the tender.
+    pub units: Vec<UnitId>,
+}
+
+/// One line of `index.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IndexLine {
+    name: String,
+    sha256: Hash,
+    size: u64,
+}
+
+/// `index.json`: every other member in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Index {
+    members: Vec<IndexLine>,
+}
+
+/// Why a file is not a case file.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// Not canonical tar, at or before the member named.
+    #[error("at {member}: {error}")]
+    Tar {
+        /// The member expected there.
+        member: String,
+        /// What is wrong.
+        error: TarError,
+    },
+    /// A member is not what the index says.
+    #[error("{member} is not what index.json says: {reason}")]
+    Altered {
+        /// Which.
+        member: String,
+        /// Name, size or SHA-256.
+        reason: &'static str,
+    },
+    /// A member is not of its form.
+    #[error("{member} is malformed: {reason}")]
+    Malformed {
+        /// Which.
+        member: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Members that must be there and are not, or must not be.
+    #[error("its members do not make a case: {0}")]
+    Incomplete(&'static str),
+    /// JSON that cannot be written.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// What takes or gives bytes failed.
+    #[error("reading or writing failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl CaseError {
+    /// The member that is at fault, when one is.
+    #[must_use]
+    pub fn member(&self) -> Option<&str> {
+        match self {
+            Self::Tar { member, .. }
+            | Self::Altered { member, .. }
+            | Self::Malformed { member, .. } => Some(member),
+            Self::Incomplete(_) | Self::Json(_) | Self::Io(_) => None,
+        }
+    }
+}
+
+/// All leaves of the record up to a size, from entry bundles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeTree {
+    /// The root, computed from the leaves.
+    pub root: Hash,
+    /// The entries.
+    pub leaves: Vec<Hash>,
+}
+
+/// A case file's contents, without the sealed files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseFile {
+    /// What it is.
+    pub header: CaseHeader,
+    /// Rosters by version, ascending; at least one.
+    pub rosters: Vec<(u32, Note)>,
+    /// Checkpoints, ascending in size. The last is the head that all proofs lead to.
+    pub checkpoints: Vec<Note>,
+    /// For every checkpoint but the last, its size and the consistency proof to the head.
+    pub consistency: Vec<(u64, Vec<Hash>)>,
+    /// Disclosed entries with their inclusion proofs to the head, ascending.
+    pub entries: Vec<CaseEntry>,
+    /// Leaves opened in bulk; they are proven by [`tree`](Self::tree). Ascending.
+    pub opened: Vec<OpenedLeaf>,
+    /// Every leaf of the record, in auditors' files.
+    pub tree: Option<WholeTree>,
+    /// SHA-256 and size of the sealed files, ascending.
+    pub sealed: Vec<(Hash, u64)>,
+}
+
+/// What the record's part of a case shows, once it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseHeads {
+    /// All checkpoints, ascending, verified; the last is the head.
+    pub heads: Vec<Cosigned>,
+}
+
+/// Why the record's part of a case does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// A checkpoint is not signed as it must be.
+    #[error("checkpoint number {place}: {error}")]
+    Checkpoint {
+        /// Its place among the checkpoints, from 0.
+        place: usize,
+        /// What is wrong.
+        error: CheckpointError,
+    },
+    /// There is no checkpoint.
+    #[error("there is no checkpoint")]
+    NoHead,
+    /// An older checkpoint is not a beginning of the head.
+    #[error("the record at size {size} is not a beginning of the head: {error}")]
+    Growth {
+        /// The older size.
+        size: u64,
+        /// What is wrong.
+        error: ProofError,
+    },
+    /// An entry is not in the record.
+    #[error("the entry {index} is not in the record: {error}")]
+    Entry {
+        /// Its index.
+        index: u64,
+        /// What is wrong.
+        error: ProofError,
+    },
+    /// The leaves lead to another root or size than the head.
+    #[error("all leaves together give another root than the head")]
+    Tree,
+}
+
+impl CaseFile {
+    /// Verifies every checkpoint, strictly: lines by other keys are refused.
+    ///
+    /// # Errors
+    /// [`RecordError::Checkpoint`], [`RecordError::NoHead`].
+    pub fn heads(
+        &self,
+        log_key: &VerifyingKey,
+        witnesses: &[VerifyingKey],
+    ) -> Result<CaseHeads, RecordError> {
+        let mut heads = Vec::new();
+        for (place, note) in self.checkpoints.iter().enumerate() {
+            let head = Cosigned::from_case(note, log_key, witnesses);
+            heads.push(head.map_err(|error| RecordError::Checkpoint { place, error })?);
+        }
+        if heads.is_empty() { Err(RecordError::NoHead) } else { Ok(CaseHeads { heads }) }
+    }
+
+    /// Checks that every older checkpoint is a beginning of the head.
+    ///
+    /// # Errors
+    /// [`RecordError::Growth`] for the first that is not.
+    pub fn check_growth(&self, heads: &CaseHeads) -> Result<(), RecordError> {
+        let head = heads.head().ok_or(RecordError::NoHead)?.checkpoint();
+        for (older, (size, proof)) in heads.heads.iter().zip(&self.consistency) {
+            let (old, new) = (older.checkpoint(), (head.size, &head.root));
+            tree::verify_consistency((old.size, &old.root), new, proof)
+                .map_err(|error| RecordError::Growth { size: *size, error })?;
+        }
+        Ok(())
+    }
+
+    /// Checks that every disclosed entry is in the record: by its proof, or among all leaves.
+    ///
+    /// # Errors
+    /// [`RecordError::Entry`] for the first that is not.
+    pub fn check_entries(&self, heads: &CaseHeads) -> Result<(), RecordError> {
+        let head = heads.head().ok_or(RecordError::NoHead)?.checkpoint();
+        for entry in &self.entries {
+            let leaf = leaf_hash(entry.leaf().as_bytes());
+            tree::verify_inclusion(&leaf, entry.index, head.size, &head.root, &entry.proof)
+                .map_err(|error| RecordError::Entry { index: entry.index, error })?;
+        }
+        let leaf_at = |index: u64| {
+            let tree = self.tree.as_ref()?;
+            tree.leaves.get(usize::try_from(index).ok()?)
+        };
+        for opened in &self.opened {
+            let (index, leaf) = (opened.index, opened.leaf());
+            if leaf_at(index) != Some(&leaf) {
+                return Err(RecordError::Entry { index, error: ProofError::Root });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that all leaves give the head's root; nothing to check without them.
+    ///
+    /// # Errors
+    /// [`RecordError::Tree`].
+    pub fn check_tree(&self, heads: &CaseHeads) -> Result<(), RecordError> {
+        let head = heads.head().ok_or(RecordError::NoHead)?.checkpoint();
+        let Some(tree) = &self.tree else { return Ok(()) };
+        let size = u64::try_from(tree.leaves.len()).ok();
+        let holds = size == Some(head.size) && tree.root == head.root;
+        if holds { Ok(()) } else { Err(RecordError::Tree) }
+    }
+
+    /// Every disclosed event with its index and salt, ascending, pads left out.
+    pub fn events(&self) -> impl Iterator<Item = OpenedLeaf> {
+        let mut all: Vec<OpenedLeaf> = self.opened.clone();
+        all.extend(self.entries.iter().map(CaseEntry::opened));
+        all.sort_by_key(|leaf| leaf.index);
+        all.dedup_by_key(|leaf| leaf.index);
+        all.into_iter().filter(|leaf| !leaf.event.is_empty())
+    }
+}
+
+impl CaseHeads {
+    /// The head that all proofs lead to.
+    #[must_use]
+    pub fn head(&self) -> Option<&Cosigned> {
+        self.heads.last()
+    }
+}
+
+/// Hashes what passes through, so that a body is read once.
+struct Hashing<'a> {
+    source: &'a mut dyn io::Read,
+    hasher: Hasher,
+}
+
+impl<'a> Hashing<'a> {
+    fn new(source: &'a mut dyn io::Read) -> Self {
+        Self { source, hasher: Hasher::new() }
+    }
+}
+
+impl io::Read for Hashing<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let got = self.source.read(out)?;
+        self.hasher.update(out.get(..got).unwrap_or_default());
+        Ok(got)
+    }
+}
