@@ -12,6 +12,7 @@
 mod casefile;
 mod configuration;
 mod envelopes;
+mod formats_document;
 mod identifiers;
 mod languages;
 mod outside;
