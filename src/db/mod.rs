@@ -1,1 +1,238 @@
-//! (being built)
+//! Two databases behind one source, and the one door for writes.
+//!
+//! Invariants: [`Db::write`] is the only way to change a row, one writer at a time on both
+//! databases, and what it changes is committed with its events or not at all; [`Db::read`] cannot
+//! write, because the database refuses it. Deliberately absent: anything that knows a feature.
+
+mod conn;
+mod door;
+mod error;
+mod hooks;
+mod ledger;
+mod migrate;
+mod pool;
+pub mod schema;
+mod tx;
+mod url;
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+pub use conn::{Conn, PgConnection};
+pub use error::Error;
+pub use hooks::{AbortAt, FaultPoints, Hooks, Point};
+pub(crate) use ledger::EntryRow;
+pub use migrate::{init, migrate};
+pub use tx::Tx;
+pub use url::{BadUrl, DatabaseUrl};
+
+use crate::clock::Clock;
+use crate::crypto::entropy::Entropy;
+use conn::{Connector, Purpose};
+use door::{Call, Job, Rows, Writer};
+use pool::Pool;
+
+/// How far the clock may be behind the record's last entry, in milliseconds; beyond it every write
+/// is refused.
+pub const BEHIND_MS: i64 = 1000;
+
+/// Acts that may wait at the door; more are `Busy` at once instead of late.
+const QUEUE: usize = 16_384;
+
+/// Reading connections.
+const READERS: usize = 4;
+
+/// What a database is opened with.
+#[derive(Clone)]
+pub struct Options {
+    /// Where every act's `now` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where salts come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Tests' delays and fault points.
+    pub hooks: Hooks,
+    /// Refuse an act that changed rows and recorded no event. A query per act on PostgreSQL, so it
+    /// is on in debug builds only.
+    pub check: bool,
+}
+
+impl Options {
+    /// No hooks; the check wherever debug assertions are on.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { clock, entropy, hooks: Hooks::default(), check: cfg!(debug_assertions) }
+    }
+}
+
+/// A database that is not opened, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Not an address of a database.
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    /// It does not answer; the reason is its own.
+    #[error("cannot reach the database: {0}")]
+    Unreachable(String),
+    /// There is no Sealbid database here.
+    #[error("{0} holds no Sealbid database: create one with `sealbid init`")]
+    NotInitialised(String),
+    /// `init` where something stands already.
+    #[error("{0} is not empty: `init` never touches what is there")]
+    AlreadyInitialised(String),
+    /// An older program made it.
+    #[error("the schema lacks version {version}: run `sealbid migrate`")]
+    SchemaOlder {
+        /// The first version that it lacks.
+        version: String,
+    },
+    /// A newer program made it; this one must not write to it.
+    #[error("the schema has version {version}, made by a newer program: use that one")]
+    SchemaNewer {
+        /// The first version unknown here.
+        version: String,
+    },
+    /// A migration failed; it left nothing behind.
+    #[error("a migration failed: {0}")]
+    Migration(String),
+    /// A question to the database failed.
+    #[error(transparent)]
+    Database(#[from] Error),
+}
+
+/// An open database. Clones share it; the last one dropped waits for the acts under way.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    readers: Pool,
+    door: Option<SyncSender<Box<dyn Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    options: Arc<Options>,
+}
+
+impl Db {
+    /// Connects, checks the schema, and starts the writer.
+    ///
+    /// # Errors
+    /// The database's own reason at once, never after a time-out; a schema that is missing, older or
+    /// newer.
+    pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, OpenError> {
+        let connector = Connector::new(url)?;
+        let mut first = connector.connect(Purpose::Read)?;
+        migrate::check(&mut first, url)?;
+        let mut conn = connector.connect(Purpose::Write)?;
+        options.hooks.watch(&mut conn);
+        let options = Arc::new(options);
+        let (door, queue) = sync_channel(QUEUE);
+        let writer = Writer {
+            connector: connector.clone(),
+            conn: Some(conn),
+            options: Arc::clone(&options),
+        };
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|e| OpenError::Unreachable(format!("no thread for the writer: {e}")))?;
+        let readers = Pool::new(connector, first, READERS);
+        let writer = Mutex::new(Some(thread));
+        Ok(Self(Arc::new(Inner { readers, door: Some(door), writer, options })))
+    }
+
+    /// The clock of every act.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.options.clock
+    }
+
+    /// The source of every salt.
+    #[must_use]
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.0.options.entropy
+    }
+
+    /// Runs `f` on a read-only snapshot. Blocks: never call it on a thread that drives a runtime.
+    ///
+    /// # Errors
+    /// What `f` returns; `Busy` when no connection comes free; `Backend` when the database fails,
+    /// also for every attempt to write.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.0.readers.read(f)
+    }
+
+    /// Runs `act` at the door and waits for its commit. An act that was taken in is carried
+    /// out even when the caller no longer waits.
+    ///
+    /// # Errors
+    /// What `act` returns, and then nothing of it stands; `Busy` when the queue is full;
+    /// `ClockBehind`; `Backend` when the commit failed or `act` panicked.
+    pub async fn write<T, E, F>(&self, act: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.enqueue(Rows::Held, act)?.await.map_err(|_| stopped())?
+    }
+
+    /// [`write`](Self::write) for threads that may block; it panics on one that drives a runtime.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub fn write_blocking<T, E, F>(&self, act: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.enqueue(Rows::Held, act)?.blocking_recv().map_err(|_| stopped())?
+    }
+
+    /// [`write`](Self::write) for an act that has to find all earlier entries as rows.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub(crate) async fn write_after_entries<T, E, F>(&self, act: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.enqueue(Rows::Written, act)?.await.map_err(|_| stopped())?
+    }
+
+    fn enqueue<T, E, F>(&self, rows: Rows, act: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (call, answer) = Call::new(rows, act);
+        let door = self.0.door.as_ref().ok_or_else(stopped)?;
+        door.try_send(Box::new(call)).map_err(|e| match e {
+            TrySendError::Full(_) => Error::Busy("too many writes are waiting".to_owned()),
+            TrySendError::Disconnected(_) => stopped(),
+        })?;
+        Ok(answer)
+    }
+}
+
+fn stopped() -> Error {
+    Error::Backend("the writer has stopped".to_owned())
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.door = None;
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // An act may hold the last clone; it must not wait for itself.
+        if let Some(thread) = thread.filter(|t| t.thread().id() != std::thread::current().id()) {
+            drop(thread.join());
+        }
+    }
+}

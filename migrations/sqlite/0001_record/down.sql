@@ -1,0 +1,2 @@
+-- The record is never taken down.
+SELECT 1;

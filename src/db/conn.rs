@@ -1,0 +1,214 @@
+//! One connection type over both databases. Store functions end in
+//! `on_each!(conn, |c| query.load(c))`; each arm is compiled for its own backend.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::{Connection, SqliteConnection};
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::url::{DatabaseUrl, reason};
+use super::{Error, OpenError};
+
+/// A PostgreSQL connection that speaks TLS through rustls and needs no libpq. It must never be
+/// touched on a thread that drives a tokio runtime: it would panic.
+pub type PgConnection = AsyncConnectionWrapper<AsyncPgConnection>;
+
+/// A connection to one of the two databases.
+#[expect(clippy::large_enum_variant, reason = "a handful exist, each for the program's life")]
+pub enum Conn {
+    /// PostgreSQL.
+    Pg(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// Runs the same diesel expression on whichever database a [`Conn`](crate::db::Conn) is:
+/// `on_each!(conn, |c| query.load(c))`.
+#[macro_export]
+macro_rules! on_each {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::db::Conn::Pg($c) => $body,
+            $crate::db::Conn::Sqlite($c) => $body,
+        }
+    };
+}
+
+/// Waits for a lock of another process, in milliseconds, before it is `Busy`.
+const LOCK_WAIT_MS: u32 = 10_000;
+
+impl Conn {
+    /// Runs one or more statements without parameters and without rows.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        on_each!(self, |c| c.batch_execute(sql)).map_err(Error::from)
+    }
+
+    /// Starts a transaction; a writer's on SQLite takes the lock at once, where a later one could
+    /// only fail.
+    pub(super) fn begin(&mut self, purpose: Purpose) -> Result<(), Error> {
+        let sql = if purpose == Purpose::Write { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        match self {
+            Self::Pg(c) => <PgConnection as Connection>::TransactionManager::begin_transaction(c),
+            Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, sql),
+        }
+        .map_err(Error::from)
+    }
+
+    /// Ends the transaction and keeps what it did.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Pg(c) => <PgConnection as Connection>::TransactionManager::commit_transaction(c),
+            Self::Sqlite(c) => AnsiTransactionManager::commit_transaction(c),
+        }
+        .map_err(Error::from)
+    }
+
+    /// Ends the transaction and undoes it. After an error the connection must not be used again.
+    pub(super) fn rollback(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Pg(c) => {
+                <PgConnection as Connection>::TransactionManager::rollback_transaction(c)
+            }
+            Self::Sqlite(c) => AnsiTransactionManager::rollback_transaction(c),
+        }
+        .map_err(Error::from)
+    }
+}
+
+/// What a connection is for; the database itself enforces it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Every statement that writes fails.
+    Read,
+    /// The one writer.
+    Write,
+}
+
+/// Opens connections to one database. Holds the thread that drives PostgreSQL's sockets, which
+/// has to outlive them.
+#[derive(Clone)]
+pub(super) struct Connector {
+    url: DatabaseUrl,
+    driver: Option<Arc<Driver>>,
+}
+
+/// A runtime with one thread of its own, so that a connection may be used from any thread that is
+/// not itself driving a runtime.
+struct Driver(Option<Runtime>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Waiting here would panic when the last owner is dropped on a runtime's thread.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Connector {
+    pub(super) fn new(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        let driver = match url {
+            DatabaseUrl::Sqlite(_) => None,
+            DatabaseUrl::Postgres(_) => {
+                let runtime = Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .thread_name("postgres-sockets")
+                    .enable_all()
+                    .build()
+                    .map_err(|e| OpenError::Unreachable(e.to_string()))?;
+                Some(Arc::new(Driver(Some(runtime))))
+            }
+        };
+        Ok(Self { url: url.clone(), driver })
+    }
+
+    /// A new connection.
+    pub(super) fn connect(&self, purpose: Purpose) -> Result<Conn, OpenError> {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => sqlite(path, purpose),
+            DatabaseUrl::Postgres(config) => {
+                let runtime = self.driver.as_ref().and_then(|d| d.0.as_ref());
+                let runtime =
+                    runtime.ok_or_else(|| OpenError::Unreachable("no socket thread".to_owned()))?;
+                postgres(runtime, config, purpose)
+            }
+        }
+    }
+}
+
+fn sqlite(path: &Path, purpose: Purpose) -> Result<Conn, OpenError> {
+    // SQLite would create what is merely mistyped.
+    if !path.is_file() {
+        return Err(OpenError::NotInitialised(path.display().to_string()));
+    }
+    let unreachable = |e: &dyn std::error::Error| OpenError::Unreachable(reason(e));
+    let name = path.to_str().ok_or_else(|| {
+        OpenError::Unreachable(format!("the path {} is not UTF-8", path.display()))
+    })?;
+    let mut conn = SqliteConnection::establish(name).map_err(|e| unreachable(&e))?;
+    let only = if purpose == Purpose::Read { "ON" } else { "OFF" };
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = {LOCK_WAIT_MS}; PRAGMA journal_mode = WAL; \
+         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+         PRAGMA query_only = {only};"
+    ))
+    .map_err(|e| unreachable(&e))?;
+    Ok(Conn::Sqlite(conn))
+}
+
+fn postgres(
+    runtime: &Runtime,
+    config: &tokio_postgres::Config,
+    purpose: Purpose,
+) -> Result<Conn, OpenError> {
+    let unreachable = |e: &dyn std::error::Error| OpenError::Unreachable(reason(e));
+    let tls = tls_config(config.get_ssl_mode())?;
+    let inner = runtime.block_on(async {
+        let (client, connection) =
+            config.connect(MakeRustlsConnect::new(tls)).await.map_err(|e| unreachable(&e))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection)
+            .await
+            .map_err(|e| unreachable(&e))
+    })?;
+    // The wrapper remembers the runtime it is made in.
+    let entered = runtime.enter();
+    let mut conn = PgConnection::from(inner);
+    drop(entered);
+    // A reader sees one snapshot. The writer must not: under its lock each statement has to see
+    // what the lock's last holder committed.
+    let (only, isolation) = match purpose {
+        Purpose::Read => ("on", "repeatable read"),
+        Purpose::Write => ("off", "read committed"),
+    };
+    conn.batch_execute(&format!(
+        "SET synchronous_commit = on; SET lock_timeout = {LOCK_WAIT_MS}; \
+         SET default_transaction_read_only = {only}; \
+         SET default_transaction_isolation = '{isolation}'"
+    ))
+    .map_err(|e| unreachable(&e))?;
+    Ok(Conn::Pg(conn))
+}
+
+/// Verifies the server against the system's certificates, by the ring provider and no other.
+fn tls_config(mode: SslMode) -> Result<ClientConfig, OpenError> {
+    let mut roots = RootCertStore::empty();
+    // Reading them costs tens of milliseconds: not for connections that never use TLS.
+    if mode == SslMode::Require {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| OpenError::Unreachable(e.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
