@@ -1,14 +1,18 @@
 //! The record: an append-only, publicly checkable log of every act, in standard formats (C2SP).
 //!
 //! Invariant: what this room calls proven depends on bytes and trusted keys alone: no database,
-//! no network, no clock. Writing to the record stands with the one door for writes.
+//! no network, no clock. Only [`append`], [`sequencer`] and [`store`] know the database.
 
+pub mod append;
 pub mod checkpoint;
+pub mod disclosure;
 pub mod edge;
 pub mod leaf;
 pub mod policy;
 pub mod proof;
+pub mod sequencer;
 pub(crate) mod spelling;
+pub mod store;
 pub mod succession;
 pub mod tiles;
 pub mod tree;

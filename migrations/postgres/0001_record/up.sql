@@ -51,7 +51,7 @@ CREATE TRIGGER entry_kept BEFORE TRUNCATE ON entry
 -- grows to width 256 and then stands. All of it is public.
 CREATE TABLE tile (
     kind  TEXT COLLATE "C" NOT NULL CHECK (kind IN ('hash', 'entries')),
-    level BIGINT           NOT NULL CHECK (level BETWEEN 0 AND 5),
+    level BIGINT           NOT NULL CHECK (level BETWEEN 0 AND 7),
     n     BIGINT           NOT NULL CHECK (n >= 0),
     width BIGINT           NOT NULL CHECK (width BETWEEN 1 AND 256),
     bytes BYTEA            NOT NULL,

@@ -40,7 +40,7 @@ BEGIN SELECT RAISE(ABORT, 'entry rows are never deleted'); END;
 -- grows to width 256 and then stands. All of it is public.
 CREATE TABLE tile (
     kind  TEXT    NOT NULL CHECK (kind IN ('hash', 'entries')),
-    level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 5),
+    level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 7),
     n     INTEGER NOT NULL CHECK (n >= 0),
     width INTEGER NOT NULL CHECK (width BETWEEN 1 AND 256),
     bytes BLOB    NOT NULL,
