@@ -118,13 +118,16 @@ impl Writer {
             Some(conn) => conn,
             None => self.connect()?,
         };
-        let caught = catch_unwind(AssertUnwindSafe(|| self.transact(&mut conn, jobs)));
-        let done = caught.unwrap_or_else(|panic| Err(panicked(&*panic)));
-        // A connection that cannot even roll back is dropped; the next batch opens another.
-        if done.is_ok() || conn.rollback().is_ok() {
-            self.conn = Some(conn);
-        }
-        done
+        // What fails or panics outside of an act leaves a connection that may not even roll back:
+        // then it is closed, and the next batch opens another.
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let done = self.transact(&mut conn, jobs);
+            if done.is_ok() || conn.rollback().is_ok() {
+                self.conn = Some(conn);
+            }
+            done
+        }));
+        done.unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
     fn connect(&self) -> Result<Conn, Error> {

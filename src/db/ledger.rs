@@ -17,6 +17,8 @@ const ROWS_PER_INSERT: usize = 500;
 /// An event on its way into the record.
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = entry)]
+// Else SQLite would get a statement for each row.
+#[diesel(treat_none_as_default_value = false)]
 pub(crate) struct EntryRow {
     pub(crate) idx: i64,
     pub(crate) salt: Vec<u8>,

@@ -39,8 +39,9 @@ pub enum Reader {
 /// whether its opening stands on the record.
 pub fn may_see(level: &Level, reader: Reader, is_opened: impl FnOnce(&UnitId) -> bool) -> bool {
     match (level, reader) {
-        (Level::Public, _) | (_, Reader::Author) => true,
-        (Level::Parties, Reader::Party | Reader::Regulator)
+        (Level::Public, _)
+        | (_, Reader::Author)
+        | (Level::Parties, Reader::Party | Reader::Regulator)
         | (Level::Regulator, Reader::Regulator) => true,
         (Level::Sealed(unit), Reader::Regulator) => is_opened(unit),
         (Level::Parties | Level::Regulator | Level::Sealed(_), Reader::Anyone | Reader::Party) => {

@@ -11,6 +11,7 @@
 
 mod casefile;
 mod configuration;
+mod door;
 mod envelopes;
 mod formats_document;
 mod identifiers;
@@ -21,5 +22,6 @@ mod record_tree;
 mod record_trust;
 mod sealing;
 mod shamir;
+mod support;
 mod tar_files;
 mod vectors_age;

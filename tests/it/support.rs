@@ -1,0 +1,195 @@
+//! What database tests stand on: a fresh database of each kind for every test.
+//!
+//! `on_both! { fn name(base: TestBase) { … } }` makes `name::sqlite` and `name::postgres` of one
+//! body. The PostgreSQL half needs the server that `tests/run` starts and names in
+//! `SEALBID_TEST_POSTGRES`; without it that half says so and does nothing, and `tests/run` fails in
+//! CI.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use sealbid::clock::{ManualClock, Time};
+use sealbid::crypto::entropy::SeededEntropy;
+use sealbid::db::{self, DatabaseUrl, Db, Options};
+
+/// When the tests' clocks start: 15 January 2027.
+pub const START: Time = Time::from_millis(1_800_000_000_000);
+
+/// Two tests of one body, one for each database. An `async fn` runs on a runtime of its own.
+#[macro_export]
+macro_rules! on_both {
+    ($(#[$doc:meta])* fn $name:ident($base:ident: TestBase) $body:block) => {
+        mod $name {
+            #[allow(unused_imports, reason = "a body may need nothing of its module")]
+            use super::*;
+
+            fn body($base: $crate::support::TestBase) $body
+
+            #[test]
+            fn sqlite() {
+                body($crate::support::TestBase::sqlite());
+            }
+
+            #[test]
+            fn postgres() {
+                if let Some(base) = $crate::support::TestBase::postgres() {
+                    body(base);
+                }
+            }
+        }
+    };
+    ($(#[$doc:meta])* async fn $name:ident($base:ident: TestBase) $body:block) => {
+        $crate::on_both! {
+            fn $name(base: TestBase) {
+                async fn story($base: $crate::support::TestBase) $body
+                $crate::support::runtime().block_on(story(base));
+            }
+        }
+    };
+}
+
+/// A runtime as the server has it: several threads.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// A migrated, empty database that is gone after the test.
+pub struct TestBase {
+    /// Its address.
+    pub url: DatabaseUrl,
+    /// The clock of everything that [`TestBase::open`] opens.
+    pub clock: Arc<ManualClock>,
+    home: Home,
+}
+
+enum Home {
+    Folder(PathBuf),
+    Server(String),
+}
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+fn unique(what: &str) -> String {
+    let count = COUNT.fetch_add(1, Ordering::SeqCst);
+    format!("sealbid_{what}_{}_{count}", std::process::id())
+}
+
+/// An empty folder of this test's own.
+pub fn folder(what: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(unique(what));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+impl TestBase {
+    /// On SQLite.
+    pub fn sqlite() -> Self {
+        let folder = folder("sqlite");
+        let url = DatabaseUrl::Sqlite(folder.join("sealbid.db"));
+        db::init(&url).unwrap();
+        Self::new(url, Home::Folder(folder))
+    }
+
+    /// On PostgreSQL: a copy of a template that was migrated once.
+    pub fn postgres() -> Option<Self> {
+        let template = template()?;
+        let name = unique("test");
+        admin(&[&format!("CREATE DATABASE {name} TEMPLATE {template}")]);
+        Some(Self::new(server_url(&name), Home::Server(name)))
+    }
+
+    fn new(url: DatabaseUrl, home: Home) -> Self {
+        Self { url, clock: Arc::new(ManualClock::new(START)), home }
+    }
+
+    /// The options that [`TestBase::open`] uses: this base's clock, seeded entropy.
+    pub fn options(&self) -> Options {
+        Options::new(self.clock.clone(), Arc::new(SeededEntropy::new(1)))
+    }
+
+    /// Opens it.
+    pub fn open(&self) -> Db {
+        Db::open(&self.url, self.options()).unwrap()
+    }
+
+    /// Runs SQL past the door, as whoever holds the database could.
+    pub fn meddle(&self, sql: &str) -> Result<(), String> {
+        use diesel::connection::{Connection, SimpleConnection};
+        match (&self.url, &self.home) {
+            (DatabaseUrl::Sqlite(path), _) => {
+                let mut conn = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                conn.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                conn.batch_execute(sql).map_err(|e| e.to_string())
+            }
+            (_, Home::Server(name)) => batch(name, &[sql]),
+            _ => unreachable!("a server's database has a name"),
+        }
+    }
+}
+
+impl Drop for TestBase {
+    fn drop(&mut self) {
+        match &self.home {
+            Home::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
+            Home::Server(name) => admin(&[&format!("DROP DATABASE {name} WITH (FORCE)")]),
+        }
+    }
+}
+
+fn server() -> Option<String> {
+    let server = std::env::var("SEALBID_TEST_POSTGRES").ok();
+    if server.is_none() {
+        println!("SKIPPED: SEALBID_TEST_POSTGRES names no server");
+    }
+    server
+}
+
+/// The tests' server with another database: the address ends in `/postgres`.
+fn server_url(database: &str) -> DatabaseUrl {
+    let server = server().unwrap();
+    let (host, _) = server.rsplit_once('/').unwrap();
+    format!("{host}/{database}").parse().unwrap()
+}
+
+/// The name of the migrated template, made by the first test that needs it.
+fn template() -> Option<&'static str> {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    static FIRST: Mutex<()> = Mutex::new(());
+    server()?;
+    let guard = FIRST.lock();
+    let name = TEMPLATE.get_or_init(|| {
+        let name = unique("template");
+        admin(&[&format!("CREATE DATABASE {name} ENCODING 'UTF8'")]);
+        db::init(&server_url(&name)).unwrap();
+        name
+    });
+    drop(guard);
+    Some(name)
+}
+
+fn admin(statements: &[&str]) {
+    batch("postgres", statements).unwrap();
+}
+
+/// Runs each statement in a database of the tests' server, on a thread of its own: the caller may
+/// stand on a runtime.
+fn batch(database: &str, statements: &[&str]) -> Result<(), String> {
+    let DatabaseUrl::Postgres(config) = server_url(database) else { unreachable!() };
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+            let driver = tokio::spawn(connection);
+            for sql in statements {
+                client.batch_execute(sql).await.map_err(|e| {
+                    e.as_db_error().map_or_else(|| e.to_string(), |d| d.message().to_owned())
+                })?;
+            }
+            drop(client);
+            driver.await.unwrap().unwrap();
+            Ok(())
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+}
