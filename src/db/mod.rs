@@ -114,7 +114,8 @@ struct Inner {
 }
 
 impl Db {
-    /// Connects, checks the schema, and starts the writer.
+    /// Connects, checks the schema, and starts the writer. Blocks: never call it on a thread that
+    /// drives a runtime.
     ///
     /// # Errors
     /// The database's own reason at once, never after a time-out; a schema that is missing, older or
@@ -163,6 +164,21 @@ impl Db {
         f: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         self.0.readers.read(f)
+    }
+
+    /// [`read`](Self::read) for async callers: on one of the runtime's blocking threads.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub async fn query<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        let db = self.clone();
+        let done = tokio::task::spawn_blocking(move || db.read(f)).await;
+        done.map_err(|e| Error::Backend(format!("a read did not end: {e}")))?
     }
 
     /// Runs `act` at the door and waits for its commit. An act that was taken in is carried

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::as_conversions,
+    clippy::print_stderr,
     reason = "a test that meets the unexpected must stop loudly"
 )]
 
@@ -21,6 +22,7 @@ mod record_formats;
 mod record_tree;
 mod record_trust;
 mod sealing;
+mod sequencer;
 mod shamir;
 mod support;
 mod tar_files;

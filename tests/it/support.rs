@@ -16,10 +16,10 @@ use sealbid::db::{self, DatabaseUrl, Db, Options};
 /// When the tests' clocks start: 15 January 2027.
 pub const START: Time = Time::from_millis(1_800_000_000_000);
 
-/// Two tests of one body, one for each database. An `async fn` runs on a runtime of its own.
+/// Two tests of one body, one for each database.
 #[macro_export]
 macro_rules! on_both {
-    ($(#[$doc:meta])* fn $name:ident($base:ident: TestBase) $body:block) => {
+    (fn $name:ident($base:ident: TestBase) $body:block) => {
         mod $name {
             #[allow(unused_imports, reason = "a body may need nothing of its module")]
             use super::*;
@@ -39,19 +39,17 @@ macro_rules! on_both {
             }
         }
     };
-    ($(#[$doc:meta])* async fn $name:ident($base:ident: TestBase) $body:block) => {
-        $crate::on_both! {
-            fn $name(base: TestBase) {
-                async fn story($base: $crate::support::TestBase) $body
-                $crate::support::runtime().block_on(story(base));
-            }
-        }
-    };
 }
 
 /// A runtime as the server has it: several threads.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Waits for a future on a thread that may block, as [`Db::read`] needs it.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(runtime).block_on(future)
 }
 
 /// A migrated, empty database that is gone after the test.
@@ -140,7 +138,7 @@ impl Drop for TestBase {
 fn server() -> Option<String> {
     let server = std::env::var("SEALBID_TEST_POSTGRES").ok();
     if server.is_none() {
-        println!("SKIPPED: SEALBID_TEST_POSTGRES names no server");
+        eprintln!("SKIPPED: SEALBID_TEST_POSTGRES names no server");
     }
     server
 }
