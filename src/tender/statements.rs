@@ -66,6 +66,9 @@ pub struct Unit {
     pub challenge_ms: i64,
     /// Bids arriving at or after this instant are late.
     pub deadline: Time,
+    /// When the platform drafted it. A custodian signs within the hour, and one that lost its state
+    /// signs nothing issued before: so it never meets again a unit whose close it may have signed.
+    pub issued_at: Time,
     /// The lot.
     pub lot: LotId,
     /// With fewer bids than this the unit is never opened.

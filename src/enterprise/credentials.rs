@@ -1,0 +1,126 @@
+//! Which key speaks for a body, from signed statements alone: the operator's `verified`, then
+//! rotations and revocations in record order. Custodians and the verifier judge by this.
+
+use crate::crypto::note::{Note, NoteError, VerifyingKey};
+use crate::crypto::statement::{Body, Statement, StatementError, type_of};
+use crate::ids::EnterpriseId;
+
+use super::statements::{KeyRevocation, KeyRotation, Kind, Verified};
+
+/// Who speaks with which key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Who.
+    pub enterprise: EnterpriseId,
+    /// Its registered name.
+    pub name: String,
+    /// What it may do.
+    pub kind: Kind,
+    /// The key in force; `None` after a revocation.
+    pub key: Option<VerifyingKey>,
+}
+
+/// Why statements do not add up to a credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// A statement is malformed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A signature is missing or wrong.
+    #[error(transparent)]
+    Signature(#[from] NoteError),
+    /// No operator of the roster vouched.
+    #[error("no operator of the roster signed the verification")]
+    NotVouched,
+    /// A statement is out of place: another body's, or for a key that is not in force.
+    #[error("a statement about another body or another key than the one in force")]
+    OutOfPlace,
+    /// The list does not start with a verification.
+    #[error("the first statement is no verification")]
+    NoVerification,
+    /// The key's name does not carry the body's id.
+    #[error("the key is not named after its body")]
+    KeyName,
+}
+
+/// The name that a body's key must have.
+#[must_use]
+pub fn key_name(origin: &str, kind: Kind, enterprise: EnterpriseId) -> String {
+    format!("{origin}/{}/{enterprise}", kind.code())
+}
+
+/// The enterprise id that a key's name carries, if it is a bidder's or buyer's key.
+#[must_use]
+pub fn enterprise_of(key_name: &str) -> Option<EnterpriseId> {
+    key_name.rsplit_once('/').and_then(|(_, id)| id.parse().ok())
+}
+
+/// Folds the statements about one body, in record order.
+///
+/// # Errors
+/// [`CredentialError`] with the first fault.
+pub fn credential(
+    origin: &str,
+    operators: &[VerifyingKey],
+    notes: &[String],
+) -> Result<Credential, CredentialError> {
+    let (first, rest) = notes.split_first().ok_or(CredentialError::NoVerification)?;
+    let verified = Statement::<Verified>::parse(first.as_bytes())?;
+    if verified.note().count(operators)? == 0 {
+        return Err(CredentialError::NotVouched);
+    }
+    let body = verified.body();
+    let expected = key_name(origin, body.kind, body.enterprise);
+    check_name(&expected, &body.key)?;
+    let mut credential = Credential {
+        enterprise: body.enterprise,
+        name: body.name.clone(),
+        kind: body.kind,
+        key: Some(body.key.clone()),
+    };
+    for text in rest {
+        let note = Note::parse(text.as_bytes()).map_err(StatementError::from)?;
+        credential.key = next_key(&credential, &expected, operators, note)?;
+    }
+    Ok(credential)
+}
+
+fn next_key(
+    credential: &Credential,
+    expected: &str,
+    operators: &[VerifyingKey],
+    note: Note,
+) -> Result<Option<VerifyingKey>, CredentialError> {
+    if type_of(note.text()) == Some(KeyRevocation::TYPE) {
+        let revocation = Statement::<KeyRevocation>::from_note(note)?;
+        let body = revocation.body();
+        in_force(credential, body.enterprise, &body.key)?;
+        if !revocation.note().signed_by(&body.key)? && revocation.note().count(operators)? == 0 {
+            return Err(CredentialError::NotVouched);
+        }
+        return Ok(None);
+    }
+    let rotation = Statement::<KeyRotation>::from_note(note)?;
+    let body = rotation.body();
+    in_force(credential, body.enterprise, &body.old_key)?;
+    rotation.note().require(&body.old_key)?;
+    rotation.note().require(&body.new_key)?;
+    check_name(expected, &body.new_key)?;
+    Ok(Some(body.new_key.clone()))
+}
+
+fn in_force(
+    credential: &Credential,
+    enterprise: EnterpriseId,
+    key: &VerifyingKey,
+) -> Result<(), CredentialError> {
+    if credential.enterprise == enterprise && credential.key.as_ref() == Some(key) {
+        Ok(())
+    } else {
+        Err(CredentialError::OutOfPlace)
+    }
+}
+
+fn check_name(expected: &str, key: &VerifyingKey) -> Result<(), CredentialError> {
+    if key.name() == expected { Ok(()) } else { Err(CredentialError::KeyName) }
+}
