@@ -352,7 +352,8 @@ fn an_address_never_shows_its_password() {
 
 #[test]
 fn a_mistyped_path_is_refused_and_not_created() {
-    let path = folder("mistyped").join("no.db");
+    let folder = folder("mistyped");
+    let path = folder.join("no.db");
     let base = TestBase::sqlite();
     let refused = Db::open(&DatabaseUrl::sqlite(&path), base.options()).map(drop);
     assert!(matches!(refused, Err(OpenError::NotInitialised(_))));

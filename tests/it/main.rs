@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must stop loudly"
 )]
 
+mod blobs;
 mod casefile;
 mod configuration;
 mod door;

@@ -5,7 +5,7 @@
 //! `SEALBID_TEST_POSTGRES`; without it that half says so and does nothing, and `tests/run` fails in
 //! CI.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -62,7 +62,7 @@ pub struct TestBase {
 }
 
 enum Home {
-    Folder(PathBuf),
+    Folder(TestFolder),
     Server(String),
 }
 
@@ -73,11 +73,28 @@ fn unique(what: &str) -> String {
     format!("sealbid_{what}_{}_{count}", std::process::id())
 }
 
+/// A folder that is gone after the test.
+pub struct TestFolder(PathBuf);
+
+impl std::ops::Deref for TestFolder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TestFolder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
 /// An empty folder of this test's own.
-pub fn folder(what: &str) -> PathBuf {
+pub fn folder(what: &str) -> TestFolder {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(unique(what));
     std::fs::create_dir_all(&folder).unwrap();
-    folder
+    TestFolder(folder)
 }
 
 impl TestBase {
@@ -129,7 +146,7 @@ impl TestBase {
 impl Drop for TestBase {
     fn drop(&mut self) {
         match &self.home {
-            Home::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
+            Home::Folder(folder) => drop(std::fs::remove_dir_all(&**folder)),
             Home::Server(name) => admin(&[&format!("DROP DATABASE {name} WITH (FORCE)")]),
         }
     }
