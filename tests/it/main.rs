@@ -25,6 +25,7 @@ mod record_trust;
 mod sealing;
 mod sequencer;
 mod shamir;
+mod stock_age;
 mod support;
 mod tar_files;
 mod vectors_age;
