@@ -1,7 +1,7 @@
 //! The opening reader: decrypts on the reader's thread; with hashing, a second thread reads ahead
 //! and hashes the ciphertext.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -73,6 +73,25 @@ impl<'a> Opened<'a> {
         Ok(self.source.sealed())
     }
 
+    /// Writes everything that is left into `out` without a copy in between, and gives the number
+    /// of bytes. The whole is proven when this returns.
+    ///
+    /// # Errors
+    /// As reading; what was written must then not be used as a whole.
+    pub fn copy_to(&mut self, out: &mut dyn Write) -> io::Result<u64> {
+        let mut copied = 0;
+        loop {
+            let plain = self.fill_buf()?;
+            let count = plain.len();
+            if count == 0 {
+                return Ok(copied);
+            }
+            out.write_all(plain)?;
+            self.consume(count);
+            copied += u64::try_from(count).map_err(io::Error::other)?;
+        }
+    }
+
     /// Decrypts the next chunk, or finds that there is none.
     fn open_chunk(&mut self) -> Result<(), OpenError> {
         if self.next >= self.batch.filled {
@@ -103,16 +122,27 @@ impl<'a> Opened<'a> {
     }
 }
 
-impl Read for Opened<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+impl BufRead for Opened<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.plain.0 == self.plain.1 && !self.ended {
             self.open_chunk()?;
         }
-        let (from, to) = self.plain;
-        let part = self.batch.bytes.get(from..to.min(from + out.len())).unwrap_or_default();
-        out.get_mut(..part.len()).unwrap_or_default().copy_from_slice(part);
-        self.plain.0 += part.len();
-        Ok(part.len())
+        Ok(self.batch.bytes.get(self.plain.0..self.plain.1).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.plain.0 = self.plain.1.min(self.plain.0.saturating_add(count));
+    }
+}
+
+impl Read for Opened<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let plain = self.fill_buf()?;
+        let part = plain.get(..out.len()).unwrap_or(plain);
+        let count = part.len();
+        out.get_mut(..count).unwrap_or_default().copy_from_slice(part);
+        self.consume(count);
+        Ok(count)
     }
 }
 
