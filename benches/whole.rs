@@ -6,6 +6,15 @@
 //! the others and the peak resident memory of ours. The best is what the program can do; the median
 //! also shows what else the machine was doing.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::disallowed_methods,
+    reason = "a race that is printed for people"
+)]
+
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -120,7 +129,8 @@ fn compare(mib: usize, folder: &Path) -> Result<()> {
     let path = |name: &str| -> PathBuf { folder.join(format!("sealbid-bench-{name}")) };
     let (plain, sealed, out, key) = (path("plain"), path("sealed"), path("out"), path("key"));
     let mut file = BufWriter::new(File::create(&plain)?);
-    let block: Vec<u8> = (0..1_048_576_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let block: Vec<u8> =
+        (0..1_048_576_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     (0..mib).try_for_each(|_| file.write_all(&block))?;
     file.into_inner()?.sync_all()?;
     std::fs::write(&key, format!("{KEY}\n"))?;

@@ -24,7 +24,7 @@ use crate::record_formats::{ORIGIN, Plain, log_key, witness_key};
 const DOCUMENT: &str = include_str!("../../docs/FORMATS.md");
 
 /// The example of that name as the document has it.
-fn documented(name: &str) -> Option<&'static str> {
+pub fn documented(name: &str) -> Option<&'static str> {
     let (_, rest) = DOCUMENT.split_once(&format!("<!-- example: {name} -->\n```text\n"))?;
     rest.split_once("```").map(|(example, _)| example)
 }

@@ -23,6 +23,7 @@ mod record_formats;
 mod record_tree;
 mod record_trust;
 mod sealing;
+mod sealing_document;
 mod sequencer;
 mod shamir;
 mod stock_age;
