@@ -1,3 +1,4 @@
 //! From the deadline to the opening: close, challenge, release, read-out, opening record.
 
+pub mod rules;
 pub mod statements;
