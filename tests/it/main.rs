@@ -6,10 +6,10 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::as_conversions,
-    clippy::print_stderr,
     reason = "a test that meets the unexpected must stop loudly"
 )]
 
+mod access;
 mod blobs;
 mod casefile;
 mod configuration;
@@ -29,4 +29,5 @@ mod shamir;
 mod stock_age;
 mod support;
 mod tar_files;
+mod tokens;
 mod vectors_age;
