@@ -1,0 +1,179 @@
+//! What the platform and bidders ask of a custodian's agent, and what it answers: JSON over HTTP,
+//! one path per request. Notes, checkpoints and receipts travel as the texts they are.
+//!
+//! | path | body | answer |
+//! |---|---|---|
+//! | `POST /recipient` | [`AskRecipient`] | [`RecipientReply`] |
+//! | `POST /unit` | [`AskUnit`] | [`NoteReply`]: the unit with the agent's signature |
+//! | `POST /amendment` | [`AskAmendment`] | [`NoteReply`] |
+//! | `POST /close` | [`AskClose`] | [`NoteReply`] |
+//! | `POST /challenge` | [`AskChallenge`] | [`NoteReply`]: a `challenged` statement |
+//! | `POST /answer` | [`AskAnswer`] | [`NoteReply`]: a `challenged` statement |
+//! | `POST /release` | [`AskRelease`] | [`NoteReply`]: a `release` statement |
+//! | `POST /suspend` | [`AskSuspend`] | [`Done`] |
+//! | `POST /lodge` | a `.bid` file | [`NoteReply`]: a `lodged` statement |
+//! | `GET /lodged/<unit id>` | | [`LodgedReply`] |
+//! | `GET /lodged/<unit id>/<manifest sha256>` | | the `.bid` file |
+//! | `POST /add-checkpoint` | tlog-witness | tlog-witness |
+//! | `GET /` | | [`AgentStatus`] |
+//!
+//! A refusal is a problem document with the stable code of the agent's refusal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::hash::Hash;
+use crate::ids::UnitId;
+use crate::tender::statements::Unit;
+
+use super::roster::CustodianId;
+
+/// Which recipient would you use for this draft?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskRecipient {
+    /// The unit without recipients.
+    pub draft: Unit,
+}
+
+/// The agent's recipient for one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientReply {
+    /// Whose.
+    pub custodian: CustodianId,
+    /// `age1…`.
+    pub recipient: String,
+}
+
+/// Sign this unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskUnit {
+    /// Statements that show the procuring entity's key.
+    pub credentials: Vec<String>,
+    /// Receipt of the `proposed` event that holds the unit.
+    pub proposed: String,
+    /// The unit, signed by procuring entity and platform.
+    pub unit: String,
+}
+
+/// Sign this amendment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskAmendment {
+    /// The amendment, signed by procuring entity and platform; in an outage by the platform.
+    pub amendment: String,
+    /// Statements that show the procuring entity's key; may be empty in an outage.
+    pub credentials: Vec<String>,
+    /// Receipt of the `proposed` event that holds the amendment.
+    pub proposed: String,
+    /// Which unit.
+    pub unit_id: UnitId,
+}
+
+/// What became of one bid that the agent was shown or lodged, told by receipts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Receipt of its `accepted` event.
+    pub accepted: String,
+    /// Statements that show the bidder's key; needed with `later`.
+    pub credentials: Vec<String>,
+    /// Receipt of the `withdrawn` or `accepted` event of the bidder's next statement, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub later: Option<String>,
+}
+
+/// Sign this close.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskClose {
+    /// The cosigned checkpoint of the close's size.
+    pub checkpoint: String,
+    /// The close, signed by the platform.
+    pub close: String,
+    /// What became of each bid lodged with this agent.
+    pub lodged: Vec<Account>,
+    /// Receipt of the `proposed` event that holds the close.
+    pub proposed: String,
+}
+
+/// This receipt contradicts your close.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskChallenge {
+    /// What the bidder holds: its accepted bid, and the withdrawal or replacement if there was one.
+    pub account: Account,
+    /// The effective close, with q signatures.
+    pub close: String,
+}
+
+/// The platform's answer to an open challenge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskAnswer {
+    /// The challenged bid with its bidder's next statement.
+    pub account: Account,
+    /// The effective close, with q signatures.
+    pub close: String,
+}
+
+/// Hand out the identity of this unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskRelease {
+    /// Effective amendments, in order, with their signatures.
+    pub amendments: Vec<String>,
+    /// A recent checkpoint with the witnesses' cosignatures.
+    pub checkpoint: String,
+    /// Receipt of the effective close, whose checkpoint q have cosigned: the window runs from it.
+    pub close_receipt: String,
+    /// Statements that show the procuring entity's key; needed with `order` and `amendments`.
+    pub credentials: Vec<String>,
+    /// The order, for second envelopes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<String>,
+    /// The effective unit, with all n signatures.
+    pub unit: String,
+}
+
+/// Stop a release, or lift the stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskSuspend {
+    /// The regulator's statement.
+    pub suspension: String,
+}
+
+/// An answer that is a signed note.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoteReply {
+    /// The whole note.
+    pub note: String,
+}
+
+/// An answer that says only that it was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Done {}
+
+/// The bids lodged with an agent for one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LodgedReply {
+    /// The agent's `lodged` statements.
+    pub notes: Vec<String>,
+}
+
+/// Who an agent is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentStatus {
+    /// Which custodian.
+    pub custodian: CustodianId,
+    /// The roster it serves.
+    pub roster_sha256: Hash,
+    /// The size of the record it last cosigned.
+    pub witnessed: u64,
+}
