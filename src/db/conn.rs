@@ -1,13 +1,14 @@
 //! One connection type over both databases. Store functions end in
 //! `on_each!(conn, |c| query.load(c))`; each arm is compiled for its own backend.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::{Connection, SqliteConnection};
 use diesel_async::AsyncPgConnection;
-use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::config::SslMode;
@@ -18,7 +19,7 @@ use super::{Error, OpenError};
 
 /// A PostgreSQL connection that speaks TLS through rustls and needs no libpq. It must never be
 /// touched on a thread that drives a tokio runtime: it would panic.
-pub type PgConnection = AsyncConnectionWrapper<AsyncPgConnection>;
+pub type PgConnection = AsyncConnectionWrapper<AsyncPgConnection, OwnRuntime>;
 
 /// A connection to one of the two databases.
 #[expect(clippy::large_enum_variant, reason = "a handful exist, each for the program's life")]
@@ -94,54 +95,45 @@ pub(super) enum Purpose {
     Write,
 }
 
-/// Opens connections to one database. Holds the thread that drives PostgreSQL's sockets, which
-/// has to outlive them.
+/// Opens connections to one database.
 #[derive(Clone)]
-pub(super) struct Connector {
-    url: DatabaseUrl,
-    driver: Option<Arc<Driver>>,
-}
+pub(super) struct Connector(pub(super) DatabaseUrl);
 
-/// A runtime with one thread of its own, so that a connection may be used from any thread that is
-/// not itself driving a runtime.
-struct Driver(Option<Runtime>);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // Waiting here would panic when the last owner is dropped on a runtime's thread.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+impl Connector {
+    /// A new connection.
+    pub(super) fn connect(&self, purpose: Purpose) -> Result<Conn, OpenError> {
+        match &self.0 {
+            DatabaseUrl::Sqlite(path) => sqlite(path, purpose),
+            DatabaseUrl::Postgres(config) => postgres(config, purpose),
         }
     }
 }
 
-impl Connector {
-    pub(super) fn new(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let driver = match url {
-            DatabaseUrl::Sqlite(_) => None,
-            DatabaseUrl::Postgres(_) => {
-                let runtime = Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .thread_name("postgres-sockets")
-                    .enable_all()
-                    .build()
-                    .map_err(|e| OpenError::Unreachable(e.to_string()))?;
-                Some(Arc::new(Driver(Some(runtime))))
-            }
-        };
-        Ok(Self { url: url.clone(), driver })
+/// A connection's own small runtime, which moves its socket on whichever thread uses it: a thread
+/// for all sockets would add two switches to every statement.
+pub struct OwnRuntime(Option<Runtime>);
+
+thread_local! {
+    /// Hands the runtime that a connection was made on to the wrapper, which asks for one by name.
+    static MADE_ON: Cell<Option<Runtime>> = const { Cell::new(None) };
+}
+
+impl BlockOn for OwnRuntime {
+    #[expect(clippy::expect_used, reason = "only Drop takes it out, and nothing comes after")]
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.as_ref().expect("taken out only when dropped").block_on(future)
     }
 
-    /// A new connection.
-    pub(super) fn connect(&self, purpose: Purpose) -> Result<Conn, OpenError> {
-        match &self.url {
-            DatabaseUrl::Sqlite(path) => sqlite(path, purpose),
-            DatabaseUrl::Postgres(config) => {
-                let runtime = self.driver.as_ref().and_then(|d| d.0.as_ref());
-                let runtime =
-                    runtime.ok_or_else(|| OpenError::Unreachable("no socket thread".to_owned()))?;
-                postgres(runtime, config, purpose)
-            }
+    fn get_runtime() -> Self {
+        Self(MADE_ON.take())
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        // Waiting here would panic when the owner is dropped on a server's thread.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }
@@ -166,12 +158,10 @@ fn sqlite(path: &Path, purpose: Purpose) -> Result<Conn, OpenError> {
     Ok(Conn::Sqlite(conn))
 }
 
-fn postgres(
-    runtime: &Runtime,
-    config: &tokio_postgres::Config,
-    purpose: Purpose,
-) -> Result<Conn, OpenError> {
+fn postgres(config: &tokio_postgres::Config, purpose: Purpose) -> Result<Conn, OpenError> {
     let unreachable = |e: &dyn std::error::Error| OpenError::Unreachable(reason(e));
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| unreachable(&e))?;
     let tls = tls_config(config.get_ssl_mode())?;
     let inner = runtime.block_on(async {
         let (client, connection) =
@@ -180,10 +170,8 @@ fn postgres(
             .await
             .map_err(|e| unreachable(&e))
     })?;
-    // The wrapper remembers the runtime it is made in.
-    let entered = runtime.enter();
+    MADE_ON.set(Some(runtime));
     let mut conn = PgConnection::from(inner);
-    drop(entered);
     // A reader sees one snapshot. The writer must not: under its lock each statement has to see
     // what the lock's last holder committed.
     let (only, isolation) = match purpose {

@@ -114,10 +114,7 @@ impl Writer {
 
     /// One transaction for all of `jobs`; an error means that nothing of it is known to stand.
     fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
-        let mut conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => self.connect()?,
-        };
+        let mut conn = self.begin()?;
         // What fails or panics outside of an act leaves a connection that may not even roll back:
         // then it is closed, and the next batch opens another.
         let done = catch_unwind(AssertUnwindSafe(|| {
@@ -130,6 +127,24 @@ impl Writer {
         done.unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
+    /// A connection with a transaction begun. One that was lost while idle is replaced: nothing
+    /// of this batch had been sent through it.
+    fn begin(&mut self) -> Result<Conn, Error> {
+        if let Some(mut conn) = self.conn.take() {
+            match conn.begin(Purpose::Write) {
+                Ok(()) => return Ok(conn),
+                Err(Error::Busy(reason)) => {
+                    self.conn = Some(conn);
+                    return Err(Error::Busy(reason));
+                }
+                Err(error) => tracing::warn!(%error, "the writer's connection was lost"),
+            }
+        }
+        let mut conn = self.connect()?;
+        conn.begin(Purpose::Write)?;
+        Ok(conn)
+    }
+
     fn connect(&self) -> Result<Conn, Error> {
         let conn = self.connector.connect(Purpose::Write);
         let mut conn = conn.map_err(|e| Error::Backend(e.to_string()))?;
@@ -138,7 +153,6 @@ impl Writer {
     }
 
     fn transact(&self, conn: &mut Conn, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
-        conn.begin(Purpose::Write)?;
         if matches!(conn, Conn::Pg(_)) {
             conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
         }

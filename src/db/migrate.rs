@@ -35,8 +35,7 @@ pub fn init(url: &DatabaseUrl) -> Result<(), OpenError> {
 }
 
 fn create_tables(url: &DatabaseUrl) -> Result<(), OpenError> {
-    let connector = Connector::new(url)?;
-    let mut conn = connector.connect(Purpose::Write)?;
+    let mut conn = Connector(url.clone()).connect(Purpose::Write)?;
     if has_tables(&mut conn)? {
         return Err(OpenError::AlreadyInitialised(url.to_string()));
     }
@@ -48,8 +47,7 @@ fn create_tables(url: &DatabaseUrl) -> Result<(), OpenError> {
 /// # Errors
 /// [`OpenError::NotInitialised`], [`OpenError::SchemaNewer`], or why it failed.
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
-    let connector = Connector::new(url)?;
-    let mut conn = connector.connect(Purpose::Write)?;
+    let mut conn = Connector(url.clone()).connect(Purpose::Write)?;
     match check(&mut conn, url) {
         Ok(()) => Ok(Vec::new()),
         Err(OpenError::SchemaOlder { .. }) => apply(&mut conn),

@@ -121,7 +121,7 @@ impl Db {
     /// The database's own reason at once, never after a time-out; a schema that is missing, older or
     /// newer.
     pub fn open(url: &DatabaseUrl, options: Options) -> Result<Self, OpenError> {
-        let connector = Connector::new(url)?;
+        let connector = Connector(url.clone());
         let mut first = connector.connect(Purpose::Read)?;
         migrate::check(&mut first, url)?;
         let mut conn = connector.connect(Purpose::Write)?;

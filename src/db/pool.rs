@@ -33,27 +33,39 @@ impl Pool {
         &self,
         f: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut loan = self.take()?;
+        let mut loan = self.begin()?;
         let conn = loan.conn.as_mut().ok_or_else(|| Error::Backend("no connection".to_owned()))?;
-        conn.begin(Purpose::Read).inspect_err(|_| loan.broken = true)?;
         // A panic in `f` leaves it broken, and the connection is closed.
         loan.broken = true;
-        let conn = loan.conn.as_mut().ok_or_else(|| Error::Backend("no connection".to_owned()))?;
         let result = f(conn);
         loan.broken = conn.rollback().is_err();
         result
+    }
+
+    /// A connection with a transaction begun. Those that were lost while idle are closed until one
+    /// works or a new one is made.
+    fn begin(&self) -> Result<Loan<'_>, Error> {
+        loop {
+            let mut loan = self.take()?;
+            let Some(conn) = &mut loan.conn else { continue };
+            match conn.begin(Purpose::Read) {
+                Ok(()) => return Ok(loan),
+                Err(error) if loan.fresh => return Err(error),
+                Err(_) => loan.broken = true,
+            }
+        }
     }
 
     fn take(&self) -> Result<Loan<'_>, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(conn) = state.idle.pop() {
-                return Ok(Loan { pool: self, conn: Some(conn), broken: false });
+                return Ok(Loan { pool: self, conn: Some(conn), fresh: false, broken: false });
             }
             if state.open < self.limit {
                 state.open += 1;
                 drop(state);
-                let mut loan = Loan { pool: self, conn: None, broken: true };
+                let mut loan = Loan { pool: self, conn: None, fresh: true, broken: true };
                 let conn = self.connector.connect(Purpose::Read);
                 loan.conn = Some(conn.map_err(|e: OpenError| Error::Backend(e.to_string()))?);
                 loan.broken = false;
@@ -73,6 +85,7 @@ impl Pool {
 struct Loan<'a> {
     pool: &'a Pool,
     conn: Option<Conn>,
+    fresh: bool,
     broken: bool,
 }
 

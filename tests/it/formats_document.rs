@@ -12,7 +12,7 @@ use sealbid::record::checkpoint::{Checkpoint, cosign};
 use sealbid::record::leaf::{PadKey, Salt, leaf};
 use sealbid::record::policy::Policy;
 use sealbid::record::proof::Receipt;
-use sealbid::record::tiles::{changed, encode_bundle};
+use sealbid::record::tiles::{Tile, changed, encode_bundle};
 use sealbid::record::tree::{self, leaf_hash, node_hash};
 use sealbid::record::witness::AddCheckpoint;
 use sealbid::verify::casefile::{
@@ -143,7 +143,7 @@ fn listing(case: &[u8]) -> (String, String) {
 
 fn examples() -> Vec<(&'static str, String)> {
     let example = Example::new();
-    let paths = changed(0, 70_000).into_iter().filter(|tile| tile.is_partial());
+    let paths = changed(0, 70_000).into_iter().filter(Tile::is_partial);
     let paths: String = paths.map(|tile| format!("{tile}\n")).collect();
     let (names, index) = listing(&example.case());
     let witnesses = [1, 2, 3].map(|n| (witness_key(n).verifying().clone(), ""));

@@ -6,6 +6,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::as_conversions,
+    clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test that meets the unexpected must stop loudly"
 )]
 
@@ -13,6 +15,8 @@ mod access;
 mod blobs;
 mod casefile;
 mod configuration;
+mod crash;
+mod databases;
 mod door;
 mod envelopes;
 mod formats_document;

@@ -62,7 +62,7 @@ pub struct TestBase {
 }
 
 enum Home {
-    Folder(TestFolder),
+    Folder(#[expect(dead_code, reason = "it is gone when dropped")] TestFolder),
     Server(String),
 }
 
@@ -128,6 +128,15 @@ impl TestBase {
         Db::open(&self.url, self.options()).unwrap()
     }
 
+    /// Its address as text, password and all: for a child process.
+    pub fn address(&self) -> String {
+        match (&self.url, &self.home) {
+            (DatabaseUrl::Sqlite(path), _) => format!("sqlite:{}", path.display()),
+            (_, Home::Server(name)) => server_address(name),
+            _ => unreachable!("a server's database has a name"),
+        }
+    }
+
     /// Runs SQL past the door, as whoever holds the database could.
     pub fn meddle(&self, sql: &str) -> Result<(), String> {
         use diesel::connection::{Connection, SimpleConnection};
@@ -146,7 +155,8 @@ impl TestBase {
 impl Drop for TestBase {
     fn drop(&mut self) {
         match &self.home {
-            Home::Folder(folder) => drop(std::fs::remove_dir_all(&**folder)),
+            // Removes itself.
+            Home::Folder(_) => {}
             Home::Server(name) => admin(&[&format!("DROP DATABASE {name} WITH (FORCE)")]),
         }
     }
@@ -162,9 +172,13 @@ fn server() -> Option<String> {
 
 /// The tests' server with another database: the address ends in `/postgres`.
 fn server_url(database: &str) -> DatabaseUrl {
+    server_address(database).parse().unwrap()
+}
+
+fn server_address(database: &str) -> String {
     let server = server().unwrap();
     let (host, _) = server.rsplit_once('/').unwrap();
-    format!("{host}/{database}").parse().unwrap()
+    format!("{host}/{database}")
 }
 
 /// The name of the migrated template, made by the first test that needs it.
