@@ -79,6 +79,9 @@ pub enum WitnessRefusal {
     /// 422: the checkpoint does not continue what this witness saw. Evidence of a fork.
     #[error("the checkpoint is not consistent with the last one cosigned")]
     Inconsistent,
+    /// 503: this witness lost its state and has not adopted a checkpoint that others cosigned.
+    #[error("this witness lost its state and has not yet adopted a checkpoint of the others")]
+    Unable,
 }
 
 impl WitnessRefusal {
@@ -91,6 +94,7 @@ impl WitnessRefusal {
             Self::UnknownOrigin => 404,
             Self::Stale { .. } => 409,
             Self::Inconsistent => 422,
+            Self::Unable => 503,
         }
     }
 

@@ -1,0 +1,22 @@
+//! The agent as a pure function: (state, request, now) → (changes, reply).
+//!
+//! Invariant: a signature is returned only together with the change that remembers it, and the
+//! server stores the change durably before the signature leaves. What an agent signed once it
+//! never contradicts: one close per unit, no close older than an amendment it signed, no release
+//! against an open challenge. Deliberately absent: files, sockets, clocks.
+
+mod challenge;
+mod close;
+mod refusal;
+mod release;
+mod state;
+mod unit;
+mod witness;
+
+pub use challenge::{answer, challenge};
+pub use close::sign_close;
+pub use refusal::Refusal;
+pub use release::{note_window, release, suspend};
+pub use state::{Agent, Change, Kept, KeptChallenge, Keys, State};
+pub use unit::{lodge, recipient, sign_amendment, sign_unit};
+pub use witness::{adopt, cosign};

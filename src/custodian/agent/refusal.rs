@@ -1,0 +1,131 @@
+//! Why an agent refuses. Every refusal has a stable code and one sentence.
+
+use crate::bid::rules::Refused;
+use crate::crypto::note::NoteError;
+use crate::crypto::statement::StatementError;
+use crate::enterprise::credentials::CredentialError;
+use crate::opening::rules::AmendmentFault;
+use crate::record::checkpoint::CheckpointError;
+use crate::record::proof::ReceiptError;
+
+/// Why an agent refuses a request; it changes nothing then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A statement is malformed or of another type.
+    #[error("a statement is malformed: {0}")]
+    Statement(#[from] StatementError),
+    /// A signature is missing, wrong, or by a key that has no place.
+    #[error("signatures: {0}")]
+    Signature(#[from] NoteError),
+    /// The procuring entity's or bidder's key is not shown by the operator.
+    #[error("credentials: {0}")]
+    Credential(#[from] CredentialError),
+    /// A receipt does not verify.
+    #[error("a receipt does not verify: {0}")]
+    Receipt(#[from] ReceiptError),
+    /// A checkpoint does not verify.
+    #[error("a checkpoint does not verify: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// The record does not show what the request says was recorded.
+    #[error("the record does not hold what the request says was recorded")]
+    NotRecorded,
+    /// Another roster than this agent's.
+    #[error("it stands on another roster than this agent's")]
+    WrongRoster,
+    /// n, t, suite, recipients or times out of range.
+    #[error("out of range: {0}")]
+    Range(&'static str),
+    /// Its own recipient in the unit is not the one it derives.
+    #[error("the unit does not name the recipient that this agent derives")]
+    NotMyRecipient,
+    /// The unit was issued more than an hour ago, in the future, or before this agent lost its state.
+    #[error("the unit was not issued within the hour, or before this agent lost its state")]
+    Stale,
+    /// The agent never signed this unit, or lost its state since.
+    #[error("this agent has not signed this unit, or lost its state since")]
+    UnknownUnit,
+    /// An amendment does not follow.
+    #[error("the amendment does not follow: {0}")]
+    Amendment(#[from] AmendmentFault),
+    /// The agent has signed a close for this unit: nothing moves its deadline any more.
+    #[error("this agent has signed a close for this unit")]
+    AlreadyClosed,
+    /// Another close was signed for this unit.
+    #[error("this agent has signed another close for this unit")]
+    SecondClose,
+    /// The deadline has not passed, by this agent's clock or by the checkpoint's cosignatures.
+    #[error("the deadline in force has not passed, or the checkpoint does not show it")]
+    TooEarlyToClose,
+    /// Its lines are not ascending and distinct.
+    #[error("the close's lines are not ascending and distinct")]
+    Lines,
+    /// A bid lodged with this agent is not accounted for.
+    #[error("a bid lodged with this agent is not accounted for")]
+    LodgedMissing,
+    /// Fewer than q custodians signed.
+    #[error("fewer than q custodians signed it")]
+    NoQuorum,
+    /// Fewer lines than the unit's minimum: never opened.
+    #[error("fewer lines than the unit's minimum: it is never opened")]
+    TooFewLines,
+    /// The hour of opening or the end of the window is not cosigned by t.
+    #[error("t custodians have not cosigned the hour of opening or the end of the window")]
+    TooEarlyToRelease,
+    /// A valid challenge is unanswered: this agent never releases this unit.
+    #[error("a valid challenge is unanswered: this agent never releases this unit")]
+    ChallengeOpen,
+    /// A second envelope without its order.
+    #[error("second envelopes are released only on an order")]
+    NoOrder,
+    /// The regulator stopped the release.
+    #[error("the regulator stopped the release")]
+    Suspended,
+    /// An older suspension than the one in force.
+    #[error("a newer statement about the suspension is in force")]
+    OldSuspension,
+    /// A challenge that tells nothing against the close.
+    #[error("the receipts tell nothing about this close")]
+    NoChallenge,
+    /// A lodged bid that is late or does not fit its unit.
+    #[error("the bid cannot be lodged: {0}")]
+    Lodge(Refused),
+    /// The system gave no randomness or no signature could be made.
+    #[error("the agent failed: {0}")]
+    Internal(&'static str),
+}
+
+impl Refusal {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Statement(_) => "statement",
+            Self::Signature(_) => "signature",
+            Self::Credential(_) => "credential",
+            Self::Receipt(_) => "receipt",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::NotRecorded => "not-recorded",
+            Self::WrongRoster => "wrong-roster",
+            Self::Range(_) => "range",
+            Self::NotMyRecipient => "not-my-recipient",
+            Self::Stale => "stale",
+            Self::UnknownUnit => "unknown-unit",
+            Self::Amendment(_) => "amendment",
+            Self::AlreadyClosed => "already-closed",
+            Self::SecondClose => "second-close",
+            Self::TooEarlyToClose => "too-early-to-close",
+            Self::Lines => "lines",
+            Self::LodgedMissing => "lodged-missing",
+            Self::NoQuorum => "no-quorum",
+            Self::TooFewLines => "too-few-lines",
+            Self::TooEarlyToRelease => "too-early-to-release",
+            Self::ChallengeOpen => "challenge-open",
+            Self::NoOrder => "no-order",
+            Self::Suspended => "suspended",
+            Self::OldSuspension => "old-suspension",
+            Self::NoChallenge => "no-challenge",
+            Self::Lodge(_) => "lodge",
+            Self::Internal(_) => "internal",
+        }
+    }
+}

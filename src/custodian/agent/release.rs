@@ -1,0 +1,198 @@
+//! The release: when this agent hands out a unit's identity, and what keeps it from doing so.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Time;
+use crate::crypto::statement::Statement;
+use crate::custodian::wire::{AskRelease, AskSuspend};
+use crate::ids::UnitId;
+use crate::opening::rules::{Terms, is_ascending, is_below, quorum_time, release_from};
+use crate::opening::statements::{Close, Order, Release, Suspension, SuspensionState};
+use crate::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
+
+use super::challenge::effective_close;
+use super::refusal::Refusal;
+use super::state::{Agent, Change, Kept, KeptChallenge};
+
+/// Releases a unit's identity once its release condition holds.
+///
+/// An agent that was away at the close, or lost its state, releases on a close with q signatures:
+/// any other would need t custodians to have signed twice.
+///
+/// # Errors
+/// [`Refusal`] with the first condition that does not hold.
+pub fn release(
+    agent: &Agent<'_>,
+    ask: &AskRelease,
+) -> Result<(Change, Statement<Release>), Refusal> {
+    let (unit, unit_id) = effective_unit(agent, &ask.unit)?;
+    let terms = terms_in_force(agent, &unit, unit_id, ask)?;
+    let (close, of, window_from) = closed_at(agent, &ask.close_receipt)?;
+    if of != unit_id {
+        return Err(Refusal::UnknownUnit);
+    }
+    let from = release_from(&terms, window_from);
+    let mut kept = kept_or_met(agent, &unit, unit_id, &terms);
+    kept.close = Some(close.sha256());
+    kept.window_end = Some(window_from.plus(terms.challenge_ms));
+    check_bids(agent, &unit, &close, ask)?;
+    check_time(agent, ask, from)?;
+    check_stops(&kept)?;
+    let identity = agent.keys.unit_identity(&unit_id).encode().to_string();
+    let custodian = agent.me()?.id.clone();
+    let body = Release { close_sha256: close.sha256(), custodian, identity, unit_id };
+    let release = Statement::signed(body, &agent.keys.statement)?;
+    Ok((Change::Unit(unit_id, Box::new(kept)), release))
+}
+
+/// Notes when a unit's challenge window ends, from the receipt of its effective close: what comes
+/// later is a finding, never a stop.
+///
+/// # Errors
+/// [`Refusal`] when the receipt does not show an effective close cosigned by q.
+pub fn note_window(agent: &Agent<'_>, close_receipt: &str) -> Result<Change, Refusal> {
+    let (close, unit_id, window_from) = closed_at(agent, close_receipt)?;
+    let kept = agent.kept(&unit_id)?;
+    let end = window_from.plus(Agent::terms(kept)?.challenge_ms);
+    let earliest = kept.window_end.map_or(end, |known| known.min(end));
+    let kept = Kept { close: Some(close.sha256()), window_end: Some(earliest), ..kept.clone() };
+    Ok(Change::Unit(unit_id, Box::new(kept)))
+}
+
+/// The effective close of a receipt, and when q had cosigned the checkpoint that holds it.
+fn closed_at(
+    agent: &Agent<'_>,
+    close_receipt: &str,
+) -> Result<(Statement<Close>, UnitId, Time), Refusal> {
+    let (receipt, cosigned) = agent.receipt(close_receipt)?;
+    let text = std::str::from_utf8(&receipt.event).map_err(|_| Refusal::NotRecorded)?;
+    let (close, unit_id) = effective_close(agent, text)?;
+    let times: Vec<Time> = cosigned.cosignatures().iter().map(|c| c.time).collect();
+    let window_from = quorum_time(&times, agent.roster().q()).ok_or(Refusal::NoQuorum)?;
+    Ok((close, unit_id, window_from))
+}
+
+/// A unit with all its signatures, this agent's own among them.
+fn effective_unit(agent: &Agent<'_>, text: &str) -> Result<(Statement<Unit>, UnitId), Refusal> {
+    let unit = Statement::<Unit>::parse(text.as_bytes())?;
+    if unit.body().roster_sha256 != agent.roster.sha256() {
+        return Err(Refusal::WrongRoster);
+    }
+    for key in agent.roster().statement_keys() {
+        unit.note().require(&key)?;
+    }
+    let id = unit.body().id().map_err(|e| Refusal::Statement(e.into()))?;
+    Ok((unit, id))
+}
+
+/// The times in force by the effective amendments shown; never earlier than what this agent signed.
+fn terms_in_force(
+    agent: &Agent<'_>,
+    unit: &Statement<Unit>,
+    unit_id: UnitId,
+    ask: &AskRelease,
+) -> Result<Terms, Refusal> {
+    let body = unit.body();
+    let mut terms =
+        Terms { deadline: body.deadline, open_at: body.open_at, challenge_ms: body.challenge_ms };
+    let mut prev = (0, unit.sha256());
+    for text in &ask.amendments {
+        let amendment = Statement::<Amendment>::parse(text.as_bytes())?;
+        let roster = agent.roster();
+        amendment.note().require(&roster.platform_key)?;
+        if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
+            let (_, key) = agent.key_of(&ask.credentials, Some(body.procuring_entity))?;
+            amendment.note().require(&key)?;
+        }
+        if amendment.note().count(&roster.statement_keys())? < roster.q() {
+            return Err(Refusal::NoQuorum);
+        }
+        if amendment.body().unit_id != unit_id {
+            return Err(Refusal::UnknownUnit);
+        }
+        terms = terms.amended(prev, amendment.body())?;
+        prev = (amendment.body().no, amendment.sha256());
+    }
+    if let Some(kept) = agent.state.units.get(&unit_id) {
+        terms.deadline = terms.deadline.max(kept.deadline);
+        terms.open_at = terms.open_at.max(kept.open_at);
+    }
+    Ok(terms)
+}
+
+fn kept_or_met(agent: &Agent<'_>, unit: &Statement<Unit>, id: UnitId, terms: &Terms) -> Kept {
+    agent.state.units.get(&id).cloned().unwrap_or_else(|| Kept {
+        amendment_no: 0,
+        challenges: BTreeMap::new(),
+        close: None,
+        deadline: terms.deadline,
+        last_sha256: unit.sha256(),
+        lodged: BTreeMap::new(),
+        open_at: terms.open_at,
+        signed: false,
+        suspension: None,
+        unit: unit.encode(),
+        window_end: None,
+    })
+}
+
+fn check_bids(
+    agent: &Agent<'_>,
+    unit: &Statement<Unit>,
+    close: &Statement<Close>,
+    ask: &AskRelease,
+) -> Result<(), Refusal> {
+    if is_below(Some(close.body().lines.len()), unit.body().min) {
+        return Err(Refusal::TooFewLines);
+    }
+    if unit.body().release == ReleaseBy::Time {
+        return Ok(());
+    }
+    let order = ask.order.as_ref().ok_or(Refusal::NoOrder)?;
+    let order = Statement::<Order>::parse(order.as_bytes())?;
+    order.note().require(&agent.roster().regulator_key)?;
+    let (_, key) = agent.key_of(&ask.credentials, Some(unit.body().procuring_entity))?;
+    order.note().require(&key)?;
+    let body = order.body();
+    let of_close = body.close_sha256 == close.sha256() && body.unit_id == close.body().unit_id;
+    let known = body.lines.iter().all(|line| close.body().lines.binary_search(line).is_ok());
+    if of_close && known && is_ascending(&body.lines) { Ok(()) } else { Err(Refusal::NoOrder) }
+}
+
+fn check_time(agent: &Agent<'_>, ask: &AskRelease, from: Time) -> Result<(), Refusal> {
+    let checkpoint = agent.checkpoint(&ask.checkpoint)?;
+    let t = usize::from(agent.roster().t);
+    if checkpoint.is_cosigned_at_or_after(t, from) && agent.now >= from {
+        Ok(())
+    } else {
+        Err(Refusal::TooEarlyToRelease)
+    }
+}
+
+fn check_stops(kept: &Kept) -> Result<(), Refusal> {
+    if kept.challenges.values().any(|challenge| *challenge == KeptChallenge::Open) {
+        return Err(Refusal::ChallengeOpen);
+    }
+    if matches!(kept.suspension, Some((_, SuspensionState::Suspended))) {
+        return Err(Refusal::Suspended);
+    }
+    Ok(())
+}
+
+/// Takes the regulator's word about a unit, newest number first.
+///
+/// # Errors
+/// [`Refusal::OldSuspension`] for a number at or below the one in force.
+pub fn suspend(agent: &Agent<'_>, ask: &AskSuspend) -> Result<Change, Refusal> {
+    let suspension = Statement::<Suspension>::parse(ask.suspension.as_bytes())?;
+    suspension.note().require(&agent.roster().regulator_key)?;
+    let body = suspension.body();
+    let kept = agent.kept(&body.unit_id)?;
+    match kept.suspension {
+        Some((no, state)) if no == body.no && state == body.state => return Ok(Change::Nothing),
+        Some((no, _)) if no >= body.no => return Err(Refusal::OldSuspension),
+        _ => {}
+    }
+    let kept = Kept { suspension: Some((body.no, body.state)), ..kept.clone() };
+    Ok(Change::Unit(body.unit_id, Box::new(kept)))
+}

@@ -1,0 +1,203 @@
+//! Units, amendments, lodged bids: what an agent agrees to before the deadline.
+
+use std::collections::BTreeMap;
+
+use crate::bid::rules::{Intake, Refused, UnitTerms};
+use crate::bid::statements::Manifest;
+use crate::clock::is_closed;
+use crate::crypto::statement::Statement;
+use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit, RecipientReply};
+use crate::ids::UnitId;
+use crate::opening::rules::Terms;
+use crate::opening::statements::Lodged;
+use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
+
+use super::refusal::Refusal;
+use super::state::{Agent, Change, Kept};
+
+/// A unit is signed within this many milliseconds of its issue; its draft lapses after.
+const ISSUED_WITHIN_MS: i64 = 3_600_000;
+/// Clocks may differ by this much.
+const CLOCK_SLACK_MS: i64 = 2_000;
+/// No unit may leave its bidders less than this for a challenge.
+pub const CHALLENGE_FLOOR_MS: i64 = 1_000;
+
+/// Tells which recipient the agent would use for a draft. Signs nothing, remembers nothing.
+///
+/// # Errors
+/// [`Refusal`] when the draft is not of this agent's roster.
+pub fn recipient(agent: &Agent<'_>, ask: &AskRecipient) -> Result<RecipientReply, Refusal> {
+    if ask.draft.roster_sha256 != agent.roster.sha256() {
+        return Err(Refusal::WrongRoster);
+    }
+    let id = unit_id(&ask.draft)?;
+    let recipient = agent.keys.unit_identity(&id).recipient().to_string();
+    Ok(RecipientReply { custodian: agent.me()?.id.clone(), recipient })
+}
+
+/// Signs a unit after checking all of it.
+///
+/// # Errors
+/// [`Refusal`] with the first check that fails.
+pub fn sign_unit(agent: &Agent<'_>, ask: &AskUnit) -> Result<(Change, Statement<Unit>), Refusal> {
+    let mut unit = Statement::<Unit>::parse(ask.unit.as_bytes())?;
+    let id = unit_id(unit.body())?;
+    check_unit(agent, &unit, &id, &ask.credentials)?;
+    agent.require_proposed(&unit, id, &ask.proposed)?;
+    unit.sign(&agent.keys.statement);
+    if agent.state.units.get(&id).is_some_and(|kept| kept.signed) {
+        return Ok((Change::Nothing, unit));
+    }
+    check_fresh(agent, unit.body())?;
+    let kept = Kept {
+        amendment_no: 0,
+        challenges: BTreeMap::new(),
+        close: None,
+        deadline: unit.body().deadline,
+        last_sha256: unit.sha256(),
+        lodged: BTreeMap::new(),
+        open_at: unit.body().open_at,
+        signed: true,
+        suspension: None,
+        unit: unit.encode(),
+        window_end: None,
+    };
+    Ok((Change::Unit(id, Box::new(kept)), unit))
+}
+
+fn check_unit(
+    agent: &Agent<'_>,
+    unit: &Statement<Unit>,
+    id: &UnitId,
+    credentials: &[String],
+) -> Result<(), Refusal> {
+    let (body, roster) = (unit.body(), agent.roster());
+    if body.roster_sha256 != agent.roster.sha256() {
+        return Err(Refusal::WrongRoster);
+    }
+    unit.note().require(&roster.platform_key)?;
+    let (_, key) = agent.key_of(credentials, Some(body.procuring_entity))?;
+    unit.note().require(&key)?;
+    check_range(agent, body)?;
+    let own = agent.keys.unit_identity(id).recipient().to_string();
+    let me = &agent.me()?.id;
+    let mine = |r: &crate::tender::statements::UnitRecipient| r.custodian == *me;
+    if body.recipients.iter().find(|r| mine(r)).is_none_or(|r| r.recipient != own) {
+        return Err(Refusal::NotMyRecipient);
+    }
+    Ok(())
+}
+
+fn check_range(agent: &Agent<'_>, body: &Unit) -> Result<(), Refusal> {
+    let roster = agent.roster();
+    let named = body.recipients.iter().map(|r| &r.custodian);
+    if !named.eq(roster.custodians.iter().map(|member| &member.id)) {
+        return Err(Refusal::Range("its recipients are not the roster's custodians in order"));
+    }
+    let mut recipients: Vec<&str> = body.recipients.iter().map(|r| r.recipient.as_str()).collect();
+    recipients.sort_unstable();
+    recipients.dedup();
+    if recipients.len() != roster.n() {
+        return Err(Refusal::Range("two of its recipients are the same"));
+    }
+    if body.t != roster.t {
+        return Err(Refusal::Range("t is not the roster's"));
+    }
+    if body.suite != SUITE {
+        return Err(Refusal::Range("an unknown suite"));
+    }
+    if body.deadline <= agent.now || body.open_at < body.deadline {
+        return Err(Refusal::Range("its deadline is not in the future, or it opens before it"));
+    }
+    if body.challenge_ms < CHALLENGE_FLOOR_MS {
+        return Err(Refusal::Range("its challenge window is below the floor"));
+    }
+    Ok(())
+}
+
+fn check_fresh(agent: &Agent<'_>, body: &Unit) -> Result<(), Refusal> {
+    let age = agent.now.since(body.issued_at);
+    let lived_through = agent.state.recovered_at.is_none_or(|lost| body.issued_at > lost);
+    if (-CLOCK_SLACK_MS..=ISSUED_WITHIN_MS).contains(&age) && lived_through {
+        Ok(())
+    } else {
+        Err(Refusal::Stale)
+    }
+}
+
+fn unit_id(unit: &Unit) -> Result<UnitId, Refusal> {
+    unit.id().map_err(|e| Refusal::Statement(e.into()))
+}
+
+/// Signs an amendment that follows what the agent signed; never after it signed a close.
+///
+/// # Errors
+/// [`Refusal`] with the first check that fails.
+pub fn sign_amendment(
+    agent: &Agent<'_>,
+    ask: &AskAmendment,
+) -> Result<(Change, Statement<Amendment>), Refusal> {
+    let kept = agent.kept(&ask.unit_id)?;
+    let mut amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes())?;
+    if amendment.body().unit_id != ask.unit_id || !kept.signed {
+        return Err(Refusal::UnknownUnit);
+    }
+    if kept.close.is_some() {
+        return Err(Refusal::AlreadyClosed);
+    }
+    amendment.note().require(&agent.roster().platform_key)?;
+    if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
+        let unit = Statement::<Unit>::parse(kept.unit.as_bytes())?;
+        let entity = unit.body().procuring_entity;
+        let (_, key) = agent.key_of(&ask.credentials, Some(entity))?;
+        amendment.note().require(&key)?;
+    }
+    agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
+    let is_repeat = kept.last_sha256 == amendment.sha256();
+    amendment.sign(&agent.keys.statement);
+    if is_repeat {
+        return Ok((Change::Nothing, amendment));
+    }
+    let prev = (kept.amendment_no, kept.last_sha256);
+    let terms: Terms = Agent::terms(kept)?.amended(prev, amendment.body())?;
+    let kept = Kept {
+        amendment_no: amendment.body().no,
+        last_sha256: amendment.sha256(),
+        deadline: terms.deadline,
+        open_at: terms.open_at,
+        ..kept.clone()
+    };
+    Ok((Change::Unit(ask.unit_id, Box::new(kept)), amendment))
+}
+
+/// Receipts a whole bid whose files the server has stored and checked against the manifest.
+///
+/// The bidder's key is not judged here, for the portal that knows it may be down: a lodged bid by
+/// nobody is accounted for at the close by its recorded refusal.
+///
+/// # Errors
+/// [`Refusal::Lodge`] when it is late or does not fit the unit.
+pub fn lodge(
+    agent: &Agent<'_>,
+    manifest: &Statement<Manifest>,
+) -> Result<(Change, Statement<Lodged>), Refusal> {
+    let unit_id = manifest.body().unit_id;
+    let kept = agent.kept(&unit_id)?;
+    let sha256 = manifest.sha256();
+    let known = kept.lodged.get(&sha256.to_string()).copied();
+    let arrived_at = known.unwrap_or(agent.now);
+    let terms =
+        UnitTerms { unit_id, deadline: kept.deadline, n: agent.roster().n(), intake: Intake::Open };
+    if manifest.body().shares.len() != terms.n {
+        return Err(Refusal::Lodge(Refused::ShareCount));
+    }
+    if is_closed(arrived_at, terms.deadline) || (known.is_none() && kept.close.is_some()) {
+        return Err(Refusal::Lodge(Refused::Late));
+    }
+    let custodian = agent.me()?.id.clone();
+    let body = Lodged { arrived_at, custodian, manifest_sha256: sha256, unit_id };
+    let lodged = Statement::signed(body, &agent.keys.statement)?;
+    let mut kept = kept.clone();
+    kept.lodged.insert(sha256.to_string(), arrived_at);
+    Ok((Change::Unit(unit_id, Box::new(kept)), lodged))
+}

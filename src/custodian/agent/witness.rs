@@ -1,0 +1,44 @@
+//! The agent as a witness of the record.
+
+use crate::crypto::note::NoteSignature;
+use crate::record::checkpoint;
+use crate::record::witness::{AddCheckpoint, Known, WitnessRefusal, consider};
+
+use super::refusal::Refusal;
+use super::state::{Agent, Change};
+
+/// Cosigns a checkpoint that grew from the last one seen.
+///
+/// # Errors
+/// [`WitnessRefusal`] as tlog-witness defines it. An agent that lost its state refuses until it has
+/// adopted a checkpoint: otherwise it would vouch for a record it might have seen differently.
+pub fn cosign(
+    agent: &Agent<'_>,
+    request: &AddCheckpoint,
+) -> Result<(Change, NoteSignature), WitnessRefusal> {
+    if agent.state.recovered_at.is_some() && agent.state.witnessed.is_none() {
+        return Err(WitnessRefusal::Unable);
+    }
+    let accepted = consider(agent.state.witnessed, request, &agent.roster().log_key)?;
+    let line = checkpoint::cosign(accepted.note.text(), &agent.keys.witness, agent.now)
+        .map_err(|_| WitnessRefusal::Unable)?;
+    Ok((Change::Witnessed(accepted.known), line))
+}
+
+/// After a lost state: takes up witnessing from a checkpoint that q others cosigned.
+///
+/// # Errors
+/// [`Refusal::NoQuorum`] when fewer than q others did.
+pub fn adopt(agent: &Agent<'_>, checkpoint: &str) -> Result<Change, Refusal> {
+    let cosigned = agent.checkpoint(checkpoint)?;
+    let own = agent.keys.witness.verifying();
+    let others = cosigned.cosignatures().iter().filter(|c| c.witness != *own).count();
+    if others < agent.roster().q() {
+        return Err(Refusal::NoQuorum);
+    }
+    let seen = cosigned.checkpoint();
+    if agent.state.witnessed.as_ref().is_some_and(|known| known.size > seen.size) {
+        return Err(Refusal::Stale);
+    }
+    Ok(Change::Witnessed(Known { size: seen.size, root: seen.root }))
+}
