@@ -1,5 +1,6 @@
-//! Custodians: the roster that names them, and the agent each of them runs.
+//! Custodians: the roster that names them, the agent each of them runs, and what the platform asks.
 
 pub mod agent;
+pub mod client;
 pub mod roster;
 pub mod wire;

@@ -1,12 +1,13 @@
 //! The record: an append-only, publicly checkable log of every act, in standard formats (C2SP).
 //!
 //! Invariant: what this room calls proven depends on bytes and trusted keys alone: no database,
-//! no network, no clock. Only [`append`], [`sequencer`] and [`store`] know the database.
+//! no network, no clock. Only [`append`], [`feed`], [`sequencer`] and [`store`] know the database.
 
 pub mod append;
 pub mod checkpoint;
 pub mod disclosure;
 pub mod edge;
+pub mod feed;
 pub mod leaf;
 pub mod policy;
 pub mod proof;

@@ -6,6 +6,7 @@
 //! one root, ever; a database that says otherwise is refused, and the way on is a succession.
 //! Deliberately absent: witnesses, which cosign later and delay nobody.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -88,6 +89,8 @@ struct Core {
     edge: Mutex<TileEdge>,
     decoys: Duration,
     last_tick: Mutex<Option<Time>>,
+    /// The next tick publishes whether or not anything happened.
+    wanted: AtomicBool,
 }
 
 impl Sequencer {
@@ -98,7 +101,13 @@ impl Sequencer {
     /// `Corrupt` when the record is another's or its tiles contradict its checkpoint.
     pub async fn open(db: Db, keys: Keys, pace: Pace) -> Result<Self, Error> {
         let edge = Mutex::new(TileEdge::new());
-        let core = Core { keys, edge, decoys: pace.decoys, last_tick: Mutex::new(None) };
+        let core = Core {
+            keys,
+            edge,
+            decoys: pace.decoys,
+            last_tick: Mutex::new(None),
+            wanted: AtomicBool::new(false),
+        };
         let core = Arc::new(core);
         let inner = Arc::clone(&core);
         let (edge, checkpoint) = db.write_after_entries(move |tx| inner.begin(tx)).await?;
@@ -138,6 +147,12 @@ impl Sequencer {
                 tracing::error!(%error, "the record was not extended");
             }
         }
+    }
+
+    /// Has the next tick publish a checkpoint even when nothing happened: some rules wait for the
+    /// witnesses' word that an hour has passed, and they cosign what they are shown.
+    pub fn want_checkpoint(&self) {
+        self.core.wanted.store(true, Ordering::SeqCst);
     }
 
     /// Integrates what was committed since the last tick; `None` when there was nothing and no decoy
@@ -237,7 +252,8 @@ impl Core {
         *last = Some(tx.now());
         let mean = u64::try_from(self.decoys.as_millis()).unwrap_or(u64::MAX).max(1);
         let drawn = u64::from_be_bytes(entropy::array(tx.entropy())?) % mean;
-        Ok(drawn < u64::try_from(elapsed).unwrap_or(0))
+        let wanted = self.wanted.swap(false, Ordering::SeqCst);
+        Ok(wanted || drawn < u64::try_from(elapsed).unwrap_or(0))
     }
 
     fn sign(&self, edge: &TileEdge, at: Time) -> Result<StoredCheckpoint, Error> {

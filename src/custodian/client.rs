@@ -1,0 +1,335 @@
+//! What the platform asks of the custodians' agents.
+//!
+//! Invariant: an answer is only bytes until its signature is checked, which is the caller's part; a
+//! silent agent costs a bounded time and harms nobody else's request. [`Custodians`] is the wire,
+//! [`Http`] the real one; tests put agents into the same process. Deliberately absent: retries,
+//! which the timer's next tick is.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt as _;
+
+use super::roster::{CustodianId, Member, Roster};
+use super::wire::{
+    AskAmendment, AskAnswer, AskChallenge, AskClose, AskRecipient, AskRelease, AskSuspend, AskUnit,
+    Done, LodgedReply, NoteReply, RecipientReply,
+};
+use crate::crypto::hash::Hash;
+use crate::crypto::note::{Note, NoteError};
+use crate::ids::UnitId;
+use crate::record::feed::{Answering, Witness, Witnesses};
+
+/// How long an agent may take to answer a request.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to be reached.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long a lodged bid may take to arrive.
+const DOWNLOAD: Duration = Duration::from_secs(600);
+/// The largest answer that is not a file, in bytes.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// What comes back from an agent before anybody has judged it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Something to be waited for.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The wire to the agents: one request, one answer.
+///
+/// The contract: `path` is one of [`wire`](super::wire)'s table; a body is a `POST`, none is a
+/// `GET`. An implementation gives up after a bounded time. It neither retries nor caches.
+pub trait Custodians: Send + Sync {
+    /// Sends a request.
+    fn send<'a>(
+        &'a self,
+        to: &'a CustodianId,
+        path: &'a str,
+        body: Option<Vec<u8>>,
+    ) -> Pending<'a, Result<Answer, AskError>>;
+
+    /// Fetches a file into `target`, which is created or overwritten; never whole in memory.
+    fn download<'a>(
+        &'a self,
+        from: &'a CustodianId,
+        path: &'a str,
+        target: &'a Path,
+    ) -> Pending<'a, Result<(), AskError>>;
+}
+
+/// Why there is no answer to use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// No such custodian in the roster.
+    #[error("the roster names no custodian {0}")]
+    Unknown(CustodianId),
+    /// It did not answer in time, or not at all.
+    #[error("the custodian did not answer: {0}")]
+    Silent(String),
+    /// It refused, with the stable code of its refusal.
+    #[error("the custodian refused with {status}: {code}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The refusal's stable code.
+        code: String,
+    },
+    /// It answered something that is no answer.
+    #[error("the custodian's answer is malformed: {0}")]
+    Malformed(String),
+}
+
+impl From<NoteError> for AskError {
+    fn from(error: NoteError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+/// A request as the wire knows it: its path and what answers it.
+pub trait Ask: Serialize {
+    /// The path.
+    const PATH: &'static str;
+    /// What comes back.
+    type Reply: DeserializeOwned;
+}
+
+macro_rules! asks {
+    ($($ask:ident => $path:literal, $reply:ident;)*) => {$(
+        impl Ask for $ask {
+            const PATH: &'static str = $path;
+            type Reply = $reply;
+        }
+    )*};
+}
+
+asks! {
+    AskRecipient => "/recipient", RecipientReply;
+    AskUnit => "/unit", NoteReply;
+    AskAmendment => "/amendment", NoteReply;
+    AskClose => "/close", NoteReply;
+    AskChallenge => "/challenge", NoteReply;
+    AskAnswer => "/answer", NoteReply;
+    AskRelease => "/release", NoteReply;
+    AskSuspend => "/suspend", Done;
+}
+
+/// Asks one custodian.
+///
+/// # Errors
+/// [`AskError`].
+pub async fn ask<A: Ask>(
+    wire: &dyn Custodians,
+    to: &CustodianId,
+    request: &A,
+) -> Result<A::Reply, AskError> {
+    let body = serde_json::to_vec(request).map_err(|e| AskError::Malformed(e.to_string()))?;
+    parse(&wire.send(to, A::PATH, Some(body)).await?)
+}
+
+/// Asks one custodian for a signed note.
+///
+/// # Errors
+/// [`AskError`]; the note's signatures are not checked.
+pub async fn ask_note<A: Ask<Reply = NoteReply>>(
+    wire: &dyn Custodians,
+    to: &CustodianId,
+    request: &A,
+) -> Result<Note, AskError> {
+    let reply = ask(wire, to, request).await?;
+    Ok(Note::parse(reply.note.as_bytes())?)
+}
+
+/// Asks several custodians the same at once; the answers come in their order.
+pub async fn ask_all<A: Ask>(
+    wire: &dyn Custodians,
+    all: &[CustodianId],
+    request: &A,
+) -> Vec<(CustodianId, Result<A::Reply, AskError>)> {
+    let one = |to: CustodianId| async move {
+        let answer = ask(wire, &to, request).await;
+        (to, answer)
+    };
+    join_all(all.iter().cloned().map(one)).await
+}
+
+/// The bids lodged with a custodian for a unit: its signed statements.
+///
+/// # Errors
+/// [`AskError`]; the notes' signatures are not checked.
+pub async fn lodged(
+    wire: &dyn Custodians,
+    at: &CustodianId,
+    unit: &UnitId,
+) -> Result<Vec<Note>, AskError> {
+    let reply: LodgedReply = parse(&wire.send(at, &format!("/lodged/{unit}"), None).await?)?;
+    let notes = reply.notes.iter().map(|note| Note::parse(note.as_bytes()));
+    Ok(notes.collect::<Result<_, _>>()?)
+}
+
+/// Fetches the `.bid` file of a lodged bid into `target`.
+///
+/// # Errors
+/// [`AskError`].
+pub async fn lodged_bid(
+    wire: &dyn Custodians,
+    at: &CustodianId,
+    unit: &UnitId,
+    manifest_sha256: &Hash,
+    target: &Path,
+) -> Result<(), AskError> {
+    wire.download(at, &format!("/lodged/{unit}/{manifest_sha256}"), target).await
+}
+
+fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, AskError> {
+    if answer.status != 200 {
+        return Err(refused(answer));
+    }
+    serde_json::from_slice(&answer.body).map_err(|e| AskError::Malformed(e.to_string()))
+}
+
+fn refused(answer: &Answer) -> AskError {
+    #[derive(Deserialize)]
+    struct Problem {
+        code: String,
+    }
+    let problem = serde_json::from_slice::<Problem>(&answer.body);
+    let code = problem.map_or_else(|_| "unknown".to_owned(), |problem| problem.code);
+    AskError::Refused { status: answer.status, code }
+}
+
+/// The agents at the addresses of a roster, over HTTP.
+pub struct Http {
+    client: reqwest::Client,
+    addresses: BTreeMap<CustodianId, String>,
+}
+
+impl Http {
+    /// The agents of this roster.
+    ///
+    /// # Errors
+    /// [`AskError::Silent`] when no client can be made.
+    pub fn new(roster: &Roster) -> Result<Self, AskError> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| silent(&e))?;
+        let address = |address: &str| address.trim_end_matches('/').to_owned();
+        let members = roster.custodians.iter();
+        let addresses = members.map(|m| (m.id.clone(), address(&m.address))).collect();
+        Ok(Self { client, addresses })
+    }
+
+    fn url(&self, to: &CustodianId, path: &str) -> Result<String, AskError> {
+        let address = self.addresses.get(to).ok_or_else(|| AskError::Unknown(to.clone()))?;
+        Ok(format!("{address}{path}"))
+    }
+
+    async fn exchange(
+        &self,
+        to: &CustodianId,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer, AskError> {
+        let url = self.url(to, path)?;
+        let request = match body {
+            // A checkpoint is text; everything else that is sent here is JSON.
+            Some(body) if body.first() == Some(&b'{') => {
+                self.client.post(url).header("content-type", "application/json").body(body)
+            }
+            Some(body) => self.client.post(url).body(body),
+            None => self.client.get(url),
+        };
+        let response = request.timeout(PATIENCE).send().await.map_err(|e| silent(&e))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let mut parts = response.bytes_stream();
+        while let Some(part) = parts.next().await {
+            body.extend_from_slice(&part.map_err(|e| silent(&e))?);
+            if body.len() > MAX_ANSWER {
+                return Err(AskError::Malformed("it is too long".to_owned()));
+            }
+        }
+        Ok(Answer { status, body })
+    }
+
+    async fn fetch(&self, from: &CustodianId, path: &str, target: &Path) -> Result<(), AskError> {
+        let request = self.client.get(self.url(from, path)?).timeout(DOWNLOAD);
+        let response = request.send().await.map_err(|e| silent(&e))?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            return Err(refused(&Answer { status, body: Vec::new() }));
+        }
+        let mut file = tokio::fs::File::create(target).await.map_err(|e| silent(&e))?;
+        let mut parts = response.bytes_stream();
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(|e| silent(&e))?;
+            file.write_all(&part).await.map_err(|e| silent(&e))?;
+        }
+        file.flush().await.map_err(|e| silent(&e))
+    }
+}
+
+impl Custodians for Http {
+    fn send<'a>(
+        &'a self,
+        to: &'a CustodianId,
+        path: &'a str,
+        body: Option<Vec<u8>>,
+    ) -> Pending<'a, Result<Answer, AskError>> {
+        Box::pin(self.exchange(to, path, body))
+    }
+
+    fn download<'a>(
+        &'a self,
+        from: &'a CustodianId,
+        path: &'a str,
+        target: &'a Path,
+    ) -> Pending<'a, Result<(), AskError>> {
+        Box::pin(self.fetch(from, path, target))
+    }
+}
+
+/// The innermost reason: reqwest's own words name only the URL.
+fn silent(error: &dyn std::error::Error) -> AskError {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    AskError::Silent(inner.to_string())
+}
+
+/// The agents as the record's witnesses.
+pub struct AsWitnesses(pub Arc<dyn Custodians>);
+
+impl Witnesses for AsWitnesses {
+    fn add_checkpoint<'a>(&'a self, witness: &'a str, body: String) -> Answering<'a> {
+        Box::pin(async move {
+            let to: CustodianId = witness.parse().map_err(|_| "no custodian's id".to_owned())?;
+            let sent = self.0.send(&to, "/add-checkpoint", Some(body.into_bytes())).await;
+            sent.map(|answer| (answer.status, answer.body)).map_err(|e| e.to_string())
+        })
+    }
+}
+
+/// A roster's custodians as witnesses.
+#[must_use]
+pub fn witnesses(roster: &Roster) -> Vec<Witness> {
+    let members = roster.custodians.iter();
+    let witness = |m: &Member| Witness { name: m.id.to_string(), key: m.witness_key.clone() };
+    members.map(witness).collect()
+}
