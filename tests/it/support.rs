@@ -93,6 +93,8 @@ impl Drop for TestFolder {
 /// An empty folder of this test's own.
 pub fn folder(what: &str) -> TestFolder {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(unique(what));
+    // A process that was killed may have left one, and its number come around again.
+    drop(std::fs::remove_dir_all(&folder));
     std::fs::create_dir_all(&folder).unwrap();
     TestFolder(folder)
 }
