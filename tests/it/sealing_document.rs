@@ -41,7 +41,7 @@ fn the_keys_hold() {
     let line = |label: &str, value: &str| format!("{label:10} {value}\n");
     said += &line("secret", &hex::encode([0x42; 32]));
     said += &line("identity", &one().encode());
-    write!(said, "{}\n", line("recipient", &one().recipient().to_string())).unwrap();
+    writeln!(said, "{}", line("recipient", &one().recipient().to_string())).unwrap();
     said += &line("seed", &hex::encode([7; 32]));
     said += &line("unit id", &unit.to_string());
     said += &line("identity", &derived.encode());
