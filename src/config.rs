@@ -3,16 +3,16 @@
 //! Start-up is suspicious (house.md §14): unknown fields and unknown `SEALBID_` variables are
 //! refused, so is every unknown URL scheme and a key file that others can read. Secrets never stand
 //! in the file or the environment, only the names of files that hold them. Nothing is created here:
-//! what is missing is probably mistyped. Deliberately absent: the custodians' addresses, which the
-//! signed roster gives.
+//! what is missing is probably mistyped. Deliberately absent: the custodians' addresses
+//! and the operators' keys, which the signed roster gives.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::db::DatabaseUrl;
 use crate::error::{Arg, Args, Refusal};
 
 /// Variables of ours that are not fields of the file.
@@ -25,8 +25,8 @@ const PREFIX: &str = "SEALBID_";
 pub struct Config {
     /// The folder with the sealed files and, on SQLite, the database.
     pub data_dir: PathBuf,
-    /// `sqlite:<path>` or `postgres://user@host:port/name`; relative paths start at `data_dir`.
-    pub database: DatabaseUrl,
+    /// `sqlite:PATH` or `postgres://user@host:port/name`; a relative path starts at `data_dir`.
+    pub database: DatabaseField,
     /// The file with the database's password, if it needs one.
     #[serde(default)]
     pub database_password_file: Option<PathBuf>,
@@ -49,9 +49,6 @@ pub struct Config {
     pub platform_key_file: PathBuf,
     /// The file with the seed of the key that signs session tokens.
     pub token_key_file: PathBuf,
-    /// The verifier keys of operators, `<origin>/operator/<name>`, one per person.
-    #[serde(default)]
-    pub operators: Vec<String>,
 }
 
 fn default_listen() -> SocketAddr {
@@ -66,62 +63,14 @@ const fn default_max_upload() -> u64 {
     2 << 30
 }
 
-/// Where the database is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// A file.
-    Sqlite(PathBuf),
-    /// A server; the text is the whole URL.
-    Postgres(String),
-}
+/// The database's address as it was read; [`Config::database`] completes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseField(DatabaseUrl);
 
-impl DatabaseUrl {
-    /// Reads a URL by its scheme; unknown ones are refused, since a guess would create something.
-    ///
-    /// # Errors
-    /// [`ConfigError::Scheme`].
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        match text.split_once(':') {
-            Some(("sqlite", path)) => {
-                let path = path.strip_prefix("//").unwrap_or(path);
-                if path.is_empty() || path == ":memory:" {
-                    return Err(ConfigError::Scheme { found: redact(text) });
-                }
-                Ok(Self::Sqlite(PathBuf::from(path)))
-            }
-            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                Ok(Self::Postgres(text.to_owned()))
-            }
-            _ => Err(ConfigError::Scheme { found: redact(text) }),
-        }
-    }
-}
-
-/// A URL without its password.
-fn redact(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:…@{host}")
-        }
-        None => url.to_owned(),
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) => f.write_str(&redact(url)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for DatabaseUrl {
+impl<'de> Deserialize<'de> for DatabaseField {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        text.parse().map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -181,12 +130,6 @@ pub enum ConfigError {
     Variable {
         /// Its name.
         name: String,
-    },
-    /// A URL of an unknown scheme.
-    #[error("{found} is neither sqlite:<path> nor postgres://…")]
-    Scheme {
-        /// The URL without its password.
-        found: String,
     },
     /// Not a name for a record.
     #[error("{found} is not an origin")]
@@ -262,12 +205,21 @@ impl Config {
         range("max_upload_bytes", bytes, 1 << 20, 1 << 40)
     }
 
-    /// The SQLite file's place, or the server's URL.
-    #[must_use]
-    pub fn database(&self) -> DatabaseUrl {
-        match &self.database {
-            DatabaseUrl::Sqlite(path) => DatabaseUrl::Sqlite(self.data_dir.join(path)),
-            server @ DatabaseUrl::Postgres(_) => server.clone(),
+    /// The database: a SQLite file below the data folder, or a server with its password from the
+    /// file.
+    ///
+    /// # Errors
+    /// As [`read_secret`].
+    pub fn database(&self) -> Result<DatabaseUrl, ConfigError> {
+        match &self.database.0 {
+            DatabaseUrl::Sqlite(path) => Ok(DatabaseUrl::Sqlite(self.data_dir.join(path))),
+            DatabaseUrl::Postgres(server) => {
+                let mut server = server.clone();
+                if let Some(file) = &self.database_password_file {
+                    server.password(read_secret(file)?.trim_end());
+                }
+                Ok(DatabaseUrl::Postgres(server))
+            }
         }
     }
 }
@@ -282,9 +234,6 @@ fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<
             .parse()
             .map(toml::Value::Integer)
             .map_err(|_| ConfigError::Shape { reason: format!("{name} is not a number") })?,
-        "OPERATORS" => toml::Value::Array(
-            value.split_whitespace().map(|key| toml::Value::String(key.to_owned())).collect(),
-        ),
         "DATA_DIR"
         | "DATABASE"
         | "DATABASE_PASSWORD_FILE"
@@ -350,7 +299,6 @@ impl Refusal for ConfigError {
             Self::Unreadable { .. } => "web-config-unreadable",
             Self::Shape { .. } => "web-config-shape",
             Self::Variable { .. } => "web-config-variable",
-            Self::Scheme { .. } => "web-config-scheme",
             Self::Origin { .. } => "web-config-origin",
             Self::Range { .. } => "web-config-range",
             Self::Exposed { .. } => "web-config-exposed",
@@ -369,9 +317,7 @@ impl Refusal for ConfigError {
             }
             Self::Shape { reason } => vec![("reason", reason.as_str().into())],
             Self::Variable { name } => vec![("name", name.as_str().into())],
-            Self::Scheme { found } | Self::Origin { found } => {
-                vec![("found", found.as_str().into())]
-            }
+            Self::Origin { found } => vec![("found", found.as_str().into())],
             Self::Range { field, least, most } => vec![
                 ("field", (*field).into()),
                 ("least", Arg::Number(*least)),

@@ -26,6 +26,7 @@ mod outside;
 mod record_formats;
 mod record_tree;
 mod record_trust;
+mod rulepacks;
 mod sealing;
 mod sealing_document;
 mod sequencer;
