@@ -2,5 +2,7 @@
 
 pub mod agent;
 pub mod client;
+pub mod home;
+pub mod http;
 pub mod roster;
 pub mod wire;

@@ -4,6 +4,7 @@ use crate::bid::rules::Refused;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
 use crate::enterprise::credentials::CredentialError;
+use crate::error::Args;
 use crate::opening::rules::AmendmentFault;
 use crate::record::checkpoint::CheckpointError;
 use crate::record::proof::ReceiptError;
@@ -94,38 +95,57 @@ pub enum Refusal {
     Internal(&'static str),
 }
 
-impl Refusal {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl crate::error::Refusal for Refusal {
+    fn code(&self) -> &'static str {
         match self {
-            Self::Statement(_) => "statement",
-            Self::Signature(_) => "signature",
-            Self::Credential(_) => "credential",
-            Self::Receipt(_) => "receipt",
-            Self::Checkpoint(_) => "checkpoint",
-            Self::NotRecorded => "not-recorded",
-            Self::WrongRoster => "wrong-roster",
-            Self::Range(_) => "range",
-            Self::NotMyRecipient => "not-my-recipient",
-            Self::Stale => "stale",
-            Self::UnknownUnit => "unknown-unit",
-            Self::Amendment(_) => "amendment",
-            Self::AlreadyClosed => "already-closed",
-            Self::SecondClose => "second-close",
-            Self::TooEarlyToClose => "too-early-to-close",
-            Self::Lines => "lines",
-            Self::LodgedMissing => "lodged-missing",
-            Self::NoQuorum => "no-quorum",
-            Self::TooFewLines => "too-few-lines",
-            Self::TooEarlyToRelease => "too-early-to-release",
-            Self::ChallengeOpen => "challenge-open",
-            Self::NoOrder => "no-order",
-            Self::Suspended => "suspended",
-            Self::OldSuspension => "old-suspension",
-            Self::NoChallenge => "no-challenge",
-            Self::Lodge(_) => "lodge",
-            Self::Internal(_) => "internal",
+            Self::Statement(_) => "custodian-statement",
+            Self::Signature(_) => "custodian-signature",
+            Self::Credential(_) => "custodian-credential",
+            Self::Receipt(_) => "custodian-receipt",
+            Self::Checkpoint(_) => "custodian-checkpoint",
+            Self::NotRecorded => "custodian-not-recorded",
+            Self::WrongRoster => "custodian-wrong-roster",
+            Self::Range(_) => "custodian-range",
+            Self::NotMyRecipient => "custodian-not-my-recipient",
+            Self::Stale => "custodian-stale",
+            Self::UnknownUnit => "custodian-unknown-unit",
+            Self::Amendment(_) => "custodian-amendment",
+            Self::AlreadyClosed => "custodian-already-closed",
+            Self::SecondClose => "custodian-second-close",
+            Self::TooEarlyToClose => "custodian-too-early-to-close",
+            Self::Lines => "custodian-lines",
+            Self::LodgedMissing => "custodian-lodged-missing",
+            Self::NoQuorum => "custodian-no-quorum",
+            Self::TooFewLines => "custodian-too-few-lines",
+            Self::TooEarlyToRelease => "custodian-too-early-to-release",
+            Self::ChallengeOpen => "custodian-challenge-open",
+            Self::NoOrder => "custodian-no-order",
+            Self::Suspended => "custodian-suspended",
+            Self::OldSuspension => "custodian-old-suspension",
+            Self::NoChallenge => "custodian-no-challenge",
+            Self::Lodge(_) => "custodian-lodge",
+            Self::Internal(_) => "custodian-internal",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Statement(_) | Self::Range(_) | Self::Lines => 422,
+            Self::Internal(_) => 500,
+            Self::Signature(_) | Self::Credential(_) | Self::Receipt(_) | Self::Checkpoint(_) => {
+                403
+            }
+            Self::UnknownUnit => 404,
+            _ => 409,
+        }
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::Statement(cause) => vec![("cause", cause.to_string().into())],
+            Self::Range(what) | Self::Internal(what) => vec![("cause", (*what).into())],
+            Self::Lodge(refused) => vec![("cause", refused.to_string().into())],
+            _ => Args::new(),
         }
     }
 }

@@ -158,6 +158,14 @@ impl Agent<'_> {
         members.find(|member| member.statement_key == *own).ok_or(Refusal::WrongRoster)
     }
 
+    /// Its short name.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongRoster`] when the roster does not name its key.
+    pub fn custodian(&self) -> Result<CustodianId, Refusal> {
+        Ok(self.me()?.id.clone())
+    }
+
     pub(super) const fn roster(&self) -> &Roster {
         self.roster.body()
     }

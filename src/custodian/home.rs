@@ -1,0 +1,290 @@
+//! An agent's folder: its seed, its roster, and what it must never forget.
+//!
+//! ```text
+//! seed            64 hexadecimal digits, readable by its owner only
+//! roster.note     the roster it was enrolled in
+//! witness.json    the last checkpoint it cosigned
+//! units/<id>.json what it signed of each unit
+//! recovered.json  when it was started with --recover
+//! lodged/<unit id>/<manifest sha256>.bid and .note
+//! ```
+//! Invariant: a change is on the disk, file and folder both, before the signature that it stands
+//! for leaves. A file is replaced whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::statement::Statement;
+use crate::ids::UnitId;
+use crate::record::witness::Known;
+
+use super::agent::{Change, Kept, Keys, State};
+use super::roster::{CustodianId, Roster, check_next};
+
+/// Why a folder is not an agent's.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The disk refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The seed's file is missing, readable by others, or no seed.
+    #[error(transparent)]
+    Seed(#[from] crate::config::ConfigError),
+    /// A file's content is not what this program wrote.
+    #[error("{path}: {reason}")]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// There is a roster but no memory: it must be started with --recover, once.
+    #[error("this agent has a roster but no memory of what it signed")]
+    LostState,
+    /// The folder exists already.
+    #[error("{0} exists already; it is not touched")]
+    Exists(PathBuf),
+    /// The roster does not name this seed's keys.
+    #[error("the roster does not name the keys of this seed")]
+    NotEnrolled,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Witnessed {
+    root: Hash,
+    size: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recovered {
+    at: Time,
+}
+
+/// An agent's folder, opened.
+#[derive(Debug)]
+pub struct Home {
+    dir: PathBuf,
+}
+
+/// What an agent starts with.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its folder.
+    pub home: Home,
+    /// Its keys.
+    pub keys: Keys,
+    /// Its roster.
+    pub roster: Statement<Roster>,
+    /// Its memory.
+    pub state: State,
+}
+
+/// How an agent without memory is to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Refuse to start: it may have signed what it forgot.
+    Suspicious,
+    /// It lost its state at this instant: it releases for earlier units and signs none of them.
+    Recover(Time),
+}
+
+impl Home {
+    /// Makes a folder with a new seed.
+    ///
+    /// # Errors
+    /// [`HomeError::Exists`] when there is anything already.
+    pub fn create(dir: &Path, seed: &[u8; 32]) -> Result<Self, HomeError> {
+        if dir.exists() {
+            return Err(HomeError::Exists(dir.to_owned()));
+        }
+        let home = Self { dir: dir.to_owned() };
+        fs::create_dir_all(home.path("units")).map_err(|e| home.io("units", e))?;
+        fs::create_dir_all(home.path("lodged")).map_err(|e| home.io("lodged", e))?;
+        home.write("seed", format!("{}\n", hex::encode(seed)).as_bytes())?;
+        Ok(home)
+    }
+
+    /// The seed's keys under an origin, to be named in a roster.
+    ///
+    /// # Errors
+    /// [`HomeError::Seed`], or a name that cannot stand in a key.
+    pub fn keys(dir: &Path, origin: &str, id: &CustodianId) -> Result<Keys, HomeError> {
+        let home = Self { dir: dir.to_owned() };
+        let seed = crate::config::read_seed(&home.path("seed"))?;
+        Keys::of_seed(seed, origin, id).map_err(|e| home.content("seed", e.to_string()))
+    }
+
+    /// Enrols the folder's seed in a roster and starts its memory.
+    ///
+    /// # Errors
+    /// [`HomeError::NotEnrolled`] when the roster names other keys, [`HomeError::Exists`] when it
+    /// was enrolled before.
+    pub fn enrol(dir: &Path, roster: &Statement<Roster>) -> Result<(), HomeError> {
+        let home = Self { dir: dir.to_owned() };
+        if home.path("roster.note").exists() {
+            return Err(HomeError::Exists(home.path("roster.note")));
+        }
+        home.member_keys(roster)?;
+        home.write_json("witness.json", &Option::<Witnessed>::None)?;
+        home.write("roster.note", roster.encode().as_bytes())
+    }
+
+    /// Opens a folder to serve from it.
+    ///
+    /// # Errors
+    /// [`HomeError`] with the file at fault; [`HomeError::LostState`] without memory.
+    pub fn open(dir: &Path, start: Start) -> Result<Loaded, HomeError> {
+        let home = Self { dir: dir.to_owned() };
+        let text = home.read("roster.note")?;
+        let roster = Statement::<Roster>::parse(&text)
+            .map_err(|e| home.content("roster.note", e.to_string()))?;
+        if roster.body().version == 1 {
+            check_next(None, &roster).map_err(|e| home.content("roster.note", e.to_string()))?;
+        }
+        let keys = home.member_keys(&roster)?;
+        if let Start::Recover(at) = start {
+            home.write_json("recovered.json", &Recovered { at })?;
+            home.write_json("witness.json", &Option::<Witnessed>::None)?;
+        }
+        let state = home.load_state()?;
+        Ok(Loaded { home, keys, roster, state })
+    }
+
+    fn member_keys(&self, roster: &Statement<Roster>) -> Result<Keys, HomeError> {
+        let body = roster.body();
+        for member in &body.custodians {
+            let keys = Self::keys(&self.dir, &body.origin, &member.id)?;
+            let same = *keys.statement.verifying() == member.statement_key
+                && *keys.witness.verifying() == member.witness_key;
+            if same {
+                return Ok(keys);
+            }
+        }
+        Err(HomeError::NotEnrolled)
+    }
+
+    fn load_state(&self) -> Result<State, HomeError> {
+        if !self.path("witness.json").exists() {
+            return Err(HomeError::LostState);
+        }
+        let witnessed: Option<Witnessed> = self.read_json("witness.json")?;
+        let recovered = self.path("recovered.json").exists();
+        let recovered: Option<Recovered> =
+            if recovered { Some(self.read_json("recovered.json")?) } else { None };
+        let mut state = State {
+            witnessed: witnessed.map(|w| Known { size: w.size, root: w.root }),
+            recovered_at: recovered.map(|r| r.at),
+            units: std::collections::BTreeMap::new(),
+        };
+        let folder = self.path("units");
+        for file in fs::read_dir(&folder).map_err(|e| self.io("units", e))? {
+            let name = file.map_err(|e| self.io("units", e))?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else {
+                continue; // a half-written file of a crash: its signature never left
+            };
+            let id: UnitId =
+                id.parse().map_err(|_| self.content("units", format!("{name:?} is no unit")))?;
+            let kept: Kept = self.read_json(&format!("units/{id}.json"))?;
+            state.units.insert(id, kept);
+        }
+        Ok(state)
+    }
+
+    /// Makes a change durable.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`]: then nothing may be signed.
+    pub fn save(&self, change: &Change) -> Result<(), HomeError> {
+        match change {
+            Change::Nothing => Ok(()),
+            Change::Witnessed(known) => {
+                let seen = Witnessed { root: known.root, size: known.size };
+                self.write_json("witness.json", &Some(seen))
+            }
+            Change::Unit(id, kept) => self.write_json(&format!("units/{id}.json"), kept),
+        }
+    }
+
+    /// Where a lodged bid's file stands; its folder exists afterwards.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn lodged(&self, unit: &UnitId, name: &str) -> Result<PathBuf, HomeError> {
+        let folder = self.path("lodged").join(unit.to_string());
+        fs::create_dir_all(&folder).map_err(|e| self.io("lodged", e))?;
+        Ok(folder.join(name))
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Stores a small file whole.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HomeError> {
+        let path = self.path(name);
+        let half = path.with_extension("half");
+        let done = || -> io::Result<()> {
+            let mut file = create_private(&half)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&half, &path)?;
+            File::open(path.parent().unwrap_or(&self.dir))?.sync_all()
+        };
+        done().map_err(|e| self.io(name, e))
+    }
+
+    fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), HomeError> {
+        let text = json::to_string(value).map_err(|e| self.content(name, e.to_string()))?;
+        self.write(name, text.as_bytes())
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, HomeError> {
+        fs::read(self.path(name)).map_err(|e| self.io(name, e))
+    }
+
+    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, HomeError> {
+        json::parse(&self.read(name)?).map_err(|e| self.content(name, e.to_string()))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn io(&self, name: &str, source: io::Error) -> HomeError {
+        HomeError::Io { path: self.path(name), source }
+    }
+
+    fn content(&self, name: &str, reason: String) -> HomeError {
+        HomeError::Content { path: self.path(name), reason }
+    }
+}
+
+#[cfg(unix)]
+fn create_private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).open(path)
+}
