@@ -49,4 +49,157 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tender (id) {
+        id -> Text,
+        procuring_entity -> Text,
+        title -> Text,
+        state -> Text,
+        plan -> Text,
+        notice -> Nullable<Text>,
+        notice_index -> Nullable<BigInt>,
+        rule_pack_sha256 -> Binary,
+    }
+}
+
+diesel::table! {
+    lot (id) {
+        id -> Text,
+        tender -> Text,
+        no -> BigInt,
+        title -> Text,
+    }
+}
+
+diesel::table! {
+    document (id) {
+        id -> Text,
+        tender -> Text,
+        no -> BigInt,
+        name -> Text,
+        sha256 -> Binary,
+        size -> BigInt,
+        blob -> Text,
+    }
+}
+
+diesel::table! {
+    unit (unit_id) {
+        unit_id -> Text,
+        tender -> Text,
+        lot -> Text,
+        stage -> Text,
+        note -> Text,
+        state -> Text,
+        deadline -> BigInt,
+        open_at -> BigInt,
+        challenge_ms -> BigInt,
+        min -> BigInt,
+        release_by -> Text,
+        t -> BigInt,
+        n -> BigInt,
+        proposed_index -> BigInt,
+        effective_index -> Nullable<BigInt>,
+        amendment_no -> BigInt,
+        last_sha256 -> Binary,
+        amendment_pending -> Nullable<Text>,
+        amendment_index -> Nullable<BigInt>,
+        freeze_size -> Nullable<BigInt>,
+        close_note -> Nullable<Text>,
+        close_sha256 -> Nullable<Binary>,
+        close_proposed_index -> Nullable<BigInt>,
+        close_index -> Nullable<BigInt>,
+        window_from -> Nullable<BigInt>,
+        order_note -> Nullable<Text>,
+        suspension_no -> BigInt,
+        suspended -> Bool,
+        outage_undecided -> Bool,
+        opening_index -> Nullable<BigInt>,
+        void_reason -> Nullable<Text>,
+        due_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    chain (unit, bidder) {
+        unit -> Text,
+        bidder -> Text,
+        bid_id -> Text,
+        seq -> BigInt,
+        sha256 -> Binary,
+        kind -> Text,
+        accepted_index -> BigInt,
+    }
+}
+
+diesel::table! {
+    envelope (manifest_sha256) {
+        manifest_sha256 -> Binary,
+        unit -> Text,
+        bidder -> Text,
+        manifest -> Text,
+        salt -> Binary,
+        accepted_index -> BigInt,
+        arrived_at -> BigInt,
+        blob -> Text,
+        blob_sha256 -> Binary,
+        blob_size -> BigInt,
+        shares -> Binary,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    refused (sha256, code) {
+        sha256 -> Binary,
+        unit -> Text,
+        code -> Text,
+        idx -> BigInt,
+    }
+}
+
+diesel::table! {
+    upload (id) {
+        id -> Text,
+        owner -> Text,
+        length -> BigInt,
+        offset_at -> BigInt,
+        sha256 -> Nullable<Binary>,
+        state -> Text,
+        purpose -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    release (unit, custodian) {
+        unit -> Text,
+        custodian -> Text,
+        note -> Text,
+        recorded_index -> BigInt,
+        valid -> Bool,
+    }
+}
+
+diesel::table! {
+    challenge (unit, custodian, line) {
+        unit -> Text,
+        custodian -> Text,
+        line -> Binary,
+        note -> Text,
+        verdict -> Text,
+    }
+}
+
+diesel::table! {
+    credential (enterprise, no) {
+        enterprise -> Text,
+        no -> BigInt,
+        note -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(checkpoint, cosignature);
+diesel::allow_tables_to_appear_in_same_query!(
+    tender, lot, document, unit, chain, envelope, credential
+);

@@ -1,0 +1,11 @@
+DROP TABLE credential;
+DROP TABLE challenge;
+DROP TABLE release;
+DROP TABLE upload;
+DROP TABLE refused;
+DROP TABLE envelope;
+DROP TABLE chain;
+DROP TABLE unit;
+DROP TABLE document;
+DROP TABLE lot;
+DROP TABLE tender;

@@ -1,0 +1,177 @@
+-- Tenders, their units, and the sealed bids in them. What binds anybody is a signed note on the
+-- record; these rows are where the notes are found again, and what the timer asks for.
+
+-- One row per tender. Only `state`, `notice` and its index change, once each. `plan` is the buyer's
+-- draft as JSON. Its holder sees drafts before they are published.
+CREATE TABLE tender (
+    id               TEXT    NOT NULL PRIMARY KEY,
+    procuring_entity TEXT    NOT NULL,
+    title            TEXT    NOT NULL,
+    state            TEXT    NOT NULL CHECK (state IN ('draft', 'proposed', 'published')),
+    plan             TEXT    NOT NULL,
+    notice           TEXT,
+    notice_index     INTEGER,
+    rule_pack_sha256 BLOB    NOT NULL CHECK (length(rule_pack_sha256) = 32)
+) STRICT;
+CREATE INDEX tender_of_buyer ON tender (procuring_entity, id);
+
+-- One row per lot; never changes. Nothing in it is secret once the tender is published.
+CREATE TABLE lot (
+    id     TEXT    NOT NULL PRIMARY KEY,
+    tender TEXT    NOT NULL REFERENCES tender (id),
+    no     INTEGER NOT NULL CHECK (no >= 1),
+    title  TEXT    NOT NULL,
+    UNIQUE (tender, no)
+) STRICT;
+
+-- Tender documents, readable by anybody after publication; never changes. `blob` names the file in
+-- the store. Deliberately without any column that could count or tell who read.
+CREATE TABLE document (
+    id     TEXT    NOT NULL PRIMARY KEY,
+    tender TEXT    NOT NULL REFERENCES tender (id),
+    no     INTEGER NOT NULL CHECK (no >= 1),
+    name   TEXT    NOT NULL,
+    sha256 BLOB    NOT NULL CHECK (length(sha256) = 32),
+    size   INTEGER NOT NULL CHECK (size >= 0),
+    blob   TEXT    NOT NULL,
+    UNIQUE (tender, no)
+) STRICT;
+
+-- One row per opening unit. `state` is moved by compare-and-swap along `opening::rules::next` and by
+-- nothing else. `note` is the unit with the signatures so far and never changes once the unit is
+-- open; `deadline` and `open_at` are the terms in force, moved by effective amendments only, whose
+-- last one (or the unit) has `last_sha256`. `amendment_pending` is the one open request, with the
+-- signatures so far. Indices point into `entry`. Who could write here could delay a unit or show
+-- wrong terms, never read a bid: custodians hold to the signed notes and not to these columns.
+CREATE TABLE unit (
+    unit_id              TEXT    NOT NULL PRIMARY KEY,
+    tender               TEXT    NOT NULL REFERENCES tender (id),
+    lot                  TEXT    NOT NULL REFERENCES lot (id),
+    stage                TEXT    NOT NULL CHECK (stage IN ('single', 'technical', 'commercial')),
+    note                 TEXT    NOT NULL,
+    state                TEXT    NOT NULL CHECK (state IN ('proposed', 'lapsed', 'open', 'closing',
+                                                           'closed', 'opened', 'void')),
+    deadline             INTEGER NOT NULL,
+    open_at              INTEGER NOT NULL,
+    challenge_ms         INTEGER NOT NULL,
+    min                  INTEGER NOT NULL,
+    release_by           TEXT    NOT NULL CHECK (release_by IN ('time', 'order')),
+    t                    INTEGER NOT NULL,
+    n                    INTEGER NOT NULL,
+    proposed_index       INTEGER NOT NULL,
+    effective_index      INTEGER,
+    amendment_no         INTEGER NOT NULL DEFAULT 0,
+    last_sha256          BLOB    NOT NULL CHECK (length(last_sha256) = 32),
+    amendment_pending    TEXT,
+    amendment_index      INTEGER,
+    freeze_size          INTEGER,
+    close_note           TEXT,
+    close_sha256         BLOB,
+    close_proposed_index INTEGER,
+    close_index          INTEGER,
+    window_from          INTEGER,
+    order_note           TEXT,
+    suspension_no        INTEGER NOT NULL DEFAULT 0,
+    suspended            INTEGER NOT NULL DEFAULT FALSE,
+    outage_undecided     INTEGER NOT NULL DEFAULT FALSE,
+    opening_index        INTEGER,
+    void_reason          TEXT,
+    due_at               INTEGER
+) STRICT;
+CREATE INDEX unit_of_tender ON unit (tender, unit_id);
+CREATE INDEX unit_due ON unit (due_at, unit_id) WHERE due_at IS NOT NULL;
+
+-- The last accepted statement of each bidder in each unit. Its holder sees who bids where, which is
+-- why these rows are shown to nobody before the opening.
+CREATE TABLE chain (
+    unit   TEXT    NOT NULL REFERENCES unit (unit_id),
+    bidder TEXT    NOT NULL,
+    bid_id TEXT    NOT NULL,
+    seq    INTEGER NOT NULL CHECK (seq >= 1),
+    sha256 BLOB    NOT NULL CHECK (length(sha256) = 32),
+    kind   TEXT    NOT NULL CHECK (kind IN ('manifest', 'withdrawal')),
+    -- The entry that accepted it: a repeat is answered with the same receipt.
+    accepted_index INTEGER NOT NULL,
+    PRIMARY KEY (unit, bidder)
+) STRICT;
+
+-- One row per accepted manifest. Only `state` changes: from live to replaced or withdrawn, and then
+-- to deleted, when the ciphertext is gone. `shares` holds the n sealed shares, a few hundred bytes
+-- each, one after the other with their lengths; each opens with one custodian's key for this unit.
+-- `blob` names the ciphertext in the store. Its holder has what the store and the bidders' network
+-- have: ciphertext.
+CREATE TABLE envelope (
+    manifest_sha256 BLOB    NOT NULL PRIMARY KEY CHECK (length(manifest_sha256) = 32),
+    unit            TEXT    NOT NULL REFERENCES unit (unit_id),
+    bidder          TEXT    NOT NULL,
+    manifest        TEXT    NOT NULL,
+    salt            BLOB    NOT NULL CHECK (length(salt) = 32),
+    accepted_index  INTEGER NOT NULL,
+    arrived_at      INTEGER NOT NULL,
+    blob            TEXT    NOT NULL,
+    blob_sha256     BLOB    NOT NULL CHECK (length(blob_sha256) = 32),
+    blob_size       INTEGER NOT NULL,
+    shares          BLOB    NOT NULL,
+    state           TEXT    NOT NULL CHECK (state IN ('live', 'replaced', 'withdrawn', 'deleted'))
+) STRICT;
+CREATE INDEX envelope_of_unit ON envelope (unit, state, accepted_index);
+CREATE INDEX envelope_to_delete ON envelope (accepted_index)
+    WHERE state IN ('replaced', 'withdrawn');
+
+-- Well-signed statements that were refused, so that a repeat gets the same receipt instead of
+-- another entry. Never changes.
+CREATE TABLE refused (
+    sha256 BLOB    NOT NULL CHECK (length(sha256) = 32),
+    unit   TEXT    NOT NULL,
+    code   TEXT    NOT NULL,
+    idx    INTEGER NOT NULL,
+    PRIMARY KEY (sha256, code)
+) STRICT;
+
+-- Files on their way in, ciphertext and tender documents alike. The store itself knows the offset;
+-- `state` tells what the complete file became. `sha256` is what was read back.
+CREATE TABLE upload (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    owner      TEXT    NOT NULL,
+    length     INTEGER NOT NULL CHECK (length >= 0),
+    offset_at  INTEGER NOT NULL DEFAULT 0,
+    sha256     BLOB,
+    state      TEXT    NOT NULL CHECK (state IN ('growing', 'complete', 'used')),
+    purpose    TEXT    NOT NULL CHECK (purpose IN ('bid', 'document')),
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX upload_expired ON upload (expires_at, id) WHERE state <> 'used';
+CREATE INDEX upload_of_owner ON upload (owner, sha256, id);
+
+-- What custodians handed out. `note` carries a unit identity: with t of them the unit's bids are
+-- readable, so nothing shows this column before the opening is recorded. `valid` is whether the
+-- identity derives the unit's recipient. Rows never change.
+CREATE TABLE release (
+    unit           TEXT    NOT NULL REFERENCES unit (unit_id),
+    custodian      TEXT    NOT NULL,
+    note           TEXT    NOT NULL,
+    recorded_index INTEGER NOT NULL,
+    valid          INTEGER NOT NULL,
+    PRIMARY KEY (unit, custodian)
+) STRICT;
+
+-- What custodians found of challenges. A later finding of the same custodian about the same line
+-- replaces `note` and `verdict`; both stay on the record.
+CREATE TABLE challenge (
+    unit      TEXT NOT NULL REFERENCES unit (unit_id),
+    custodian TEXT NOT NULL,
+    line      BLOB NOT NULL CHECK (length(line) = 32),
+    note      TEXT NOT NULL,
+    verdict   TEXT NOT NULL CHECK (verdict IN ('answered', 'open', 'finding')),
+    PRIMARY KEY (unit, custodian, line)
+) STRICT;
+
+-- The statements that add up to a body's credential, in record order; rows never change. `verified`
+-- first, then rotations and revocations: `enterprise::credentials` folds them, checking signatures,
+-- so that who writes here cannot make a key speak for anybody.
+CREATE TABLE credential (
+    enterprise TEXT    NOT NULL,
+    no         INTEGER NOT NULL CHECK (no >= 1),
+    note       TEXT    NOT NULL,
+    PRIMARY KEY (enterprise, no)
+) STRICT;
