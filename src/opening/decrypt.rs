@@ -109,7 +109,7 @@ fn checked(
         return Err(Decryption::Missing);
     }
     let bid_json = json::parse(&found.bid_json).map_err(|_| Decryption::NotAPayload)?;
-    Ok(Decryption::Payload { bid_json, payload_sha256: found.payload_sha256 })
+    Ok(Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256: found.payload_sha256 })
 }
 
 fn verdict(error: &PayloadError) -> Decryption {

@@ -132,7 +132,7 @@ pub enum Decryption {
     /// It decrypts to a payload.
     Payload {
         /// Its first member.
-        bid_json: BidJson,
+        bid_json: Box<BidJson>,
         /// Of all its bytes.
         payload_sha256: Hash,
     },

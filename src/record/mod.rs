@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod disclosure;
 pub mod edge;
 pub mod feed;
+pub mod http;
 pub mod leaf;
 pub mod policy;
 pub mod proof;

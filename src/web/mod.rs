@@ -1,5 +1,84 @@
-//! The edge to people and programs: languages, errors in words, and (later) the one list of routes.
+//! The edge to people and programs: languages, errors in words, and the one list of routes.
+//!
+//! Each feature's `http` has the handlers; [`routes`] alone says where they stand. Bodies are JSON
+//! unless said otherwise; statements and receipts travel in it as the texts they are. Every act is
+//! answered with `{"index": …, "receipt": "…"}` beside what else it tells.
+//!
+//! | method and path under `/api/v1` | body → answer |
+//! |---|---|
+//! | `POST /login/challenges` | `{}` → `{origin, nonce, expires_at}` |
+//! | `POST /login` | `{statement}` → `{token, expires_at}` |
+//! | `DELETE /login` | ends the session |
+//! | `POST /enterprises` | `{application}` |
+//! | `GET /enterprises?state=applied` | operator: who waits |
+//! | `GET /enterprises/{id}` | `{enterprise, name, kind, state, credentials: [note…]}` |
+//! | `POST /enterprises/{id}/verification` | operator: `{statement}` (`verified` or `declined`) |
+//! | `POST /enterprises/{id}/keys` | `{statement}`: a rotation or revocation |
+//! | `POST /tenders` | buyer: `{title, lots: [{title, stages: […]}]}` → `{tender, lots: [{lot, …}]}` |
+//! | `GET /tenders`, `GET /tenders/{id}` | what is published; a buyer's own drafts |
+//! | `POST /tenders/{id}/documents?name=…` | bytes → `{document, sha256, size}` |
+//! | `GET /documents/{id}` | the bytes, without login, counting nobody |
+//! | `POST /tenders/{id}/preparation` | `{deadline, open_at, challenge_ms, min, release}` → `{notice, units: [text…]}` to be signed |
+//! | `POST /tenders/{id}/publication` | `{notice, units: [note…]}` → the state of each unit |
+//! | `GET /units/{id}` | `{unit, amendments: [note…], state, deadline, open_at, close?, credentials: [note…]}` |
+//! | `POST /units/{id}/amendments` | `{statement}` |
+//! | `POST /units/{id}/void` | buyer: `{reason}` |
+//! | `POST /units/{id}/order`, `…/suspension` | `{statement}` |
+//! | `POST /uploads`, `HEAD/PATCH/DELETE /uploads/{id}` | tus 1.0 |
+//! | `POST /units/{id}/bids` | `{manifest, shares: [base64…], upload}` → receipt |
+//! | `POST /units/{id}/withdrawals` | `{withdrawal}` → receipt |
+//! | `GET /units/{id}/bid` | the bidder's own: `{seq, sha256, kind, bid_id, index, receipt}` |
+//! | `GET /units/{id}/opening` | `{opening}` |
+//! | `GET /units/{id}/lines/{line}/documents/{name}` | a document of an opened bid, decrypted as it leaves |
+//! | `GET /units/{id}/case`, `…/case/auditor` | the case file |
+//! | `GET /record/entries/{index}` | `{index, salt, event}` for whom its level allows |
+//! | `GET /record/receipts/{index}` | the receipt again, with more cosignatures |
+//! | `GET /openapi.json` | generated |
 
+pub mod answer;
+pub mod app;
 pub mod edge;
 pub mod i18n;
 pub mod problem;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App as Actix, HttpServer, web};
+use std::net::TcpListener;
+
+use self::answer::finish;
+use self::app::App;
+use self::edge::Edge;
+use crate::record;
+
+/// JSON bodies above this many bytes are refused; sealed files travel as uploads.
+const MAX_JSON: usize = 1 << 20;
+
+/// Every route, grouped by reader.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        // Everybody: the record
+        .route("/record/checkpoint", web::get().to(record::http::checkpoint))
+        .route("/record/roster", web::get().to(record::http::roster))
+        .route("/record/tile/{path:.*}", web::get().to(record::http::tile));
+}
+
+/// Serves on a listener until stopped.
+///
+/// # Errors
+/// What the system says of the listener.
+pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Server> {
+    let factory = move || {
+        Actix::new()
+            .app_data(app.clone())
+            .app_data(web::JsonConfig::default().limit(MAX_JSON))
+            .wrap(from_fn(finish))
+            .configure(routes)
+            .default_service(web::to(nothing_here))
+    };
+    Ok(HttpServer::new(factory).listen(listener)?.run())
+}
+
+async fn nothing_here() -> answer::Answer {
+    Err(Edge::NotFound.into())
+}

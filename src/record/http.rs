@@ -1,0 +1,58 @@
+//! The record for everybody: c2sp.org/tlog-tiles under `/record/`.
+//!
+//! Only what a published checkpoint covers is served, so nobody sees a tile grow between ticks.
+
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::{HttpResponse, web};
+
+use super::store;
+use super::tiles::Tile;
+use crate::db::Error;
+use crate::web::answer::{Answer, Failure};
+use crate::web::app::App;
+use crate::web::edge::Edge;
+
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::NotFound => Edge::NotFound.into(),
+        Error::Busy(_) => Edge::Busy.into(),
+        other => Failure(crate::error::Error::internal(other)),
+    }
+}
+
+/// `GET /record/checkpoint`: the latest, with the cosignatures so far.
+///
+/// # Errors
+/// The database's.
+pub async fn checkpoint(app: web::Data<App>) -> Answer {
+    let published = app.sequencer.published();
+    let note = app.db.query(move |conn| store::cosigned_note(conn, &published.checkpoint)).await;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(note.map_err(failure)?.encode()))
+}
+
+/// `GET /record/tile/…`: a tile or an entry bundle that the latest checkpoint covers.
+///
+/// # Errors
+/// Not found for what no checkpoint covers.
+pub async fn tile(app: web::Data<App>, path: web::Path<String>) -> Answer {
+    let wanted: Tile = format!("tile/{path}").parse().map_err(|_| Edge::NotFound)?;
+    if !wanted.exists_at(app.sequencer.published().checkpoint.size) {
+        return Err(Edge::NotFound.into());
+    }
+    let bytes = app.db.query(move |conn| store::tile(conn, &wanted)).await.map_err(failure)?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::octet_stream())
+        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .body(bytes))
+}
+
+/// `GET /record/roster`: the roster's note, for readers who pin it.
+///
+/// # Errors
+/// None.
+pub async fn roster(app: web::Data<App>) -> Answer {
+    Ok(HttpResponse::Ok().content_type(ContentType::plaintext()).body(app.roster.encode()))
+}

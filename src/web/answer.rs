@@ -1,0 +1,129 @@
+//! Answers: refusals become problem documents in the reader's language, and every answer carries
+//! the server's clock, its zone and the request's id.
+//!
+//! A handler returns [`Failure`]; [`finish`] writes its text, for only there is the reader's
+//! language known. Names, counts and causes never pass: see [`crate::error`].
+
+use std::fmt;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError, web};
+
+use super::app::App;
+use super::edge::Edge;
+use super::i18n::Lang;
+use super::problem::problem;
+use crate::crypto::entropy;
+use crate::error::{Error, Refusal};
+
+/// Milliseconds since the Unix epoch, by the one clock that judges deadlines.
+pub const TIME: HeaderName = HeaderName::from_static("x-sealbid-time");
+/// The zone that pages show times in.
+pub const ZONE: HeaderName = HeaderName::from_static("x-sealbid-zone");
+/// The request's id, as in a problem's `instance`.
+pub const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
+
+/// An error on its way to the reader.
+#[derive(Debug)]
+pub struct Failure(pub Error);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<R: Refusal> From<R> for Failure {
+    fn from(refusal: R) -> Self {
+        Self(Error::from(refusal))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The text follows in [`finish`].
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// What handlers return.
+pub type Answer = Result<HttpResponse, Failure>;
+
+/// The language a request asks for.
+#[must_use]
+pub fn language(headers: &HeaderMap) -> Lang {
+    let accept = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    accept.and_then(Lang::from_accept).unwrap_or_default()
+}
+
+/// The last hand on every answer.
+///
+/// # Errors
+/// None of its own.
+pub async fn finish(
+    app: web::Data<App>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let lang = language(request.headers());
+    let id = entropy::array::<8>(&*app.entropy).map_or_else(|_| String::new(), hex::encode);
+    let mut response = match next.call(request).await {
+        Ok(response) => said(response.map_into_boxed_body(), lang, &id),
+        Err(error) => return Err(error),
+    };
+    let headers = response.headers_mut();
+    headers.insert(TIME, HeaderValue::from(app.clock.now().millis()));
+    headers.insert(ZONE, HeaderValue::from_static("Asia/Shanghai"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST, id);
+    }
+    headers.insert(
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    );
+    Ok(response)
+}
+
+/// Replaces an error's empty answer by its problem document.
+fn said(response: ServiceResponse, lang: Lang, id: &str) -> ServiceResponse {
+    let Some(error) = response.response().error() else { return response };
+    let document = match error.as_error::<Failure>() {
+        Some(Failure(error)) => {
+            if error.status() >= 500 {
+                tracing::error!(request = id, %error, "failed");
+            }
+            problem(error, lang, Some(id.to_owned()))
+        }
+        None => problem(&Error::from(edge_of(error)), lang, Some(id.to_owned())),
+    };
+    let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let (request, _) = response.into_parts();
+    let answer = HttpResponse::build(status)
+        .content_type("application/problem+json")
+        .insert_header(("content-language", lang.tag()))
+        .json(document);
+    ServiceResponse::new(request, answer)
+}
+
+/// What actix itself refused, before any handler saw it.
+fn edge_of(error: &actix_web::Error) -> Edge {
+    match error.as_response_error().status_code() {
+        StatusCode::NOT_FOUND => Edge::NotFound,
+        StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(0),
+        _ => Edge::BodyJson(error.to_string()),
+    }
+}
