@@ -22,6 +22,7 @@ mod envelopes;
 mod formats_document;
 mod identifiers;
 mod languages;
+mod opening_rules;
 mod outside;
 mod record_formats;
 mod record_tree;

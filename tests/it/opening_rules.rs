@@ -1,0 +1,184 @@
+//! Is every state and every act of a unit decided, and every instant from deadline to opening?
+
+use sealbid::clock::Time;
+use sealbid::opening::rules::{
+    FREEZE_MS, Facts, OutOfOrder, Step, Terms, UNIT_ACTS, UNIT_STATES, UnitAct, UnitState, due,
+    is_freeze, next, quorum_time, release_from,
+};
+use sealbid::opening::statements::VoidReason;
+use sealbid::tender::statements::ReleaseBy;
+
+/// One line for each state, one column for each act: the state after, or a dash.
+const TABLE: &str = "
+           take-effect lapse  propose-close drop-close close  open   void
+proposed   open        lapsed -             -          -      -      void
+lapsed     -           -      -             -          -      -      -
+open       -           -      closing       -          -      -      void
+closing    -           -      -             open       closed -      void
+closed     -           -      -             -          -      opened void
+opened     -           -      -             -          -      -      -
+void       -           -      -             -          -      -      -
+";
+
+#[test]
+fn every_state_and_act_is_decided_as_the_table_says() {
+    let lines: Vec<&str> = TABLE.trim().lines().skip(1).collect();
+    assert_eq!(lines.len(), UNIT_STATES.len());
+    for (state, line) in UNIT_STATES.into_iter().zip(lines) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[0], state.code());
+        assert_eq!(words.len(), UNIT_ACTS.len() + 1);
+        for (act, word) in UNIT_ACTS.into_iter().zip(&words[1..]) {
+            let expected = UnitState::of_code(word).ok_or(OutOfOrder { state, act });
+            assert_eq!(next(state, act), expected, "{state:?} {act:?}");
+        }
+    }
+}
+
+#[test]
+fn a_states_word_is_read_back_and_no_other_word_is() {
+    for state in UNIT_STATES {
+        assert_eq!(UnitState::of_code(state.code()), Some(state));
+    }
+    assert_eq!(UnitState::of_code("Open"), None);
+    let refusal = next(UnitState::Void, UnitAct::Open).unwrap_err();
+    assert_eq!(refusal.to_string(), "a unit that is void cannot Open");
+}
+
+const DEADLINE: Time = Time::from_millis(1_800_000_000_000);
+
+fn facts(state: UnitState) -> Facts {
+    Facts {
+        state,
+        terms: Terms { deadline: DEADLINE, open_at: DEADLINE.plus(10_000), challenge_ms: 5_000 },
+        release: ReleaseBy::Time,
+        min: 2,
+        t: 3,
+        amendment_pending: false,
+        outage_undecided: false,
+        decided_through: DEADLINE,
+        freeze: Some(64),
+        lines: Some(2),
+        window_from: Some(DEADLINE.plus(7_000)),
+        open_challenges: 0,
+        latest_cosignatures: vec![DEADLINE.plus(12_000); 3],
+        ordered: false,
+        suspended: false,
+        releases: 0,
+    }
+}
+
+/// The steps one millisecond before, at, and one after an instant.
+fn around(at: Time, step: impl Fn(Time) -> Step) -> [Step; 3] {
+    [-1, 0, 1].map(|millis| step(at.plus(millis)))
+}
+
+#[test]
+fn a_close_is_proposed_at_the_deadline_and_not_a_millisecond_before() {
+    let propose = Step::ProposeClose { size: 64 };
+    let steps = around(DEADLINE, |now| due(&facts(UnitState::Open), now));
+    assert_eq!(steps, [Step::Wait, propose, propose]);
+}
+
+#[test]
+fn a_close_waits_until_everything_before_the_deadline_is_decided() {
+    let propose = Step::ProposeClose { size: 64 };
+    let steps = around(DEADLINE, |decided_through| {
+        due(&Facts { decided_through, ..facts(UnitState::Open) }, DEADLINE.plus(9_000))
+    });
+    assert_eq!(steps, [Step::Wait, propose, propose]);
+}
+
+#[test]
+fn nothing_closes_while_an_amendment_an_outage_or_the_freeze_is_open() {
+    let now = DEADLINE.plus(1);
+    let open = facts(UnitState::Open);
+    let pending = Facts { amendment_pending: true, ..open.clone() };
+    assert_eq!(due(&pending, now), Step::AskAmendment);
+    assert_eq!(due(&pending, DEADLINE.plus(-1)), Step::AskAmendment);
+    assert_eq!(due(&Facts { outage_undecided: true, ..open.clone() }, now), Step::Wait);
+    assert_eq!(due(&Facts { freeze: None, ..open }, now), Step::Wait);
+    assert_eq!(due(&facts(UnitState::Closing), now), Step::AskClose);
+}
+
+#[test]
+fn release_is_asked_once_t_cosigned_the_later_of_opening_and_windows_end() {
+    let at = |from: Time, terms: Terms, window_from: Time| {
+        around(from, |time| {
+            let latest_cosignatures = vec![time, from.plus(-1), time, time];
+            let window_from = Some(window_from);
+            let closed = facts(UnitState::Closed);
+            let now = from.plus(60_000);
+            due(&Facts { terms, window_from, latest_cosignatures, ..closed }, now)
+        })
+    };
+    let terms = facts(UnitState::Closed).terms;
+    let expected = [Step::Wait, Step::AskRelease, Step::AskRelease];
+    // The window ends 2 s after the hour of opening.
+    assert_eq!(at(DEADLINE.plus(12_000), terms, DEADLINE.plus(7_000)), expected);
+    // The hour of opening is 2 s after the window's end.
+    assert_eq!(at(DEADLINE.plus(10_000), terms, DEADLINE.plus(3_000)), expected);
+    assert_eq!(release_from(&terms, DEADLINE.plus(3_000)), DEADLINE.plus(10_000));
+}
+
+#[test]
+fn fewer_than_t_cosignatures_of_the_hour_release_nothing() {
+    let latest_cosignatures = vec![DEADLINE.plus(12_000); 2];
+    let closed = Facts { latest_cosignatures, ..facts(UnitState::Closed) };
+    assert_eq!(due(&closed, DEADLINE.plus(60_000)), Step::Wait);
+    let no_window = Facts { window_from: None, ..facts(UnitState::Closed) };
+    assert_eq!(due(&no_window, DEADLINE.plus(60_000)), Step::Wait);
+}
+
+#[test]
+fn a_closed_unit_opens_with_t_releases_and_not_with_one_less() {
+    let step = |releases| due(&Facts { releases, ..facts(UnitState::Closed) }, DEADLINE);
+    assert_eq!([step(2), step(3), step(4)], [Step::AskRelease, Step::Open, Step::Open]);
+}
+
+#[test]
+fn a_unit_below_its_minimum_is_void_and_one_at_it_is_not() {
+    let step = |lines| due(&Facts { lines: Some(lines), ..facts(UnitState::Closed) }, DEADLINE);
+    let void = Step::Void(VoidReason::TooFew);
+    assert_eq!([step(0), step(1), step(2)], [void, void, Step::AskRelease]);
+}
+
+#[test]
+fn a_challenge_nobody_answered_voids_only_after_the_window() {
+    let open = Facts { open_challenges: 1, ..facts(UnitState::Closed) };
+    assert_eq!(due(&open, DEADLINE), Step::Void(VoidReason::Challenge));
+    let early = Facts { latest_cosignatures: vec![DEADLINE.plus(11_999); 5], ..open };
+    assert_eq!(due(&early, DEADLINE), Step::Wait);
+}
+
+#[test]
+fn a_suspension_or_a_missing_order_holds_the_release_back() {
+    let closed = facts(UnitState::Closed);
+    assert_eq!(due(&Facts { suspended: true, ..closed.clone() }, DEADLINE), Step::Wait);
+    let by_order = Facts { release: ReleaseBy::Order, ..closed };
+    assert_eq!(due(&by_order, DEADLINE), Step::Wait);
+    assert_eq!(due(&Facts { ordered: true, ..by_order }, DEADLINE), Step::AskRelease);
+}
+
+#[test]
+fn nothing_is_due_before_effect_and_after_the_end() {
+    use UnitState::{Lapsed, Opened, Proposed, Void};
+    for state in [Proposed, Lapsed, Opened, Void] {
+        assert_eq!(due(&facts(state), DEADLINE.plus(60_000)), Step::Wait, "{state:?}");
+    }
+}
+
+#[test]
+fn a_checkpoint_freezes_within_a_minute_of_the_deadline_by_q_cosignatures_each_after_it() {
+    let q = 4;
+    let with = |last: i64| {
+        let mut times = vec![DEADLINE; 3];
+        times.push(DEADLINE.plus(last));
+        is_freeze(&times, q, DEADLINE)
+    };
+    assert_eq!([-1, 0, 1].map(with), [false, true, true]);
+    assert_eq!([FREEZE_MS - 1, FREEZE_MS, FREEZE_MS + 1].map(with), [true, true, false]);
+    assert_eq!(quorum_time(&[DEADLINE.plus(2), DEADLINE], 2), Some(DEADLINE.plus(2)));
+    assert_eq!(quorum_time(&[DEADLINE], 2), None);
+    assert_eq!(quorum_time(&[DEADLINE], 0), None);
+}
