@@ -2,7 +2,8 @@
 //!
 //! Invariant: bytes that pass [`parse`] are the only spelling of their value, so hashing bytes and
 //! hashing values mean the same. Stored bytes are never re-serialised. No floats, no integers of
-//! 2^53 or more, no duplicate keys, only NFC text without control or bidirectional characters.
+//! 2^53 or more, no duplicate keys, only NFC text without control or bidirectional characters; line
+//! breaks only in a whole statement that an event carries.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,9 @@ use unicode_normalization::is_nfc;
 
 /// Integers at or above this lose precision in other readers of JSON.
 const INTEGER_LIMIT: u64 = 1 << 53;
+
+/// A text that starts so is a whole statement within an event: the one text that has lines.
+const EMBEDDED: &str = "sealbid/";
 
 /// Why bytes are not canonical JSON of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +81,7 @@ fn check(value: &Value) -> Result<(), JsonError> {
             Some(i) if i.unsigned_abs() < INTEGER_LIMIT => Ok(()),
             _ => Err(JsonError::Number),
         },
+        Value::String(s) if s.starts_with(EMBEDDED) => s.split('\n').try_for_each(check_text),
         Value::String(s) => check_text(s),
         Value::Array(items) => items.iter().try_for_each(check),
         Value::Object(map) => {

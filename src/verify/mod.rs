@@ -1,3 +1,59 @@
-//! The off-line verifier: formats and rules, no database, no network, no clock.
+//! The off-line verifier: a case file's bytes in, a report out. Knows formats and rules; no
+//! database, no network, no clock.
+//!
+//! Invariant: every claim of the protocol's §4 is in the report, held, failed or not decidable from
+//! this file. What is believed comes from the reader's [`Trust`] and nothing else: without it an
+//! invented case with its own regulator would look as good as a true one.
 
 pub mod casefile;
+
+mod bodies;
+mod claims;
+mod events;
+mod facts;
+mod report;
+mod sealed;
+mod trust;
+
+pub use report::{Claim, EXIT_UNREADABLE, JsonClaim, JsonReport, Pin, Report, Verdict};
+pub use sealed::Source;
+pub use trust::{NotAPin, Trust};
+
+use casefile::CaseError;
+use facts::Facts;
+use report::{Stop, failed, said, text};
+
+/// Verifies a case file. `source` gives its bytes from the beginning and is called twice when there
+/// are envelopes to open again; `receipt` is the contents of a bidder's `.tlog-proof` file.
+#[must_use]
+pub fn verify(source: &mut Source<'_>, trust: Option<&Trust>, receipt: Option<&[u8]>) -> Report {
+    let (file, shares) = match sealed::read(source) {
+        Ok(read) => read,
+        Err(error) => return unreadable(&error),
+    };
+    let facts = Facts::of(&file, &shares);
+    let mut report = claims::judge(&facts, trust, receipt, source);
+    let members = file.entries.len() + file.opened.len() + file.sealed.len();
+    let archive = said("verify-say-archive-holds", [("count", text(members))]);
+    report.claims.insert(0, Claim::new("archive", None, Ok(archive)));
+    report
+}
+
+/// Verifies a case file in memory.
+#[must_use]
+pub fn verify_bytes(bytes: &[u8], trust: Option<&Trust>, receipt: Option<&[u8]>) -> Report {
+    let whole: std::sync::Arc<[u8]> = bytes.into();
+    let mut source = || -> std::io::Result<Box<dyn std::io::Read + Send>> {
+        Ok(Box::new(std::io::Cursor::new(whole.clone())))
+    };
+    verify(&mut source, trust, receipt)
+}
+
+fn unreadable(error: &CaseError) -> Report {
+    Report { pin: Pin::NotPinned, claims: vec![Claim::new("archive", None, Err(bad(error)))] }
+}
+
+fn bad(error: &CaseError) -> Stop {
+    let member = text(error.member().unwrap_or("-"));
+    failed("verify-say-archive-bad", [("member", member), ("reason", text(error))])
+}

@@ -285,18 +285,18 @@ impl CaseHeads {
 }
 
 /// Hashes what passes through, so that a body is read once.
-struct Hashing<'a> {
-    source: &'a mut dyn io::Read,
+struct Hashing<'a, R: ?Sized> {
+    source: &'a mut R,
     hasher: Hasher,
 }
 
-impl<'a> Hashing<'a> {
-    fn new(source: &'a mut dyn io::Read) -> Self {
+impl<'a, R: io::Read + ?Sized> Hashing<'a, R> {
+    fn new(source: &'a mut R) -> Self {
         Self { source, hasher: Hasher::new() }
     }
 }
 
-impl io::Read for Hashing<'_> {
+impl<R: io::Read + ?Sized> io::Read for Hashing<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let got = self.source.read(out)?;
         self.hasher.update(out.get(..got).unwrap_or_default());

@@ -30,14 +30,14 @@ pub struct Sealed<'a> {
     /// In bytes.
     pub size: u64,
     /// The ciphertext.
-    pub body: &'a mut dyn Read,
+    pub body: &'a mut (dyn Read + Send),
 }
 
 /// Reads a case file, checking sealed files without keeping them.
 ///
 /// # Errors
 /// [`CaseError`] naming the member at fault.
-pub fn read<R: Read>(source: R) -> Result<CaseFile, CaseError> {
+pub fn read<R: Read + Send>(source: R) -> Result<CaseFile, CaseError> {
     read_with(source, &mut |_, _| Ok(()))
 }
 
@@ -46,7 +46,7 @@ pub fn read<R: Read>(source: R) -> Result<CaseFile, CaseError> {
 ///
 /// # Errors
 /// [`CaseError`] naming the member at fault; `visit`'s own as [`CaseError::Io`].
-pub fn read_with<R: Read>(
+pub fn read_with<R: Read + Send>(
     source: R,
     visit: &mut dyn FnMut(&CaseFile, Sealed<'_>) -> io::Result<()>,
 ) -> Result<CaseFile, CaseError> {
@@ -115,7 +115,7 @@ fn next<'a, R: Read>(tar: &'a mut Reader<R>, line: &IndexLine) -> Result<Member<
     Ok(member)
 }
 
-fn read_small(body: &mut Hashing<'_>, line: &IndexLine) -> Result<Vec<u8>, CaseError> {
+fn read_small(body: &mut dyn Read, line: &IndexLine) -> Result<Vec<u8>, CaseError> {
     if line.size > MAX_MEMBER {
         return Err(malformed(&line.name, "it is too large"));
     }
@@ -124,7 +124,7 @@ fn read_small(body: &mut Hashing<'_>, line: &IndexLine) -> Result<Vec<u8>, CaseE
     Ok(bytes)
 }
 
-fn check_hash(line: &IndexLine, body: Hashing<'_>) -> Result<(), CaseError> {
+fn check_hash<R>(line: &IndexLine, body: Hashing<'_, R>) -> Result<(), CaseError> {
     let found = body.hasher.finish();
     if found == line.sha256 { Ok(()) } else { Err(altered(&line.name, "its SHA-256 differs")) }
 }

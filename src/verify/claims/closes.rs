@@ -1,0 +1,108 @@
+//! Claims about the frozen set: one close, on a fresh checkpoint, with exactly the live bids.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::Statement;
+use crate::error::Arg;
+use crate::ids::EnterpriseId;
+use crate::opening::rules::{is_ascending, is_freeze, sorted_lines};
+use crate::opening::statements::Close;
+use crate::verify::facts::{At, Facts, UnitFacts};
+use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+
+use super::units::terms_of;
+
+/// The close in force, or why later claims cannot be judged.
+pub(super) fn close_of<'a, 'b>(
+    unit: &'a UnitFacts<'b>,
+) -> Result<&'a At<&'b Statement<Close>>, Stop> {
+    unit.close().ok_or_else(|| undecided("verify-say-no-close", []))
+}
+
+/// The close is signed by platform and q custodians, on a checkpoint cosigned just after the
+/// deadline, and every bid known to be in it stands under that checkpoint.
+pub(super) fn close(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    let at = close_of(unit)?;
+    let (index, body) = (at.index, at.it.body());
+    let signed = at.it.note().count(&roster.statement_keys());
+    let signed = signed.map_err(|error| wrong(index, text(error)))?;
+    if at.it.note().require(&roster.platform_key).is_err() || signed < roster.q() {
+        return Err(wrong(index, why("verify-say-why-no-quorum")));
+    }
+    if !is_ascending(&body.lines) {
+        return Err(wrong(index, why("verify-say-why-not-ascending")));
+    }
+    let deadline = unit.terms_at(index).map(|terms| terms.deadline);
+    let frozen = facts.cosigned(roster).into_iter().any(|(size, times)| {
+        size == body.size && deadline.is_some_and(|at| is_freeze(&times, roster.q(), at))
+    });
+    if !frozen || body.size > index {
+        return Err(failed("verify-say-close-size", [("size", text(body.size))]));
+    }
+    let known = unit.by_line();
+    for line in &body.lines {
+        if let Some(accepted) = known.get(line).filter(|at| at.index >= body.size) {
+            let args = [("line", text(line)), ("index", text(accepted.index))];
+            return Err(failed("verify-say-close-line-later", args));
+        }
+    }
+    let args = [("lines", text(body.lines.len())), ("signed", text(signed))];
+    Ok(said("verify-say-close-holds", args))
+}
+
+fn wrong(index: u64, reason: Arg) -> Stop {
+    failed("verify-say-close-bad", [("index", text(index)), ("reason", reason)])
+}
+
+/// There is no second close for the unit.
+pub(super) fn one_close(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let first = close_of(unit)?;
+    let other = unit.closes.iter().find(|other| other.it.sha256() != first.it.sha256());
+    match other {
+        Some(other) => Err(failed(
+            "verify-say-two-closes",
+            [("index", text(first.index)), ("other", text(other.index))],
+        )),
+        None if facts.is_whole => Ok(said("verify-say-one-close", [])),
+        None => Err(undecided("verify-say-one-close-here", [])),
+    }
+}
+
+/// The close holds exactly what was accepted, without what was withdrawn or replaced.
+pub(super) fn complete(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let close = close_of(unit)?.it.body();
+    if !facts.is_open_below(close.size) {
+        return Err(undecided("verify-say-complete-unknown", []));
+    }
+    let live = live_lines(unit, close.size);
+    if let Some(line) = live.iter().find(|line| !close.lines.contains(line)) {
+        return Err(failed("verify-say-line-left-out", [("line", text(line))]));
+    }
+    if let Some(line) = close.lines.iter().find(|line| !live.contains(line)) {
+        return Err(failed("verify-say-line-too-many", [("line", text(line))]));
+    }
+    Ok(said("verify-say-complete", [("lines", text(live.len()))]))
+}
+
+/// The lines of the bids that were live under a checkpoint.
+fn live_lines(unit: &UnitFacts<'_>, size: u64) -> Vec<Hash> {
+    let mut live: BTreeMap<EnterpriseId, Vec<(u32, Hash, Hash)>> = BTreeMap::new();
+    for at in unit.accepted.iter().filter(|at| at.index < size) {
+        let Some(manifest) = &at.it.manifest else { continue };
+        let Some(signer) = Facts::signer(manifest) else { continue };
+        let seq = manifest.body().seq;
+        let chain = live.entry(signer).or_default();
+        chain.retain(|(other, _, _)| *other >= seq);
+        if chain.iter().all(|(other, _, _)| *other == seq) {
+            chain.push((seq, at.it.manifest_sha256, at.it.line()));
+        }
+    }
+    for at in unit.withdrawn.iter().filter(|at| at.index < size) {
+        for chain in live.values_mut() {
+            chain.retain(|(_, sha256, _)| *sha256 != at.it.manifest_sha256);
+        }
+    }
+    sorted_lines(live.into_values().flatten().map(|(_, _, line)| line).collect())
+}

@@ -1,0 +1,66 @@
+//! The claims, each a small function of what the case shows.
+//!
+//! Invariant: every claim is judged on every case. A claim without its evidence is not decidable;
+//! a claim whose ground failed elsewhere says so and does not fail a second time.
+
+mod bids;
+mod closes;
+mod openings;
+mod outcomes;
+mod receipts;
+mod record;
+mod release;
+mod statements;
+mod units;
+
+use super::facts::Facts;
+use super::report::{Claim, Report};
+use super::sealed::Source;
+use super::trust::Trust;
+
+/// Judges every claim of a case, in a fixed order.
+pub(super) fn judge(
+    facts: &Facts<'_>,
+    trust: Option<&Trust>,
+    receipt: Option<&[u8]>,
+    source: &mut Source<'_>,
+) -> Report {
+    let (pin, pinned) = record::pin(facts, trust);
+    let mut claims = vec![
+        Claim::new("pin", None, pinned),
+        Claim::new("roster", None, record::roster(facts)),
+        Claim::new("checkpoints", None, record::checkpoints(facts)),
+        Claim::new("consistency", None, record::consistency(facts)),
+        Claim::new("inclusion", None, record::inclusion(facts)),
+        Claim::new("tree", None, record::tree(facts)),
+        Claim::new("leaves", None, record::leaves(facts)),
+        Claim::new("statements", None, statements::statements(facts)),
+        Claim::new("credentials", None, statements::credentials(facts)),
+    ];
+    for id in &facts.file.header.units {
+        let unit = facts.unit(*id);
+        let mut add = |name, finding| claims.push(Claim::new(name, Some(*id), finding));
+        add("unit", units::unit(facts, &unit));
+        add("amendments", units::amendments(facts, &unit));
+        add("bids-after-unit", bids::after_unit(&unit));
+        add("manifests", bids::manifests(facts, &unit));
+        add("deadline", bids::deadline(facts, &unit));
+        add("close", closes::close(facts, &unit));
+        add("one-close", closes::one_close(facts, &unit));
+        add("close-complete", closes::complete(facts, &unit));
+        add("challenge-window", release::window(facts, &unit));
+        add("release-time", release::time(facts, &unit));
+        add("unstopped", release::unstopped(facts, &unit));
+        add("released", release::released(facts, &unit));
+        add("identities", release::identities(facts, &unit));
+        add("order", release::order(facts, &unit));
+        add("opening", openings::opening(facts, &unit));
+        add("outcomes", outcomes::outcomes(facts, &unit, source));
+        add("void", openings::void(facts, &unit));
+    }
+    if let Some(bytes) = receipt {
+        let (unit, finding) = receipts::my_line(facts, bytes);
+        claims.push(Claim::new("my-line", unit, finding));
+    }
+    Report { pin, claims }
+}

@@ -1,0 +1,159 @@
+//! Claims about the record itself: whom to believe, one history, everything shown stands in it.
+
+use crate::custodian::roster::check_next;
+use crate::error::Said;
+use crate::record::checkpoint::Cosigned;
+use crate::verify::casefile::{CaseHeads, RecordError};
+use crate::verify::facts::Facts;
+use crate::verify::report::{Finding, Pin, failed, said, text, undecided};
+use crate::verify::trust::Trust;
+
+/// Whether what the reader trusts is behind the rosters.
+pub(super) fn pin(facts: &Facts<'_>, trust: Option<&Trust>) -> (Pin, Finding) {
+    let Some(trust) = trust else {
+        return (Pin::NotPinned, Err(undecided("verify-say-pin-none", [])));
+    };
+    let matches = match trust {
+        Trust::Roster(sha256) => facts.rosters.iter().any(|r| r.sha256() == *sha256),
+        // A later version could name a key without its holder's consent: only the first was signed
+        // by it.
+        Trust::Regulator(key) => {
+            facts.rosters.first().is_some_and(|first| first.body().regulator_key == *key)
+        }
+    };
+    if matches {
+        (Pin::Pinned, Ok(said("verify-say-pin-holds", [("pin", text(trust))])))
+    } else {
+        (Pin::Mismatch, Err(failed("verify-say-pin-differs", [("pin", text(trust))])))
+    }
+}
+
+/// The rosters follow each other and are signed as they must be.
+pub(super) fn roster(facts: &Facts<'_>) -> Finding {
+    if let Some((version, reason)) = &facts.roster_fault {
+        return Err(bad_roster(version, reason));
+    }
+    let mut before = None;
+    for (roster, (version, _)) in facts.rosters.iter().zip(&facts.file.rosters) {
+        let body = roster.body();
+        check_next(before, roster).map_err(|error| bad_roster(&body.version, &error))?;
+        let mut allowed = vec![body.regulator_key.clone()];
+        if let Some(before) = before {
+            allowed.push(before.body().regulator_key.clone());
+            allowed.extend(before.body().statement_keys());
+        }
+        allowed.extend(body.statement_keys());
+        let only = roster.note().only_by(&allowed).and_then(|()| roster.note().count(&allowed));
+        only.map_err(|error| bad_roster(&body.version, &error))?;
+        if body.version != *version {
+            return Err(failed("verify-say-roster-name", [("version", text(version))]));
+        }
+        before = Some(roster);
+    }
+    match before {
+        Some(last) if last.body().origin == facts.file.header.origin => {
+            let (n, t) = (text(last.body().n()), text(last.body().t));
+            let (q, version) = (text(last.body().q()), text(last.body().version));
+            Ok(said(
+                "verify-say-roster-holds",
+                [("version", version), ("n", n), ("t", t), ("q", q)],
+            ))
+        }
+        _ => Err(failed("verify-say-roster-origin", [("origin", text(&facts.file.header.origin))])),
+    }
+}
+
+fn bad_roster(version: &u32, reason: &dyn std::fmt::Display) -> crate::verify::report::Stop {
+    failed("verify-say-roster-bad", [("version", text(version)), ("reason", text(reason))])
+}
+
+/// Every checkpoint is signed by the log and cosigned. After a close t custodians suffice to go on
+/// (protocol §0), but fewer than q cannot rule out a second history.
+pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
+    let Some(roster) = facts.rosters.last().map(|roster| roster.body()) else {
+        return Err(failed("verify-say-no-roster", []));
+    };
+    let mut last = 0;
+    for (place, head) in facts.heads.iter().enumerate() {
+        let head = head.as_ref().map_err(|error| {
+            let reason = ("reason", text(error));
+            failed("verify-say-checkpoint-bad", [("place", text(place)), reason])
+        })?;
+        last = head.cosignatures().len();
+        if last < usize::from(roster.t) {
+            let size = ("size", text(head.checkpoint().size));
+            return Err(failed("verify-say-checkpoint-few", [size, ("found", text(last))]));
+        }
+    }
+    let args = [("found", text(last)), ("q", text(roster.q()))];
+    if last < roster.q() {
+        return Err(undecided("verify-say-checkpoint-below-q", args));
+    }
+    let [found, q] = args;
+    Ok(said("verify-say-checkpoint-holds", [("count", text(facts.heads.len())), found, q]))
+}
+
+fn heads(facts: &Facts<'_>) -> Result<CaseHeads, crate::verify::report::Stop> {
+    let heads: Option<Vec<Cosigned>> =
+        facts.heads.iter().map(|head| head.as_ref().ok().cloned()).collect();
+    match heads {
+        Some(heads) if !heads.is_empty() => Ok(CaseHeads { heads }),
+        _ => Err(undecided("verify-say-no-heads", [])),
+    }
+}
+
+/// Every checkpoint is a beginning of the head.
+pub(super) fn consistency(facts: &Facts<'_>) -> Finding {
+    let heads = heads(facts)?;
+    facts.file.check_growth(&heads).map_err(|error| match error {
+        RecordError::Growth { size, .. } => failed("verify-say-growth-bad", [("size", text(size))]),
+        other => failed("verify-say-record-bad", [("reason", text(other))]),
+    })?;
+    Ok(said("verify-say-growth-holds", [("size", head_size(&heads))]))
+}
+
+fn head_size(heads: &CaseHeads) -> crate::error::Arg {
+    text(heads.head().map_or(0, |head| head.checkpoint().size))
+}
+
+/// Everything shown stands in the record.
+pub(super) fn inclusion(facts: &Facts<'_>) -> Finding {
+    let heads = heads(facts)?;
+    facts.file.check_entries(&heads).map_err(|error| match error {
+        RecordError::Entry { index, .. } => {
+            failed("verify-say-entry-bad", [("index", text(index))])
+        }
+        other => failed("verify-say-record-bad", [("reason", text(other))]),
+    })?;
+    let count = facts.file.entries.len() + facts.file.opened.len();
+    Ok(said("verify-say-entry-holds", [("count", text(count))]))
+}
+
+/// All leaves together give the head's root.
+pub(super) fn tree(facts: &Facts<'_>) -> Finding {
+    if facts.file.tree.is_none() {
+        return Err(undecided("verify-say-no-tree", []));
+    }
+    let heads = heads(facts)?;
+    facts.file.check_tree(&heads).map_err(|_| failed("verify-say-tree-bad", []))?;
+    Ok(said("verify-say-tree-holds", [("size", head_size(&heads))]))
+}
+
+/// Every leaf is opened, as a pad or an event: nothing is held back.
+pub(super) fn leaves(facts: &Facts<'_>) -> Finding {
+    let Some(tree) = &facts.file.tree else {
+        return Err(undecided("verify-say-no-tree", []));
+    };
+    if facts.is_whole {
+        return Ok(holds_leaves(tree.leaves.len()));
+    }
+    let opened = facts.file.opened.iter().map(|leaf| leaf.index);
+    let first = opened.zip(0..).find(|(index, place)| index != place).map(|(_, place)| place);
+    let first = first.map_or_else(|| text(facts.file.opened.len()), |place: u64| text(place));
+    let count = ("count", text(tree.leaves.len().saturating_sub(facts.file.opened.len())));
+    Err(undecided("verify-say-leaves-closed", [count, ("index", first)]))
+}
+
+fn holds_leaves(count: usize) -> Said {
+    said("verify-say-leaves-holds", [("count", text(count))])
+}

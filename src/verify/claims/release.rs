@@ -1,0 +1,182 @@
+//! Claims about the release: not before its hour, its window, its order; by t custodians.
+
+use crate::clock::Time;
+use crate::crypto::seal::Identity;
+use crate::custodian::roster::Roster;
+use crate::opening::rules::quorum_time;
+use crate::opening::statements::{SuspensionState, Verdict};
+use crate::tender::statements::ReleaseBy;
+use crate::verify::facts::{Facts, UnitFacts};
+use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
+
+use super::closes::close_of;
+use super::units::{buyer_signed, terms_of};
+
+/// When q custodians had cosigned a checkpoint that holds the signed close, earliest.
+fn window_from(facts: &Facts<'_>, roster: &Roster, close_index: u64) -> Option<Time> {
+    let holding = facts.cosigned(roster).into_iter().filter(|(size, _)| *size > close_index);
+    holding.filter_map(|(_, times)| quorum_time(&times, roster.q())).min()
+}
+
+/// The index of the first release that does not lie behind a checkpoint which t custodians
+/// cosigned at or after `from`.
+fn too_early(facts: &Facts<'_>, roster: &Roster, unit: &UnitFacts<'_>, from: Time) -> Option<u64> {
+    let t = usize::from(roster.t);
+    let reached = facts.cosigned(roster).into_iter().filter_map(|(size, times)| {
+        (times.iter().filter(|time| **time >= from).count() >= t).then_some(size)
+    });
+    let first = reached.min();
+    let early = |index: &u64| first.is_none_or(|size| *index < size);
+    unit.released.iter().map(|at| at.index).find(early)
+}
+
+/// No key was released before the challenge window was over.
+pub(super) fn window(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (body, roster) = terms_of(facts, unit)?;
+    let close = close_of(unit)?;
+    if let Some(early) = unit.released.iter().find(|at| at.index < close.index) {
+        return Err(failed("verify-say-released-before-close", [("index", text(early.index))]));
+    }
+    let Some(from) = window_from(facts, roster, close.index) else {
+        return match unit.released.first() {
+            Some(at) => Err(failed("verify-say-window-open", [("index", text(at.index))])),
+            None => Err(undecided("verify-say-window-unknown", [])),
+        };
+    };
+    let end = from.plus(body.challenge_ms);
+    match too_early(facts, roster, unit, end) {
+        Some(index) => {
+            Err(failed("verify-say-window-early", [("index", text(index)), ("time", end.into())]))
+        }
+        None => Ok(said("verify-say-window-holds", [("from", from.into()), ("time", end.into())])),
+    }
+}
+
+/// No key was released before the hour of opening.
+pub(super) fn time(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    let open_at = unit.terms().map(|terms| terms.open_at);
+    let open_at = open_at.ok_or_else(|| undecided("verify-say-no-unit", []))?;
+    match too_early(facts, roster, unit, open_at) {
+        Some(index) => Err(failed(
+            "verify-say-release-early",
+            [("index", text(index)), ("time", open_at.into())],
+        )),
+        None => Ok(said("verify-say-release-in-time", [("time", open_at.into())])),
+    }
+}
+
+/// The regulator had not stopped it, and no custodian with an unanswered challenge released.
+pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    for at in &unit.suspensions {
+        if at.it.note().require(&roster.regulator_key).is_err() {
+            return Err(failed("verify-say-suspension-bad", [("index", text(at.index))]));
+        }
+    }
+    for release in &unit.released {
+        let before = unit.suspensions.iter().filter(|at| at.index < release.index);
+        let last = before.max_by_key(|at| at.it.body().no).map(|at| at.it.body().state);
+        let challenges = unit.challenged.iter().map(|at| at.it.body());
+        let own = challenges.filter(|c| c.custodian == *release.it.custodian);
+        let open = own.clone().any(|challenge| {
+            let answered = |c: &&_| is_answer(challenge, c);
+            challenge.verdict == Verdict::Open && !own.clone().any(|c| answered(&c))
+        });
+        if last == Some(SuspensionState::Suspended) || open {
+            return Err(failed("verify-say-release-stopped", [("index", text(release.index))]));
+        }
+    }
+    Ok(said("verify-say-unstopped", [("count", text(unit.suspensions.len()))]))
+}
+
+fn is_answer(
+    challenge: &crate::opening::statements::Challenged,
+    other: &crate::opening::statements::Challenged,
+) -> bool {
+    other.line == challenge.line && other.verdict == Verdict::Answered
+}
+
+/// At least t custodians released for this close before it was opened.
+pub(super) fn released(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    let close_sha256 = close_of(unit)?.it.sha256();
+    for at in &unit.released {
+        if at.it.close_sha256 != close_sha256 || roster.member(at.it.custodian).is_none() {
+            return Err(failed("verify-say-release-other", [("index", text(at.index))]));
+        }
+    }
+    let opened = unit.openings.first().map_or(u64::MAX, |opening| opening.index);
+    let count = unit.releasers(&close_sha256).iter().filter(|(index, _)| *index < opened).count();
+    let args = [("count", text(count)), ("t", text(roster.t))];
+    if count >= usize::from(roster.t) {
+        Ok(said("verify-say-released", args))
+    } else if unit.openings.is_empty() {
+        Err(undecided("verify-say-not-opened", []))
+    } else {
+        Err(failed("verify-say-released-few", args))
+    }
+}
+
+/// Every identity shown is signed by its custodian and derives the unit's recipient.
+pub(super) fn identities(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (body, roster) = terms_of(facts, unit)?;
+    let close_sha256 = close_of(unit)?.it.sha256();
+    for at in &unit.releases {
+        let release = at.it.body();
+        let holds = || -> Option<bool> {
+            let member = roster.member(&release.custodian)?;
+            at.it.note().require(&member.statement_key).ok()?;
+            let mut recipients = body.recipients.iter();
+            let recipient = recipients.find(|found| found.custodian == release.custodian)?;
+            let identity: Identity = release.identity.parse().ok()?;
+            let derived = identity.recipient().to_string();
+            Some(derived == recipient.recipient && release.close_sha256 == close_sha256)
+        };
+        if holds() != Some(true) {
+            let custodian = ("custodian", text(&release.custodian));
+            return Err(failed("verify-say-identity-bad", [("index", text(at.index)), custodian]));
+        }
+    }
+    let used = unit.openings.first().map(|opening| opening.it.body().releases.as_slice());
+    let is_shown = |id: &crate::custodian::roster::CustodianId| {
+        unit.releases.iter().any(|at| at.it.body().custodian == *id)
+    };
+    if unit.releases.is_empty() || !used.unwrap_or_default().iter().all(is_shown) {
+        return Err(undecided("verify-say-no-identities", []));
+    }
+    Ok(said("verify-say-identities-hold", [("count", text(unit.releases.len()))]))
+}
+
+/// Second envelopes open by order of procuring entity and regulator, and only those ordered.
+pub(super) fn order(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (body, roster) = terms_of(facts, unit)?;
+    if body.release == ReleaseBy::Time {
+        return Ok(said("verify-say-order-none", []));
+    }
+    let close = close_of(unit)?;
+    let first = unit.released.first().map(|at| at.index);
+    let Some(at) = unit.orders.first() else {
+        return Err(match first {
+            Some(index) => failed("verify-say-order-missing", [("index", text(index))]),
+            None => undecided("verify-say-order-pending", []),
+        });
+    };
+    let order = at.it.body();
+    let is_later = at.index > close.index && first.is_none_or(|first| at.index < first);
+    let lines = &close.it.body().lines;
+    let selects = crate::opening::rules::is_ascending(&order.lines)
+        && order.lines.iter().all(|line| lines.contains(line));
+    let signed = at.it.note().require(&roster.regulator_key).is_ok()
+        && buyer_signed(facts, body.procuring_entity, at);
+    let single = unit.orders.iter().all(|other| other.it.sha256() == at.it.sha256());
+    if order.close_sha256 == close.it.sha256() && is_later && selects && signed && single {
+        Ok(said("verify-say-order-holds", [("lines", text(order.lines.len()))]))
+    } else {
+        Err(bad_order(at.index))
+    }
+}
+
+fn bad_order(index: u64) -> Stop {
+    failed("verify-say-order-bad", [("index", text(index))])
+}

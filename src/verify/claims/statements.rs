@@ -1,0 +1,114 @@
+//! Claims about form: every event canonical, every signature by a key that has a place, every
+//! statement about a body in force.
+
+use crate::bid::statements::BidEvent;
+use crate::crypto::note::{Note, NoteError, VerifyingKey};
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::{CustodianId, Roster};
+use crate::ids::{EnterpriseId, UnitId};
+use crate::opening::statements::OpeningEvent;
+use crate::verify::events::{Event, What};
+use crate::verify::facts::{Facts, all_keys};
+use crate::verify::report::{Finding, Stop, failed, said, text};
+
+/// Every event shown is canonical and carries no signature that does not verify or belong.
+pub(super) fn statements(facts: &Facts<'_>) -> Finding {
+    let all = all_keys(facts);
+    for event in &facts.events {
+        let index = event.index;
+        if let What::Bad(reason) = &event.what {
+            return Err(bad(index, reason));
+        }
+        if let Some(note) = event.what.note() {
+            let allowed = places(facts, event, &all);
+            check(note, &allowed).map_err(|error| bad(index, &error))?;
+        }
+        carried(&event.what, &all).map_err(|reason| bad(index, &reason))?;
+    }
+    Ok(said("verify-say-statements-hold", [("count", text(facts.events.len()))]))
+}
+
+fn bad(index: u64, reason: &dyn std::fmt::Display) -> Stop {
+    failed("verify-say-statement-bad", [("index", text(index)), ("reason", text(reason))])
+}
+
+fn check(note: &Note, allowed: &[VerifyingKey]) -> Result<(), NoteError> {
+    note.only_by(allowed)?;
+    note.count(allowed).map(|_| ())
+}
+
+/// A proposal carries the statement that was asked for, named by its hash.
+fn carried(what: &What, all: &[VerifyingKey]) -> Result<(), String> {
+    match what {
+        What::Step(OpeningEvent::Proposed { statement, statement_sha256, .. }) => {
+            let note = Note::parse(statement.as_bytes()).map_err(|error| error.to_string())?;
+            if note.sha256() != *statement_sha256 {
+                return Err("the statement it carries has another SHA-256".to_owned());
+            }
+            check(&note, all).map_err(|error| error.to_string())
+        }
+        What::Bid(BidEvent::Refused { statement, .. }) => {
+            let note = Note::parse(statement.as_bytes()).map_err(|error| error.to_string())?;
+            check(&note, all).map_err(|error| error.to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The keys that may have signed an event of this type.
+fn places(facts: &Facts<'_>, event: &Event, all: &[VerifyingKey]) -> Vec<VerifyingKey> {
+    let rosters = || facts.rosters.iter().map(Statement::body);
+    let each = |key: fn(&Roster) -> Vec<VerifyingKey>| rosters().flat_map(key).collect::<Vec<_>>();
+    let platform = || each(|roster| vec![roster.platform_key.clone()]);
+    let regulator = || each(|roster| vec![roster.regulator_key.clone()]);
+    let operators = || each(|roster| roster.operator_keys.clone());
+    let custodians = || each(Roster::statement_keys);
+    let body = |id: EnterpriseId| facts.bodies.key_at(id, event.index).cloned();
+    let buyer = |id: UnitId| buyer(facts, id).and_then(body);
+    let one = |id: &CustodianId| {
+        let members = rosters().filter_map(|roster| roster.member(id));
+        members.map(|member| member.statement_key.clone()).collect::<Vec<_>>()
+    };
+    match &event.what {
+        What::Unit(s) => {
+            [platform(), custodians(), body(s.body().procuring_entity).into_iter().collect()]
+                .concat()
+        }
+        What::Amendment(s) => {
+            [platform(), custodians(), buyer(s.body().unit_id).into_iter().collect()].concat()
+        }
+        What::Void(s) => {
+            [platform(), custodians(), buyer(s.body().unit_id).into_iter().collect()].concat()
+        }
+        What::Close(_) => [platform(), custodians()].concat(),
+        What::Order(s) => [regulator(), buyer(s.body().unit_id).into_iter().collect()].concat(),
+        What::Suspension(_) => regulator(),
+        What::Opening(_) => platform(),
+        What::Release(s) => one(&s.body().custodian),
+        What::Challenged(s) => one(&s.body().custodian),
+        What::Lodged(s) => one(&s.body().custodian),
+        What::Verified(_) | What::Declined(_) => operators(),
+        What::Rotation(s) => vec![s.body().old_key.clone(), s.body().new_key.clone()],
+        What::Revocation(s) => [operators(), vec![s.body().key.clone()]].concat(),
+        What::Application(s) => vec![s.body().key.clone()],
+        What::Notice(s) => {
+            [platform(), body(s.body().procuring_entity).into_iter().collect()].concat()
+        }
+        _ => all.to_vec(),
+    }
+}
+
+fn buyer(facts: &Facts<'_>, id: UnitId) -> Option<EnterpriseId> {
+    facts.unit(id).unit().map(|unit| unit.procuring_entity)
+}
+
+/// Every verification, rotation and revocation follows from what held before it.
+pub(super) fn credentials(facts: &Facts<'_>) -> Finding {
+    match &facts.bodies.fault {
+        Some((index, reason)) => Err(failed(
+            "verify-say-credential-bad",
+            [("index", text(index)), ("reason", text(reason))],
+        )),
+        None => Ok(said("verify-say-credentials-hold", [("count", text(facts.bodies.count()))])),
+    }
+}

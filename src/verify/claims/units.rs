@@ -1,0 +1,144 @@
+//! Claims about what was agreed before any bid: the unit, its amendments.
+
+use crate::crypto::note::NoteError;
+use crate::crypto::seal::Recipient;
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::{Roster, is_allowed};
+use crate::enterprise::statements::Kind;
+use crate::ids::EnterpriseId;
+use crate::opening::rules::{AmendmentFault, Terms};
+use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
+use crate::verify::facts::{At, Facts, UnitFacts};
+use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+
+/// The unit and its roster, or why later claims cannot be judged.
+pub(super) fn terms_of<'a>(
+    facts: &'a Facts<'_>,
+    unit: &'a UnitFacts<'_>,
+) -> Result<(&'a Unit, &'a Roster), Stop> {
+    let body = unit.unit().ok_or_else(|| undecided("verify-say-no-unit", []))?;
+    let roster = facts.roster(&body.roster_sha256);
+    Ok((body, roster.ok_or_else(|| undecided("verify-say-no-unit", []))?))
+}
+
+/// The unit is what it must be and signed by everybody.
+pub(super) fn unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let [first, others @ ..] = unit.units.as_slice() else {
+        return Err(failed("verify-say-no-unit", []));
+    };
+    if let Some(other) = others.iter().find(|other| other.it.sha256() != first.it.sha256()) {
+        return Err(wrong(other.index, "verify-say-why-second-unit"));
+    }
+    let (index, body) = (first.index, first.it.body());
+    let roster = facts.roster(&body.roster_sha256);
+    let roster = roster.ok_or_else(|| wrong(index, "verify-say-why-no-roster"))?;
+    terms(body, roster).map_err(|reason| wrong(index, reason))?;
+    recipients(body, roster).map_err(|reason| wrong(index, reason))?;
+    let note = first.it.note();
+    let signed = || -> Result<bool, NoteError> {
+        note.require(&roster.platform_key)?;
+        Ok(note.count(&roster.statement_keys())? == roster.n())
+    };
+    if !signed().unwrap_or(false) {
+        return Err(wrong(index, "verify-say-why-not-all-signed"));
+    }
+    if !buyer_signed(facts, body.procuring_entity, first) {
+        return Err(wrong(index, "verify-say-why-no-buyer"));
+    }
+    Ok(said("verify-say-unit-holds", [("n", text(roster.n())), ("t", text(body.t))]))
+}
+
+fn wrong(index: u64, reason: &'static str) -> Stop {
+    failed("verify-say-unit-bad", [("index", text(index)), ("reason", why(reason))])
+}
+
+fn terms(body: &Unit, roster: &Roster) -> Result<(), &'static str> {
+    if body.suite != SUITE {
+        return Err("verify-say-why-suite");
+    }
+    if body.t != roster.t || !is_allowed(roster.n(), usize::from(body.t)) {
+        return Err("verify-say-why-threshold");
+    }
+    if body.open_at < body.deadline || body.challenge_ms < 0 {
+        return Err("verify-say-why-times");
+    }
+    Ok(())
+}
+
+fn recipients(body: &Unit, roster: &Roster) -> Result<(), &'static str> {
+    let ids = body.recipients.iter().map(|recipient| &recipient.custodian);
+    if !ids.eq(roster.custodians.iter().map(|member| &member.id)) {
+        return Err("verify-say-why-recipients");
+    }
+    let keys: Result<Vec<Recipient>, _> =
+        body.recipients.iter().map(|recipient| recipient.recipient.parse()).collect();
+    let mut keys = keys.map_err(|_| "verify-say-why-recipient")?;
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.len() == roster.n() { Ok(()) } else { Err("verify-say-why-same-recipients") }
+}
+
+/// Whether an organisation signed a statement with its key in force at that place.
+pub(super) fn buyer_signed<B: crate::crypto::statement::Body>(
+    facts: &Facts<'_>,
+    buyer: EnterpriseId,
+    at: &At<&Statement<B>>,
+) -> bool {
+    let credential = facts.bodies.at(buyer, at.index);
+    let credential = credential.filter(|found| found.kind == Kind::Organisation);
+    let key = credential.and_then(|found| found.key.as_ref());
+    key.is_some_and(|key| at.it.note().require(key).is_ok())
+}
+
+/// Deadlines moved only later, each amendment naming the one before, signed as it must be.
+pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (body, roster) = terms_of(facts, unit)?;
+    let first = unit.units.first().ok_or_else(|| undecided("verify-say-no-unit", []))?;
+    let mut terms =
+        Terms { deadline: body.deadline, open_at: body.open_at, challenge_ms: body.challenge_ms };
+    let mut prev = (0, first.it.sha256());
+    for at in &unit.amendments {
+        let index = at.index;
+        let amendment = at.it.body();
+        terms = terms
+            .amended(prev, amendment)
+            .map_err(|fault| bad_amendment(index, fault_word(fault)))?;
+        let after_close = unit.close().is_some_and(|close| close.index < index);
+        if index < first.index || after_close {
+            return Err(bad_amendment(index, "verify-say-why-amendment-place"));
+        }
+        if !amendment_signed(facts, roster, body.procuring_entity, at) {
+            return Err(bad_amendment(index, "verify-say-why-signatures"));
+        }
+        prev = (amendment.no, at.it.sha256());
+    }
+    let (count, deadline) = (text(unit.amendments.len()), terms.deadline);
+    Ok(said("verify-say-amendments-hold", [("count", count), ("deadline", deadline.into())]))
+}
+
+fn bad_amendment(index: u64, reason: &'static str) -> Stop {
+    failed("verify-say-amendment-bad", [("index", text(index)), ("reason", why(reason))])
+}
+
+const fn fault_word(fault: AmendmentFault) -> &'static str {
+    match fault {
+        AmendmentFault::Chain => "verify-say-why-amendment-chain",
+        AmendmentFault::Earlier => "verify-say-why-amendment-earlier",
+    }
+}
+
+/// Platform and q custodians; the procuring entity too, unless an outage is registered.
+fn amendment_signed(
+    facts: &Facts<'_>,
+    roster: &Roster,
+    buyer: EnterpriseId,
+    at: &At<&Statement<Amendment>>,
+) -> bool {
+    let note = at.it.note();
+    let quorum = note.count(&roster.statement_keys()).is_ok_and(|signed| signed >= roster.q());
+    let agreed = match &at.it.body().reason {
+        AmendmentReason::Postponed { .. } => buyer_signed(facts, buyer, at),
+        AmendmentReason::Outage { from, until, .. } => from < until,
+    };
+    quorum && note.require(&roster.platform_key).is_ok() && agreed
+}

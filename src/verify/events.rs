@@ -1,0 +1,154 @@
+//! The disclosed events of a case, read into their types.
+//!
+//! Invariant: reading proves nothing but form. What is not canonical is kept as such, to be named
+//! by the claim `statements`, and counts for no other claim.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::bid::statements::BidEvent;
+use crate::crypto::json;
+use crate::crypto::note::Note;
+use crate::crypto::statement::{Body, Statement, type_of};
+use crate::enterprise::statements::{Application, Declined, KeyRevocation, KeyRotation, Verified};
+use crate::opening::statements::{
+    Challenged, Close, Lodged, Opening, OpeningEvent, Order, Release, Suspension, Void,
+};
+use crate::record::leaf::Salt;
+use crate::tender::statements::{Amendment, Notice, Unit};
+
+use super::casefile::OpenedLeaf;
+
+/// An event at its place in the record.
+pub(super) struct Event {
+    pub index: u64,
+    pub salt: Salt,
+    pub what: What,
+}
+
+/// What an event is.
+pub(super) enum What {
+    Unit(Statement<Unit>),
+    Amendment(Statement<Amendment>),
+    Close(Statement<Close>),
+    Order(Statement<Order>),
+    Suspension(Statement<Suspension>),
+    Release(Statement<Release>),
+    Challenged(Statement<Challenged>),
+    Lodged(Statement<Lodged>),
+    Void(Statement<Void>),
+    Opening(Statement<Opening>),
+    Verified(Statement<Verified>),
+    Rotation(Statement<KeyRotation>),
+    Revocation(Statement<KeyRevocation>),
+    Application(Statement<Application>),
+    Declined(Statement<Declined>),
+    Notice(Statement<Notice>),
+    /// A statement of a type this verifier does not judge.
+    OtherNote(Note),
+    Bid(BidEvent),
+    Step(OpeningEvent),
+    /// A line of JSON of a type this verifier does not judge.
+    OtherLine,
+    /// Not canonical, with the reason.
+    Bad(String),
+}
+
+/// Reads one event.
+pub(super) fn read(leaf: &OpenedLeaf) -> Event {
+    let is_line = leaf.event.first() == Some(&b'{');
+    let what = if is_line { read_line(&leaf.event) } else { read_note(&leaf.event) };
+    let what = what.unwrap_or_else(What::Bad);
+    Event { index: leaf.index, salt: leaf.salt, what }
+}
+
+fn read_line(bytes: &[u8]) -> Result<What, String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let wrong = |error: serde_json::Error| error.to_string();
+    let value: Value = json::parse(bytes).map_err(|error| error.to_string())?;
+    let Typed { kind } = Typed::deserialize(&value).map_err(wrong)?;
+    match kind.as_str() {
+        "sealbid/accepted/v1" | "sealbid/withdrawn/v1" | "sealbid/refused/v1" => {
+            serde_json::from_value(value).map(What::Bid).map_err(wrong)
+        }
+        "sealbid/proposed/v1"
+        | "sealbid/lapsed/v1"
+        | "sealbid/released/v1"
+        | "sealbid/missing/v1"
+        | "sealbid/read-out/v1" => serde_json::from_value(value).map(What::Step).map_err(wrong),
+        kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
+        _ => Err("its type is not one of sealbid".to_owned()),
+    }
+}
+
+fn read_note(bytes: &[u8]) -> Result<What, String> {
+    let note = Note::parse(bytes).map_err(|error| error.to_string())?;
+    let kind = type_of(note.text()).unwrap_or_default().to_owned();
+    match kind.as_str() {
+        Unit::TYPE => typed(note, What::Unit),
+        Amendment::TYPE => typed(note, What::Amendment),
+        Close::TYPE => typed(note, What::Close),
+        Order::TYPE => typed(note, What::Order),
+        Suspension::TYPE => typed(note, What::Suspension),
+        Release::TYPE => typed(note, What::Release),
+        Challenged::TYPE => typed(note, What::Challenged),
+        Lodged::TYPE => typed(note, What::Lodged),
+        Void::TYPE => typed(note, What::Void),
+        Opening::TYPE => typed(note, What::Opening),
+        Verified::TYPE => typed(note, What::Verified),
+        KeyRotation::TYPE => typed(note, What::Rotation),
+        KeyRevocation::TYPE => typed(note, What::Revocation),
+        Application::TYPE => typed(note, What::Application),
+        Declined::TYPE => typed(note, What::Declined),
+        Notice::TYPE => typed(note, What::Notice),
+        _ => other_note(note),
+    }
+}
+
+fn typed<B: Body>(note: Note, make: fn(Statement<B>) -> What) -> Result<What, String> {
+    Statement::from_note(note).map(make).map_err(|error| error.to_string())
+}
+
+fn other_note(note: Note) -> Result<What, String> {
+    let mut lines = note.text().split('\n');
+    let (Some(kind), Some(line), Some(""), None) =
+        (lines.next(), lines.next(), lines.next(), lines.next())
+    else {
+        return Err("its text is not a type and one line of JSON".to_owned());
+    };
+    if !kind.starts_with("sealbid/") {
+        return Err("its type is not one of sealbid".to_owned());
+    }
+    json::parse::<Value>(line.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(What::OtherNote(note))
+}
+
+impl What {
+    /// The note of an event that is one.
+    pub(super) const fn note(&self) -> Option<&Note> {
+        Some(match self {
+            Self::Unit(s) => s.note(),
+            Self::Amendment(s) => s.note(),
+            Self::Close(s) => s.note(),
+            Self::Order(s) => s.note(),
+            Self::Suspension(s) => s.note(),
+            Self::Release(s) => s.note(),
+            Self::Challenged(s) => s.note(),
+            Self::Lodged(s) => s.note(),
+            Self::Void(s) => s.note(),
+            Self::Opening(s) => s.note(),
+            Self::Verified(s) => s.note(),
+            Self::Rotation(s) => s.note(),
+            Self::Revocation(s) => s.note(),
+            Self::Application(s) => s.note(),
+            Self::Declined(s) => s.note(),
+            Self::Notice(s) => s.note(),
+            Self::OtherNote(note) => note,
+            Self::Bid(_) | Self::Step(_) | Self::OtherLine | Self::Bad(_) => return None,
+        })
+    }
+}
