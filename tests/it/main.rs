@@ -13,6 +13,7 @@
 
 mod access;
 mod blobs;
+mod case_maker;
 mod casefile;
 mod configuration;
 mod crash;
@@ -37,3 +38,4 @@ mod support;
 mod tar_files;
 mod tokens;
 mod vectors_age;
+mod verify;

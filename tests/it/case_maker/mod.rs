@@ -1,0 +1,575 @@
+//! A complete, consistent, invented case in memory: five custodians of which three open, one unit
+//! opened with every kind of line, one void by too few. A [`Twist`] breaks one thing on the way and
+//! signs everything after it anew, so that nothing else is wrong.
+
+mod story;
+
+pub use story::{make, make_many};
+
+use std::collections::HashMap;
+use std::io::Cursor;
+
+use sealbid::bid::rules::line;
+use sealbid::bid::statements::{BidEvent, BidJson, BlobRef, Manifest, Offer, Withdrawal};
+use sealbid::clock::Time;
+use sealbid::crypto::entropy::{self, SeededEntropy};
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::json;
+use sealbid::crypto::note::{KeyKind, Note, SigningKey};
+use sealbid::crypto::seal::payload::seal_bid;
+use sealbid::crypto::seal::{Identity, seal, unit_identity};
+use sealbid::crypto::shares::{seal_share, split};
+use sealbid::crypto::statement::{Body, Statement};
+use sealbid::custodian::roster::{Member, Roster};
+use sealbid::enterprise::credentials::key_name;
+use sealbid::enterprise::statements::{KeyRotation, Kind, Verified};
+use sealbid::ids::{BidId, EnterpriseId, LotId, TenderId, UnitId};
+use sealbid::opening::statements::{
+    Close, FailCode, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order, RejectCode,
+    Release, Void, VoidReason,
+};
+use sealbid::record::checkpoint::{Checkpoint, cosign};
+use sealbid::record::leaf::{Salt, leaf};
+use sealbid::record::proof::Receipt;
+use sealbid::record::tiles::encode_bundle;
+use sealbid::record::tree::{self, HashSource, SourceError, leaf_hash, node_hash};
+use sealbid::tender::statements::{
+    Amendment, AmendmentReason, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
+};
+use sealbid::verify::casefile::{CaseEntry, CaseHeader, CaseKind, CaseWriter, FORMAT, OpenedLeaf};
+
+pub const ORIGIN: &str = "bids.example/record";
+const N: u8 = 5;
+const T: u8 = 3;
+/// 15 January 2027, 08:00 UTC.
+pub const START: Time = Time::from_millis(1_800_000_000_000);
+const MINUTE: i64 = 60_000;
+/// The deadline in force, after one postponement.
+pub const DEADLINE: Time = START.plus(60 * MINUTE);
+const OPEN_AT: Time = DEADLINE.plus(10 * MINUTE);
+const CHALLENGE: i64 = 5 * MINUTE;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twist {
+    None,
+    OtherRegulator,
+    RosterKeyTwice,
+    CheckpointForged,
+    CheckpointFew,
+    HeadBelowQ,
+    Fork,
+    WrongProof,
+    OtherLeaf,
+    LeafClosed,
+    NotCanonical,
+    HungSignature,
+    RotationUnsigned,
+    UnitUnsigned,
+    UnitSameRecipients,
+    UnitThreshold,
+    UnitByBidder,
+    AmendmentNumber,
+    AmendmentBySelf,
+    BidBeforeUnit,
+    ManifestByOther,
+    SeqSkipped,
+    LateByOne,
+    LodgedByNobody,
+    CloseBelowQ,
+    CloseUnsorted,
+    CloseStale,
+    CloseLineLater,
+    TwoCloses,
+    LineLeftOut,
+    WithdrawnKept,
+    WindowEarly,
+    ReleaseEarly,
+    ReleasedFew,
+    ReleaseOtherClose,
+    OtherIdentity,
+    OrderMissing,
+    Ordered,
+    OrderBySelf,
+    OpeningMisses,
+    OpeningFault,
+    OpeningReleases,
+    SupersededHidden,
+    OtherPrice,
+    FailedFalsely,
+    VoidWithoutReason,
+    VoidOpened,
+    TooFewOpened,
+}
+
+/// Keys of everybody, from small seeds.
+pub struct Keys {
+    pub log: SigningKey,
+    pub platform: SigningKey,
+    pub regulator: SigningKey,
+    pub operator: SigningKey,
+    pub statement: Vec<SigningKey>,
+    pub witness: Vec<SigningKey>,
+}
+
+fn key(name: &str, kind: KeyKind, seed: [u8; 2]) -> SigningKey {
+    let mut bytes = [seed[0]; 32];
+    bytes[1] = seed[1];
+    SigningKey::from_seed(name, kind, &bytes).unwrap()
+}
+
+impl Keys {
+    fn new(twist: Twist) -> Self {
+        let signs = KeyKind::Statement;
+        let regulator = if twist == Twist::OtherRegulator { 99 } else { 3 };
+        let of = |role: &str, kind, from: u8| {
+            (1..=N).map(|i| key(&format!("{ORIGIN}/{role}/c{i}"), kind, [from, i])).collect()
+        };
+        Self {
+            log: key(ORIGIN, signs, [1, 0]),
+            platform: key(&format!("{ORIGIN}/platform/p"), signs, [2, 0]),
+            regulator: key(&format!("{ORIGIN}/regulator/r"), signs, [regulator, 0]),
+            operator: key(&format!("{ORIGIN}/operator/o"), signs, [4, 0]),
+            statement: of("custodian", signs, 5),
+            witness: of("witness", KeyKind::Cosignature, 6),
+        }
+    }
+}
+
+/// A body with its key.
+pub struct Who {
+    pub id: EnterpriseId,
+    pub key: SigningKey,
+    kind: Kind,
+}
+
+fn who(number: usize, kind: Kind) -> Who {
+    let id: EnterpriseId = format!("ent_{number:032x}").parse().unwrap();
+    let seed = [20 + u8::try_from(number / 200).unwrap(), u8::try_from(number % 200).unwrap()];
+    Who { id, key: key(&key_name(ORIGIN, kind, id), KeyKind::Statement, seed), kind }
+}
+
+/// The record of a case: every perfect subtree of its leaves.
+pub struct Levels(Vec<Vec<Hash>>);
+
+impl Levels {
+    fn of(leaves: &[Hash]) -> Self {
+        let mut levels = vec![leaves.iter().map(|l| leaf_hash(l.as_bytes())).collect::<Vec<_>>()];
+        while levels.last().unwrap().len() > 1 {
+            let below = levels.last().unwrap();
+            levels.push(below.chunks_exact(2).map(|p| node_hash(&p[0], &p[1])).collect());
+        }
+        Self(levels)
+    }
+}
+
+impl HashSource for Levels {
+    fn node(&self, level: u32, index: u64) -> Result<Hash, SourceError> {
+        let level = self.0.get(usize::try_from(level).unwrap()).ok_or(SourceError::Range)?;
+        level.get(usize::try_from(index).unwrap()).copied().ok_or(SourceError::Range)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Public,
+    Auditor,
+}
+
+struct Leaf {
+    salt: Salt,
+    event: Vec<u8>,
+    shown: Shown,
+}
+
+/// A checkpoint to take: size, seconds, which witnesses.
+struct Head {
+    size: u64,
+    at: Time,
+    witnesses: Vec<usize>,
+}
+
+/// A sealed bid.
+struct Bid {
+    manifest: Statement<Manifest>,
+    outcome: LineStatus,
+    bidder: usize,
+}
+
+/// Someone's accepted bid.
+#[derive(Clone)]
+pub struct Entered {
+    pub index: u64,
+    pub salt: Salt,
+    pub line: Hash,
+    pub arrived_at: Time,
+    pub event: Vec<u8>,
+}
+
+pub struct Maker {
+    pub twist: Twist,
+    pub keys: Keys,
+    buyer: Who,
+    pub bidders: Vec<Who>,
+    entropy: SeededEntropy,
+    pub roster: Statement<Roster>,
+    leaves: Vec<Leaf>,
+    heads: Vec<Head>,
+    sealed: HashMap<Hash, Vec<u8>>,
+    pub units: Vec<UnitId>,
+    /// Accepted bids of the first unit by who and seq.
+    pub entered: HashMap<(usize, u32), Entered>,
+}
+
+/// How a bid's envelope is spoilt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spoil {
+    Nothing,
+    Share,
+    Secret,
+    Garbage,
+}
+
+impl Maker {
+    /// Before the first event: a roster.
+    fn start(twist: Twist, bidders: usize) -> Self {
+        let keys = Keys::new(twist);
+        let roster = roster(&keys, twist);
+        let mut maker = Self {
+            twist,
+            keys,
+            buyer: who(0, Kind::Organisation),
+            bidders: (1..=bidders).map(|number| who(number, Kind::Enterprise)).collect(),
+            entropy: SeededEntropy::new(7),
+            roster,
+            leaves: Vec::new(),
+            heads: Vec::new(),
+            sealed: HashMap::new(),
+            units: Vec::new(),
+            entered: HashMap::new(),
+        };
+        maker.verify_bodies();
+        maker
+    }
+
+    fn is(&self, twist: Twist) -> bool {
+        self.twist == twist
+    }
+
+    fn put(&mut self, event: Vec<u8>, shown: Shown) -> (u64, Salt) {
+        let salt = Salt::from_bytes(entropy::array(&self.entropy).unwrap());
+        self.leaves.push(Leaf { salt, event, shown });
+        (self.size() - 1, salt)
+    }
+
+    fn size(&self) -> u64 {
+        u64::try_from(self.leaves.len()).unwrap()
+    }
+
+    fn note<B: Body>(&mut self, statement: &Statement<B>) -> u64 {
+        self.put(statement.encode().into_bytes(), Shown::Public).0
+    }
+
+    fn line<E: serde::Serialize>(&mut self, event: &E, shown: Shown) -> (u64, Salt) {
+        self.put(json::to_string(event).unwrap().into_bytes(), shown)
+    }
+
+    fn pads(&mut self) {
+        loop {
+            self.put(Vec::new(), Shown::Auditor);
+            if self.leaves.len().is_multiple_of(8) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a checkpoint here.
+    fn head(&mut self, at: Time, witnesses: &[usize]) -> u64 {
+        self.pads();
+        let size = self.size();
+        self.heads.push(Head { size, at, witnesses: witnesses.to_vec() });
+        size
+    }
+
+    fn verify_bodies(&mut self) {
+        let bodies = std::iter::once(&self.buyer).chain(&self.bidders);
+        let verified: Vec<Statement<Verified>> = bodies
+            .map(|who| {
+                let body = Verified {
+                    application_sha256: Hash::of(b"application"),
+                    enterprise: who.id,
+                    key: who.key.verifying().clone(),
+                    kind: who.kind,
+                    name: "某公司".into(),
+                    uscc: "000000000000000000".into(),
+                };
+                Statement::signed(body, &self.keys.operator).unwrap()
+            })
+            .collect();
+        for statement in &verified {
+            self.note(statement);
+        }
+        self.rotate();
+        if self.is(Twist::NotCanonical) {
+            self.put(b"{\"type\":\"sealbid/example/v1\", \"no\":1}".to_vec(), Shown::Public);
+        }
+    }
+
+    /// The last bidder takes a new key before it bids.
+    fn rotate(&mut self) {
+        let Some(last) = self.bidders.last() else { return };
+        let new = key(last.key.verifying().name(), KeyKind::Statement, [9, 9]);
+        let (old_key, new_key) = (last.key.verifying().clone(), new.verifying().clone());
+        let body = KeyRotation { enterprise: last.id, new_key, old_key };
+        let mut rotation = Statement::signed(body, &last.key).unwrap();
+        if !self.is(Twist::RotationUnsigned) {
+            rotation.sign(&new);
+            self.bidders.last_mut().unwrap().key = new;
+        }
+        self.note(&rotation);
+    }
+
+    fn unit(&mut self, number: u8, min: u32) -> (UnitId, Unit) {
+        let ordered =
+            matches!(self.twist, Twist::Ordered | Twist::OrderMissing | Twist::OrderBySelf);
+        let mut unit = Unit {
+            challenge_ms: if self.is(Twist::WindowEarly) { 4 * CHALLENGE } else { CHALLENGE },
+            deadline: if number == 1 { DEADLINE.plus(-30 * MINUTE) } else { DEADLINE },
+            issued_at: START,
+            lot: format!("lot_{number:032x}").parse::<LotId>().unwrap(),
+            min: if self.is(Twist::VoidWithoutReason) { 1 } else { min },
+            nonce: Hash::of(&[number]),
+            open_at: OPEN_AT,
+            procuring_entity: self.buyer.id,
+            recipients: Vec::new(),
+            release: if ordered && number == 1 { ReleaseBy::Order } else { ReleaseBy::Time },
+            roster_sha256: self.roster.sha256(),
+            stage: Stage::Single,
+            suite: SUITE.into(),
+            t: if self.is(Twist::UnitThreshold) && number == 1 { 2 } else { T },
+            tender: format!("tnd_{:032x}", 1).parse::<TenderId>().unwrap(),
+        };
+        let id = unit.id().unwrap();
+        for (place, member) in self.roster.body().custodians.iter().enumerate() {
+            let recipient = custodian_identity(place, id).recipient().to_string();
+            unit.recipients.push(UnitRecipient { custodian: member.id.clone(), recipient });
+        }
+        if self.is(Twist::UnitSameRecipients) && number == 1 {
+            unit.recipients[2].recipient = unit.recipients[0].recipient.clone();
+        }
+        self.units.push(id);
+        (id, unit)
+    }
+
+    fn signed_unit(&self, unit: &Unit, number: u8) -> Statement<Unit> {
+        let mut statement = Statement::new(unit.clone()).unwrap();
+        if !(self.is(Twist::UnitByBidder) && number == 1) {
+            statement.sign(&self.buyer.key);
+        }
+        statement.sign(&self.keys.platform);
+        let skip = usize::from(self.is(Twist::UnitUnsigned) && number == 1);
+        self.keys.statement.iter().skip(skip).for_each(|key| statement.sign(key));
+        if self.is(Twist::HungSignature) && number == 1 {
+            statement.sign(&key("elsewhere.example/x", KeyKind::Statement, [77, 7]));
+        }
+        statement
+    }
+
+    fn amend(&mut self, id: UnitId, prev: Hash) {
+        let mut amendment = Amendment {
+            deadline: DEADLINE,
+            no: 1,
+            open_at: OPEN_AT,
+            prev_sha256: prev,
+            reason: AmendmentReason::Postponed { text: "延期".into() },
+            unit_id: id,
+        };
+        if self.is(Twist::AmendmentNumber) {
+            amendment.no = 2;
+        }
+        let mut statement = Statement::new(amendment).unwrap();
+        if !self.is(Twist::AmendmentBySelf) {
+            statement.sign(&self.buyer.key);
+        }
+        statement.sign(&self.keys.platform);
+        self.keys.statement.iter().take(4).for_each(|key| statement.sign(key));
+        self.note(&statement);
+    }
+
+    /// Seals a bid and signs its manifest; what the opening will find is part of it.
+    fn seal(&mut self, unit: &Unit, bidder: usize, prev: Option<&Bid>, spoil: Spoil) -> Bid {
+        let id = unit.id().unwrap();
+        let who = &self.bidders[bidder];
+        let seq = prev.map_or(1, |bid| bid.manifest.body().seq + 1);
+        let offer = Offer {
+            currency: "CNY".into(),
+            duration_days: Some(90),
+            price: Some(format!("{}", 1_000_000 + 1000 * bidder + usize::try_from(seq).unwrap())),
+            promises: Vec::new(),
+        };
+        let bid_id: BidId = format!("bid_{:032x}", bidder + 1).parse().unwrap();
+        let bid_json = BidJson { bid_id, bidder: who.id, offer: offer.clone(), seq, unit_id: id };
+        let one_time = Identity::generate(&self.entropy).unwrap();
+        let recipient = one_time.recipient();
+        let mut bid = Vec::new();
+        if spoil == Spoil::Garbage {
+            seal(&mut bid, &recipient, &self.entropy, |w| {
+                std::io::Write::write_all(w, &[1; 2048])
+                    .map_err(sealbid::crypto::seal::SealError::from)
+            })
+            .unwrap();
+        } else {
+            let text = json::to_string(&bid_json).unwrap();
+            seal_bid(&mut bid, &recipient, &self.entropy, text.as_bytes(), Vec::new()).unwrap();
+        }
+        let mut payload = Vec::new();
+        let mut reader = sealbid::crypto::seal::open(bid.as_slice(), &one_time).unwrap();
+        std::io::Read::read_to_end(&mut reader, &mut payload).unwrap();
+        drop(reader);
+        let payload_sha256 = Hash::of(&payload);
+        let other = Identity::generate(&self.entropy).unwrap();
+        let dealt = if spoil == Spoil::Secret { &other } else { &one_time };
+        let mut shares = Vec::new();
+        for (place, share) in split(dealt, T, N, &self.entropy).unwrap().iter().enumerate() {
+            let wrong = spoil == Spoil::Share && place == 1;
+            let to =
+                if wrong { other.recipient() } else { custodian_identity(place, id).recipient() };
+            shares.push(seal_share(share, &to, &self.entropy).unwrap());
+        }
+        let outcome = match spoil {
+            Spoil::Nothing => LineStatus::Opened { offer, payload_sha256 },
+            Spoil::Share => LineStatus::Failed {
+                code: FailCode::BadShare,
+                custodian: Some("c2".parse().unwrap()),
+            },
+            Spoil::Secret => LineStatus::Failed { code: FailCode::WrongSecret, custodian: None },
+            Spoil::Garbage => LineStatus::Rejected { code: RejectCode::Garbage, named: None },
+        };
+        let manifest = Manifest {
+            bid: BlobRef { sha256: Hash::of(&bid), size: u64::try_from(bid.len()).unwrap() },
+            bid_id,
+            prev_sha256: prev.map(|bid| bid.manifest.sha256()),
+            seal_recipient: recipient.to_string(),
+            seq: if self.is(Twist::SeqSkipped) && bidder == 1 { seq + 1 } else { seq },
+            shares: shares.iter().map(|share| Hash::of(share)).collect(),
+            unit_id: id,
+        };
+        for bytes in shares.into_iter().chain([bid]) {
+            self.sealed.insert(Hash::of(&bytes), bytes);
+        }
+        let manifest = self.signed_manifest(manifest, bidder);
+        Bid { manifest, outcome, bidder }
+    }
+
+    fn signed_manifest(&self, manifest: Manifest, bidder: usize) -> Statement<Manifest> {
+        let who = &self.bidders[bidder];
+        if self.is(Twist::ManifestByOther) && bidder == 2 {
+            let forged = key(who.key.verifying().name(), KeyKind::Statement, [66, 6]);
+            return Statement::signed(manifest, &forged).unwrap();
+        }
+        Statement::signed(manifest, &who.key).unwrap()
+    }
+
+    /// A copy of another's envelope under one's own signature.
+    fn copied(&mut self, of: &Bid, bidder: usize) -> Bid {
+        let bid_id: BidId = format!("bid_{:032x}", bidder + 1).parse().unwrap();
+        let manifest = Manifest { bid_id, ..of.manifest.body().clone() };
+        let named = Some(self.bidders[of.bidder].id);
+        let outcome = LineStatus::Rejected { code: RejectCode::Copied, named };
+        let manifest = Statement::signed(manifest, &self.bidders[bidder].key).unwrap();
+        Bid { manifest, outcome, bidder }
+    }
+
+    fn accept(&mut self, bid: &Bid, arrived_at: Time, lodged: Option<String>) -> Entered {
+        let manifest_sha256 = bid.manifest.sha256();
+        let unit_id = bid.manifest.body().unit_id;
+        let manifest = bid.manifest.encode();
+        let event = BidEvent::Accepted { arrived_at, lodged, manifest, manifest_sha256, unit_id };
+        let (index, salt) = self.line(&event, Shown::Auditor);
+        let event = json::to_string(&event).unwrap().into_bytes();
+        let line = line(salt.as_bytes(), &manifest_sha256);
+        let entered = Entered { index, salt, line, arrived_at, event };
+        if self.units.first() == Some(&unit_id) {
+            self.entered.insert((bid.bidder, bid.manifest.body().seq), entered.clone());
+        }
+        entered
+    }
+
+    fn lodged(&self, bid: &Bid, arrived_at: Time) -> String {
+        let body = Lodged {
+            arrived_at,
+            custodian: "c1".parse().unwrap(),
+            manifest_sha256: bid.manifest.sha256(),
+            unit_id: bid.manifest.body().unit_id,
+        };
+        let by = usize::from(self.is(Twist::LodgedByNobody));
+        Statement::signed(body, &self.keys.statement[by]).unwrap().encode()
+    }
+
+    fn withdraw(&mut self, bid: &Bid, arrived_at: Time) {
+        let manifest_sha256 = bid.manifest.sha256();
+        let unit_id = bid.manifest.body().unit_id;
+        let body = Withdrawal { manifest_sha256, seq: bid.manifest.body().seq + 1, unit_id };
+        let withdrawal = Statement::signed(body, &self.bidders[bid.bidder].key).unwrap().encode();
+        let event = BidEvent::Withdrawn { arrived_at, manifest_sha256, unit_id, withdrawal };
+        self.line(&event, Shown::Auditor);
+    }
+
+    fn close(&mut self, id: UnitId, size: u64, lines: Vec<Hash>) -> Statement<Close> {
+        let mut close = Statement::new(Close { lines, size, unit_id: id }).unwrap();
+        close.sign(&self.keys.platform);
+        let count = if self.is(Twist::CloseBelowQ) { 3 } else { 4 };
+        self.keys.statement.iter().take(count).for_each(|key| close.sign(key));
+        close
+    }
+
+    fn release(&mut self, id: UnitId, close: Hash, place: usize) {
+        let custodian = self.roster.body().custodians[place].id.clone();
+        let wrong = self.is(Twist::OtherIdentity) && place == 0;
+        let identity = if wrong { id.0 } else { custodian_seed(place) };
+        let identity = unit_identity(identity.as_bytes(), &id.0).encode().to_string();
+        let body =
+            Release { close_sha256: close, custodian: custodian.clone(), identity, unit_id: id };
+        let release = Statement::signed(body, &self.keys.statement[place]).unwrap();
+        self.put(release.encode().into_bytes(), Shown::Auditor);
+        let other = self.is(Twist::ReleaseOtherClose) && place == 0;
+        let close_sha256 = if other { Hash::of(b"other") } else { close };
+        self.line(&OpeningEvent::Released { close_sha256, custodian, unit_id: id }, Shown::Public);
+    }
+}
+
+fn custodian_seed(place: usize) -> Hash {
+    Hash::of(format!("seed of custodian {place}").as_bytes())
+}
+
+fn custodian_identity(place: usize, id: UnitId) -> Identity {
+    unit_identity(custodian_seed(place).as_bytes(), &id.0)
+}
+
+fn roster(keys: &Keys, twist: Twist) -> Statement<Roster> {
+    let member = |place: usize| Member {
+        address: format!("https://c{}.example", place + 1),
+        id: format!("c{}", place + 1).parse().unwrap(),
+        name: format!("保管人{}", place + 1),
+        statement_key: keys.statement[place].verifying().clone(),
+        witness_key: keys.witness[place].verifying().clone(),
+    };
+    let operator = keys.operator.verifying().clone();
+    let mut body = Roster {
+        custodians: (0..usize::from(N)).map(member).collect(),
+        issued_at: START,
+        log_key: keys.log.verifying().clone(),
+        operator_keys: vec![operator],
+        origin: ORIGIN.into(),
+        platform_key: keys.platform.verifying().clone(),
+        prev_sha256: None,
+        regulator_key: keys.regulator.verifying().clone(),
+        sealer_sha256: None,
+        t: T,
+        version: 1,
+    };
+    if twist == Twist::RosterKeyTwice {
+        body.operator_keys.push(keys.operator.verifying().clone());
+    }
+    Statement::signed(body, &keys.regulator).unwrap()
+}

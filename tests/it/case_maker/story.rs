@@ -1,0 +1,321 @@
+//! The case's story, from the first verification to the opening, and the files made of it.
+
+use super::*;
+
+/// The whole story with one twist.
+pub fn make(twist: Twist) -> Maker {
+    let mut maker = Maker::start(twist, 7);
+    maker.head(START.plus(MINUTE), &[0, 1, 2, 3]);
+    let (first, unit) = maker.unit(1, 3);
+    let (second, small) = maker.unit(2, 3);
+    let early = maker.is(Twist::BidBeforeUnit);
+    let good = maker.seal(&unit, 2, None, Spoil::Nothing);
+    let arrived = START.plus(10 * MINUTE);
+    let mut entered = Vec::new();
+    if early {
+        let at = maker.accept(&good, arrived, None);
+        entered.push((at, &good));
+    }
+    let statement = maker.signed_unit(&unit, 1);
+    maker.note(&statement);
+    let other = maker.signed_unit(&small, 2);
+    maker.note(&other);
+    maker.amend(first, statement.sha256());
+    let old = maker.seal(&unit, 0, None, Spoil::Nothing);
+    let new = maker.seal(&unit, 0, Some(&old), Spoil::Nothing);
+    let gone = maker.seal(&unit, 1, None, Spoil::Nothing);
+    let copy = maker.copied(&good, 3);
+    let bad_share = maker.seal(&unit, 4, None, Spoil::Share);
+    let bad_secret = maker.seal(&unit, 5, None, Spoil::Secret);
+    let garbage = maker.seal(&unit, 6, None, Spoil::Garbage);
+    let replaced = maker.accept(&old, arrived, None);
+    let withdrawn = maker.accept(&gone, arrived.plus(1), None);
+    if !early {
+        let late = maker.is(Twist::LateByOne);
+        let at = maker.accept(&good, if late { DEADLINE } else { arrived.plus(2) }, None);
+        entered.push((at, &good));
+    }
+    for bid in [&copy, &new, &bad_share, &bad_secret] {
+        let at = maker.accept(bid, DEADLINE.plus(-1), None);
+        entered.push((at, bid));
+    }
+    maker.withdraw(&gone, DEADLINE.plus(-1));
+    let late_line = maker.is(Twist::CloseLineLater);
+    let lodge = |maker: &mut Maker| {
+        let word = maker.lodged(&garbage, arrived);
+        maker.accept(&garbage, arrived, Some(word))
+    };
+    if !late_line {
+        let at = lodge(&mut maker);
+        entered.push((at, &garbage));
+    }
+    let single = maker.seal(&small, 2, None, Spoil::Nothing);
+    let alone = maker.accept(&single, arrived, None);
+    let stale = maker.is(Twist::CloseStale);
+    let frozen = DEADLINE.plus(if stale { 61_000 } else { 2000 });
+    let size = maker.head(frozen, &[0, 1, 2, 3]);
+    if late_line {
+        let at = lodge(&mut maker);
+        entered.push((at, &garbage));
+    }
+    match twist {
+        Twist::LineLeftOut => drop(entered.pop()),
+        Twist::WithdrawnKept => entered.push((withdrawn, &gone)),
+        Twist::SupersededHidden => entered.push((replaced, &old)),
+        _ => {}
+    }
+    entered.sort_by_key(|(at, _)| at.line);
+    if twist == Twist::CloseUnsorted {
+        entered.reverse();
+    }
+    let lines: Vec<Hash> = entered.iter().map(|(at, _)| at.line).collect();
+    let close = maker.close(first, size, lines.clone());
+    maker.note(&close);
+    let small_close = maker.close(second, size, vec![alone.line]);
+    maker.note(&small_close);
+    if twist == Twist::TwoCloses {
+        let two = maker.close(first, size, lines[1..].to_vec());
+        maker.note(&two);
+    }
+    maker.head(frozen.plus(8000), &[1, 2, 3, 4]);
+    maker.open(&unit, &close, &entered);
+    maker.fail(second, &small_close);
+    let witnesses: &[usize] = match twist {
+        Twist::CheckpointFew => &[0, 1],
+        Twist::HeadBelowQ => &[0, 1, 4],
+        _ => &[0, 1, 3, 4],
+    };
+    maker.head(OPEN_AT.plus(MINUTE), witnesses);
+    maker
+}
+
+/// A case of many bids, nothing of it sealed: for measuring.
+pub fn make_many(bids: usize) -> Maker {
+    let mut maker = Maker::start(Twist::None, bids);
+    let (id, unit) = maker.unit(2, 3);
+    let statement = maker.signed_unit(&unit, 2);
+    maker.note(&statement);
+    let mut all = Vec::new();
+    for bidder in 0..bids {
+        let bid = maker.unsealed(id, bidder);
+        let at = maker.accept(&bid, DEADLINE.plus(-1), None);
+        all.push((at, bid));
+    }
+    let size = maker.head(DEADLINE.plus(2000), &[0, 1, 2, 3]);
+    all.sort_by_key(|(at, _)| at.line);
+    let entered: Vec<(Entered, &Bid)> = all.iter().map(|(at, bid)| (at.clone(), bid)).collect();
+    let close = maker.close(id, size, entered.iter().map(|(at, _)| at.line).collect());
+    maker.note(&close);
+    maker.head(DEADLINE.plus(8000), &[1, 2, 3, 4]);
+    maker.open(&unit, &close, &entered);
+    maker.head(OPEN_AT.plus(MINUTE), &[0, 1, 3, 4]);
+    maker
+}
+
+impl Maker {
+    /// A bid whose envelope nobody has.
+    fn unsealed(&mut self, id: UnitId, bidder: usize) -> Bid {
+        let random = || Hash::from_bytes(entropy::array(&self.entropy).unwrap());
+        let offer = Offer {
+            currency: "CNY".into(),
+            duration_days: None,
+            price: Some("1000000.00".into()),
+            promises: Vec::new(),
+        };
+        let manifest = Manifest {
+            bid: BlobRef { sha256: random(), size: 1_000_000 },
+            bid_id: format!("bid_{bidder:032x}").parse().unwrap(),
+            prev_sha256: None,
+            seal_recipient: custodian_identity(0, id).recipient().to_string(),
+            seq: 1,
+            shares: (0..N).map(|_| random()).collect(),
+            unit_id: id,
+        };
+        let outcome = LineStatus::Opened { offer, payload_sha256: random() };
+        let manifest = Statement::signed(manifest, &self.bidders[bidder].key).unwrap();
+        Bid { manifest, outcome, bidder }
+    }
+
+    /// Order, releases and the opening record of the first unit.
+    fn open(&mut self, unit: &Unit, close: &Statement<Close>, entered: &[(Entered, &Bid)]) {
+        let id = close.body().unit_id;
+        let early = self.is(Twist::ReleaseEarly);
+        let released = if early { DEADLINE.plus(6 * MINUTE) } else { OPEN_AT.plus(5000) };
+        self.head(released, &[0, 2, 4]);
+        let mut entered: Vec<&(Entered, &Bid)> = entered.iter().collect();
+        if unit.release == ReleaseBy::Order && !self.is(Twist::OrderMissing) {
+            entered.truncate(4);
+            let lines = entered.iter().map(|(at, _)| at.line).collect();
+            let body = Order { close_sha256: close.sha256(), lines, unit_id: id };
+            let mut order = Statement::signed(body, &self.keys.regulator).unwrap();
+            if !self.is(Twist::OrderBySelf) {
+                order.sign(&self.buyer.key);
+            }
+            self.note(&order);
+        }
+        let places: &[usize] = if self.is(Twist::ReleasedFew) { &[3, 1] } else { &[3, 1, 4, 0] };
+        for place in places {
+            self.release(id, close.sha256(), *place);
+        }
+        let mut releases: Vec<_> =
+            places.iter().take(3).map(|p| self.roster.body().custodians[*p].id.clone()).collect();
+        if self.is(Twist::OpeningReleases) {
+            releases.swap(0, 1);
+        }
+        let mut lines: Vec<OpenedLine> =
+            entered.iter().map(|(at, bid)| self.opened(at, bid)).collect();
+        if self.is(Twist::OpeningMisses) {
+            lines.pop();
+        }
+        let close_sha256 = close.sha256();
+        let opened_at = OPEN_AT.plus(6000);
+        let body = Opening { close_sha256, lines, opened_at, releases, unit_id: id };
+        let opening = Statement::signed(body, &self.keys.platform).unwrap();
+        self.note(&opening);
+    }
+
+    fn opened(&self, at: &Entered, bid: &Bid) -> OpenedLine {
+        let mut outcome = bid.outcome.clone();
+        if bid.bidder == 2 {
+            match (self.twist, &mut outcome) {
+                (Twist::OtherPrice, LineStatus::Opened { offer, .. }) => {
+                    offer.price = Some("1".into());
+                }
+                (Twist::FailedFalsely, _) => {
+                    let custodian = Some("c2".parse().unwrap());
+                    outcome = LineStatus::Failed { code: FailCode::BadShare, custodian };
+                }
+                _ => {}
+            }
+        }
+        let fault = outcome.fault().filter(|_| !self.is(Twist::OpeningFault));
+        OpenedLine {
+            arrived_at: at.arrived_at,
+            bidder: self.bidders[bid.bidder].id,
+            fault,
+            line: at.line,
+            manifest: bid.manifest.encode(),
+            outcome,
+            salt: Hash::from_bytes(*at.salt.as_bytes()),
+        }
+    }
+
+    /// The second unit has too few lines.
+    fn fail(&mut self, id: UnitId, close: &Statement<Close>) {
+        if self.is(Twist::VoidOpened) || self.is(Twist::TooFewOpened) {
+            self.release(id, close.sha256(), 1);
+        }
+        if self.is(Twist::TooFewOpened) {
+            return;
+        }
+        let close_sha256 = Some(close.sha256());
+        let body = Void { close_sha256, fault: None, reason: VoidReason::TooFew, unit_id: id };
+        let void = Statement::signed(body, &self.keys.platform).unwrap();
+        self.note(&void);
+    }
+
+    fn tree(&self) -> (Vec<Hash>, Levels) {
+        let leaves: Vec<Hash> = self.leaves.iter().map(|one| leaf(&one.salt, &one.event)).collect();
+        let levels = Levels::of(&leaves);
+        (leaves, levels)
+    }
+
+    fn checkpoint(&self, levels: &Levels, place: usize) -> Note {
+        let Head { size, at, witnesses } = &self.heads[place];
+        let mut root = tree::root(levels, *size).unwrap();
+        if self.is(Twist::Fork) && place == 0 {
+            root = Hash::of(b"another history");
+        }
+        let checkpoint = Checkpoint { origin: ORIGIN.into(), size: *size, root };
+        let mut note = checkpoint.signed(&self.keys.log).unwrap();
+        for witness in witnesses {
+            let mut line = cosign(note.text(), &self.keys.witness[*witness], *at).unwrap();
+            if self.is(Twist::CheckpointForged) && place == 0 {
+                line.bytes[20] ^= 1;
+            }
+            note.push(line);
+        }
+        note
+    }
+
+    /// The case file of a kind.
+    pub fn case(&self, kind: CaseKind) -> Vec<u8> {
+        let units = self.units.clone();
+        let header = CaseHeader { format: FORMAT, kind, origin: ORIGIN.into(), units };
+        let mut case = CaseWriter::new(&header).unwrap();
+        case.roster(1, self.roster.note());
+        let (mut leaves, levels) = self.tree();
+        let head = self.size();
+        for (place, Head { size, .. }) in self.heads.iter().enumerate() {
+            case.checkpoint(&self.checkpoint(&levels, place)).unwrap();
+            if *size < head {
+                case.consistency(*size, &tree::prove_consistency(&levels, *size, head).unwrap());
+            }
+        }
+        for (index, one) in (0..).zip(&self.leaves).filter(|(_, one)| one.shown == Shown::Public) {
+            let mut proof = tree::prove_inclusion(&levels, index, head).unwrap();
+            if self.is(Twist::WrongProof) {
+                proof[1] = Hash::of(b"wrong");
+            }
+            let (salt, event) = (one.salt, one.event.clone());
+            case.entry(&CaseEntry { index, salt, event, proof });
+        }
+        if kind == CaseKind::Auditor {
+            self.whole(&mut case, &mut leaves);
+        }
+        let mut out = Vec::new();
+        let open = &mut |sha256: &Hash| {
+            let bytes = self.sealed[sha256].clone();
+            Ok(Box::new(Cursor::new(bytes)) as Box<dyn std::io::Read>)
+        };
+        case.write(&mut out, open).unwrap();
+        out
+    }
+
+    /// What only auditors get.
+    fn whole(&self, case: &mut CaseWriter, leaves: &mut [Hash]) {
+        let opened = |(index, one): (u64, &Leaf)| OpenedLeaf {
+            index,
+            salt: one.salt,
+            event: one.event.clone(),
+        };
+        let mut opened: Vec<OpenedLeaf> = (0..).zip(&self.leaves).map(opened).collect();
+        // A pad: nothing else is known of it.
+        let pad = opened.iter().position(|leaf| leaf.event.is_empty()).unwrap();
+        if self.is(Twist::LeafClosed) || self.is(Twist::OtherLeaf) {
+            opened.remove(pad);
+        }
+        if self.is(Twist::OtherLeaf) {
+            leaves[pad] = Hash::of(b"another leaf");
+        }
+        case.opened(&opened);
+        for (number, bundle) in (0..).zip(leaves.chunks(256)) {
+            case.bundle(number, encode_bundle(bundle));
+        }
+        for (sha256, bytes) in &self.sealed {
+            case.sealed(*sha256, u64::try_from(bytes.len()).unwrap());
+        }
+    }
+
+    /// A bidder's receipt with the cosignatures of the first `count` witnesses, from the checkpoint
+    /// at which the set was frozen.
+    pub fn receipt(&self, entered: &Entered, count: usize) -> Vec<u8> {
+        let (_, levels) = self.tree();
+        let place = self.heads.iter().position(|head| head.size > entered.index).unwrap();
+        let size = self.heads[place].size;
+        let note = self.checkpoint(&levels, place);
+        let keys: Vec<_> = std::iter::once(self.keys.log.verifying())
+            .chain(self.keys.witness.iter().take(count).map(SigningKey::verifying))
+            .cloned()
+            .collect();
+        Receipt {
+            salt: entered.salt,
+            event: entered.event.clone(),
+            index: entered.index,
+            hashes: tree::prove_inclusion(&levels, entered.index, size).unwrap(),
+            checkpoint: note.ordered(&keys),
+        }
+        .encode()
+        .into_bytes()
+    }
+}
