@@ -43,6 +43,10 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// The rule pack's TOML file.
     pub rule_pack: PathBuf,
+    /// The roster's note, signed by the regulator.
+    pub roster_file: PathBuf,
+    /// The file with the key that pad salts derive from.
+    pub pad_key_file: PathBuf,
     /// The file with the seed of the key that signs checkpoints and nothing else.
     pub log_key_file: PathBuf,
     /// The file with the seed of the key that signs the platform's statements.
@@ -240,6 +244,8 @@ fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<
         | "LISTEN"
         | "ORIGIN"
         | "RULE_PACK"
+        | "ROSTER_FILE"
+        | "PAD_KEY_FILE"
         | "LOG_KEY_FILE"
         | "PLATFORM_KEY_FILE"
         | "TOKEN_KEY_FILE" => toml::Value::String(value),

@@ -40,6 +40,7 @@ pub mod app;
 pub mod edge;
 pub mod i18n;
 pub mod problem;
+pub mod start;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;

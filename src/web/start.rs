@@ -1,0 +1,319 @@
+//! Starting the platform, suspiciously: everything is checked before the first write, and nothing
+//! is created that might merely be mistyped.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::token::TokenKey;
+use crate::blob::Folder;
+use crate::clock::Clock;
+use crate::config::{Config, read_seed};
+use crate::crypto::entropy::Entropy;
+use crate::crypto::note::{KeyKind, SigningKey};
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::client::{AsWitnesses, Custodians, Http, witnesses};
+use crate::custodian::roster::{Roster, check_next};
+use crate::db::{self, Db, Options};
+use crate::error::{Args, Refusal};
+use crate::ids::InstanceId;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use crate::record::feed::Feed;
+use crate::record::leaf::PadKey;
+use crate::record::sequencer::{Keys, Pace, Sequencer};
+use crate::record::store;
+use crate::rulepack::Pack;
+
+use super::app::App;
+
+/// Why the platform does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rule pack.
+    #[error("rule pack {path}: {reason}")]
+    RulePack {
+        /// Its file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The roster, or keys that it does not name.
+    #[error("roster {path}: {reason}")]
+    Roster {
+        /// Its file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database, its schema, or the record in it.
+    #[error("database: {0}")]
+    Database(String),
+    /// A witness has seen more of the record than this database holds.
+    #[error("the witness {witness} is ahead: {reason}")]
+    Behind {
+        /// Who.
+        witness: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The data folder.
+    #[error("data folder {path}: {reason}")]
+    Folder {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The address.
+    #[error("listen {address}: {reason}")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// A key file.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The system.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Refusal for StartError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::RulePack { .. } => "web-start-rule-pack",
+            Self::Roster { .. } => "web-start-roster",
+            Self::Database(_) => "web-start-database",
+            Self::Behind { .. } => "web-start-behind",
+            Self::Folder { .. } => "web-start-folder",
+            Self::Listen { .. } => "web-start-listen",
+            Self::Config(error) => error.code(),
+            Self::Internal(_) => "web-start-internal",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        500
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::RulePack { path, reason }
+            | Self::Roster { path, reason }
+            | Self::Folder { path, reason } => {
+                vec![("path", path.clone().into()), ("reason", reason.clone().into())]
+            }
+            Self::Database(reason) | Self::Internal(reason) => {
+                vec![("reason", reason.clone().into())]
+            }
+            Self::Behind { witness, .. } => vec![("witness", witness.clone().into())],
+            Self::Listen { address, reason } => {
+                vec![("address", address.clone().into()), ("reason", reason.clone().into())]
+            }
+            Self::Config(error) => error.args(),
+        }
+    }
+}
+
+fn database(error: impl std::fmt::Display) -> StartError {
+    StartError::Database(error.to_string())
+}
+
+fn internal(error: impl std::fmt::Display) -> StartError {
+    StartError::Internal(error.to_string())
+}
+
+/// The name of the platform's statement key under an origin.
+#[must_use]
+pub fn platform_key_name(origin: &str) -> String {
+    format!("{origin}/platform/1")
+}
+
+/// What the configuration names, read and checked against each other.
+struct Papers {
+    pack: Pack,
+    roster: Statement<Roster>,
+    log: SigningKey,
+    platform: SigningKey,
+    pads: PadKey,
+    tokens: TokenKey,
+}
+
+impl Papers {
+    fn read(config: &Config) -> Result<Self, StartError> {
+        let origin = config.origin.as_str();
+        let key = |name: &str, file: &Path| {
+            let seed = read_seed(file)?;
+            SigningKey::from_seed(name, KeyKind::Statement, &seed).map_err(internal)
+        };
+        let log = key(origin, &config.log_key_file)?;
+        let platform = key(&platform_key_name(origin), &config.platform_key_file)?;
+        let pads = PadKey::from_bytes(*read_seed(&config.pad_key_file)?);
+        let tokens =
+            TokenKey::new(&*read_seed(&config.token_key_file)?, origin).map_err(internal)?;
+        let roster = read_roster(&config.roster_file, &log, &platform)?;
+        Ok(Self { pack: read_pack(&config.rule_pack)?, roster, log, platform, pads, tokens })
+    }
+}
+
+fn read_pack(path: &Path) -> Result<Pack, StartError> {
+    let wrong = |reason: String| StartError::RulePack { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    Pack::parse(&text).map_err(|e| wrong(e.to_string()))
+}
+
+fn read_roster(
+    path: &Path,
+    log: &SigningKey,
+    platform: &SigningKey,
+) -> Result<Statement<Roster>, StartError> {
+    let wrong = |reason: String| StartError::Roster { path: path.display().to_string(), reason };
+    let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    let roster = Statement::<Roster>::parse(&bytes).map_err(|e| wrong(e.to_string()))?;
+    check_next(None, &roster).map_err(|e| wrong(e.to_string()))?;
+    let body = roster.body();
+    if body.log_key != *log.verifying() || body.platform_key != *platform.verifying() {
+        return Err(wrong("it does not name this platform's log and platform keys".to_owned()));
+    }
+    Ok(roster)
+}
+
+/// Makes the database's tables in a database that has none.
+///
+/// # Errors
+/// [`StartError::Database`] when it exists already, or cannot be reached.
+pub fn init(config: &Config) -> Result<(), StartError> {
+    db::init(&config.database()?).map_err(database)
+}
+
+/// Brings an older database up to this program's schema; gives the names of what was applied.
+///
+/// # Errors
+/// [`StartError::Database`].
+pub fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
+    db::migrate(&config.database()?).map_err(database)
+}
+
+/// A platform ready to serve, and the work that goes on beside its answers.
+pub struct Started {
+    /// For the handlers.
+    pub app: Arc<App>,
+    feed: Feed,
+}
+
+impl Started {
+    /// Extends the record and feeds its witnesses for as long as it is polled.
+    pub async fn work(&self) {
+        let sequencer = &self.app.sequencer;
+        tokio::join!(sequencer.run(), self.feed.run(sequencer.follow()));
+    }
+}
+
+/// Opens everything and compares the record's head with its witnesses.
+///
+/// # Errors
+/// [`StartError`] with the first reason not to start.
+pub async fn open(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Started, StartError> {
+    let papers = Papers::read(config)?;
+    let db = open_database(config, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let pace =
+        Pace { cadence: Duration::from_millis(u64::from(config.cadence_ms)), ..Pace::default() };
+    let keys = Keys { log: papers.log, pads: papers.pads };
+    let sequencer = Sequencer::open(db.clone(), keys, pace).await.map_err(database)?;
+    let http = Arc::new(Http::new(papers.roster.body()).map_err(internal)?);
+    let wire = Arc::new(AsWitnesses(Arc::clone(&http) as Arc<dyn Custodians>));
+    let feed = Feed::new(db.clone(), wire, witnesses(papers.roster.body()));
+    feed.compare(&sequencer.published().checkpoint)
+        .await
+        .map_err(|(witness, error)| StartError::Behind { witness, reason: error.to_string() })?;
+    record_roster(&db, &papers.roster).await?;
+    let app = App {
+        instance: InstanceId::random(&*entropy).map_err(internal)?,
+        db,
+        sequencer: Arc::new(sequencer),
+        roster: Arc::new(papers.roster),
+        platform_key: Arc::new(papers.platform),
+        tokens: papers.tokens,
+        blobs: Arc::new(open_folder(config)?),
+        custodians: http,
+        pack: Arc::new(papers.pack),
+        clock,
+        entropy,
+        max_upload_bytes: config.max_upload_bytes,
+    };
+    Ok(Started { app: Arc::new(app), feed })
+}
+
+async fn open_database(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Db, StartError> {
+    let url = config.database()?;
+    let opened = tokio::task::spawn_blocking(move || Db::open(&url, Options::new(clock, entropy)));
+    opened.await.map_err(internal)?.map_err(database)
+}
+
+fn open_folder(config: &Config) -> Result<Folder, StartError> {
+    Folder::open(&config.data_dir).map_err(|e| StartError::Folder {
+        path: config.data_dir.display().to_string(),
+        reason: e.to_string(),
+    })
+}
+
+/// The first roster is the record's first entry, before anything that depends on it.
+async fn record_roster(db: &Db, roster: &Statement<Roster>) -> Result<(), StartError> {
+    let bytes = roster.encode().into_bytes();
+    let wanted = bytes.clone();
+    let first: Result<_, db::Error> = db.query(move |conn| store::entry(conn, 0)).await;
+    match first.map_err(database)? {
+        Some(entry) if entry.event == wanted => return Ok(()),
+        Some(_) => return Err(database("the record began with another roster")),
+        None => {}
+    }
+    let event = Event { kind: Roster::TYPE, level: Level::Public, unit: None, bytes };
+    db.write(move |tx| tx.record(event)).await.map_err(|e: db::Error| database(e))?;
+    Ok(())
+}
+
+/// Serves until `stop` is done; the work beside stops with it.
+///
+/// # Errors
+/// [`StartError::Listen`], or what the server says at its end.
+pub async fn serve(
+    started: Started,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let app = actix_web::web::Data::from(Arc::clone(&started.app));
+    let server = super::serve(app, listener).map_err(internal)?;
+    let handle = server.handle();
+    tokio::select! {
+        ended = server => ended.map_err(internal),
+        () = started.work() => Err(internal("the work beside the server ended")),
+        () = stop => {
+            handle.stop(true).await;
+            Ok(())
+        }
+    }
+}
+
+/// Binds the configured address.
+///
+/// # Errors
+/// [`StartError::Listen`].
+pub fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    TcpListener::bind(config.listen).map_err(|e| StartError::Listen {
+        address: config.listen.to_string(),
+        reason: e.to_string(),
+    })
+}
