@@ -1,5 +1,336 @@
 //! From the deadline to the opening: close, challenge, release, read-out, opening record.
+//!
+//! A unit is stepped by the timer: what is known of it is loaded, [`rules::due`] says what is due,
+//! and one use-case does it. Invariants: every step can be repeated and resumed after a crash
+//! between any two writes, because all that it leaves is in rows and on the record; agents are asked
+//! outside of the writer's transaction; nothing is decrypted before t valid releases stand.
 
+//CF
+mod close;
 pub mod decrypt;
+mod lodged;
+mod moves;
+mod read;
+mod release;
 pub mod rules;
 pub mod statements;
+pub mod store;
+mod words;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use self::rules::{Facts, OutOfOrder, Step, due, release_from};
+use self::store::{UnitRow, Which};
+use crate::blob::Blobs;
+use crate::clock::{Time, is_closed};
+use crate::crypto::json::JsonError;
+use crate::crypto::note::{NoteError, SigningKey};
+use crate::crypto::statement::{Statement, StatementError};
+use crate::custodian::client::Custodians;
+use crate::custodian::roster::{CustodianId, Roster};
+use crate::db::{self, Conn, Db};
+use crate::ids::UnitId;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use crate::record::sequencer::Sequencer;
+use crate::record::store as record;
+
+/// A checkpoint is asked for again after this many milliseconds, when a rule waits for cosignatures
+/// at or after an hour.
+const FREEZE_BEAT_MS: i64 = 1000;
+/// The same while waiting for the hour of opening: nothing expires then.
+const RELEASE_BEAT_MS: i64 = 5000;
+
+/// What tells how far statements are decided.
+///
+/// The contract: every statement whose last byte arrived before the instant given has been decided
+/// and committed, and none of them will be accepted later.
+pub trait Decided: Send + Sync {
+    /// The instant.
+    fn decided_through(&self, now: Time) -> Time;
+}
+
+/// Takes in bids that were lodged with custodians.
+///
+/// The contract: the bid is decided by `arrived_at` of the custodian's statement, like one that came
+/// in then; a repeat changes nothing. `file` is a whole `.bid` file, of any size.
+pub trait Intake: Send + Sync {
+    /// Decides on a lodged bid; whether it was accepted or refused stands on the record.
+    ///
+    /// # Errors
+    /// The reason in words, when it could not be decided.
+    fn take_lodged<'a>(
+        &'a self,
+        lodged: &'a Statement<statements::Lodged>,
+        file: &'a std::path::Path,
+    ) -> crate::custodian::client::Pending<'a, Result<(), String>>;
+}
+
+/// What the opening works with.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The ciphertexts.
+    pub blobs: Arc<dyn Blobs>,
+    /// The way to the custodians.
+    pub wire: Arc<dyn Custodians>,
+    /// The record's sequencer.
+    pub sequencer: Arc<Sequencer>,
+    /// Every roster that a unit may stand on.
+    pub rosters: Vec<Statement<Roster>>,
+    /// Signs for the platform.
+    pub key: Arc<SigningKey>,
+    /// How far statements are decided.
+    pub decided: Arc<dyn Decided>,
+    /// Takes in lodged bids.
+    pub intake: Arc<dyn Intake>,
+    /// A folder for lodged files under way; they are ciphertext.
+    pub spool: PathBuf,
+}
+
+/// Carries units from their deadline to their end.
+pub struct Opener {
+    parts: Parts,
+    /// Units whose lodged bids this process has fetched.
+    fetched: Mutex<BTreeSet<UnitId>>,
+}
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+    /// A ciphertext could not be deleted.
+    #[error(transparent)]
+    Blob(#[from] crate::blob::Error),
+    /// A statement is malformed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A signature is missing, wrong or unknown.
+    #[error(transparent)]
+    Signature(#[from] NoteError),
+    /// An event could not be written as canonical JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// The unit's state does not allow it.
+    #[error(transparent)]
+    State(#[from] OutOfOrder),
+    /// The unit stands on a roster that this server does not have.
+    #[error("the unit stands on a roster that this server does not have")]
+    Roster,
+    /// A statement for another unit or close, by another body, or with an old number.
+    #[error("{0}")]
+    Misplaced(&'static str),
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Db(_) => "opening-database",
+            Self::Blob(_) => "opening-blob",
+            Self::Statement(_) => "opening-statement",
+            Self::Signature(_) => "opening-signature",
+            Self::Json(_) => "opening-json",
+            Self::State(_) => "opening-state",
+            Self::Roster => "opening-roster",
+            Self::Misplaced(_) => "opening-misplaced",
+        }
+    }
+}
+
+/// A unit with what is known of it at one instant.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its row.
+    pub row: UnitRow,
+    /// What the rules ask.
+    pub facts: Facts,
+    /// Size of the newest checkpoint with enough cosignatures for the release.
+    release_size: Option<u64>,
+    /// Size of the checkpoint that the challenge window runs from.
+    window_size: Option<u64>,
+    /// When the last checkpoint was signed.
+    last_checkpoint: Time,
+}
+
+impl Opener {
+    /// An opener over these parts.
+    #[must_use]
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts, fetched: Mutex::new(BTreeSet::new()) }
+    }
+
+    const fn db(&self) -> &Db {
+        &self.parts.db
+    }
+
+    fn roster(&self, row: &UnitRow) -> Result<&Roster, Error> {
+        let sha256 = row.unit.body().roster_sha256;
+        let mut rosters = self.parts.rosters.iter();
+        rosters.find(|r| r.sha256() == sha256).map(Statement::body).ok_or(Error::Roster)
+    }
+
+    /// Steps every unit for which something may be due. A step that fails is said and tried again
+    /// at the next tick.
+    ///
+    /// # Errors
+    /// When the units cannot be listed.
+    pub async fn tick(&self) -> Result<(), Error> {
+        let now = self.db().clock().now();
+        for id in self.db().query(move |conn| store::due_before(conn, now)).await? {
+            if let Err(error) = self.step(id).await {
+                tracing::warn!(unit = %id, %error, "a step was not taken");
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due for one unit now, and says what that was.
+    ///
+    /// # Errors
+    /// [`Error`]; whatever was left undone is done by a later step.
+    pub async fn step(&self, id: UnitId) -> Result<Step, Error> {
+        let now = self.db().clock().now();
+        let case = self.load(id, now).await?;
+        let step = due(&case.facts, now);
+        match step {
+            Step::Wait => self.wait(&case, now).await?,
+            // The request's owner is the tender: its own timer sends it again.
+            Step::AskAmendment => {}
+            Step::ProposeClose { size } => self.propose_close(&case, size).await?,
+            Step::AskClose => self.ask_close(&case).await?,
+            Step::Void(reason) => self.void(&case.row, reason).await?,
+            Step::AskRelease => self.ask_release(&case).await?,
+            Step::Open => self.open(&case, now).await?,
+        }
+        Ok(step)
+    }
+
+    /// Loads a unit with what the rules ask.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn load(&self, id: UnitId, now: Time) -> Result<Case, Error> {
+        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let q = self.roster(&row)?.q();
+        let decided_through = self.parts.decided.decided_through(now);
+        Ok(self.db().query(move |conn| case(conn, row, q, decided_through)).await?)
+    }
+
+    /// Nothing is due: what waits for the witnesses' word is helped along.
+    async fn wait(&self, case: &Case, now: Time) -> Result<(), Error> {
+        use rules::UnitState::{Closed, Open, Void};
+        let facts = &case.facts;
+        match facts.state {
+            Open if is_closed(now, facts.terms.deadline) && !facts.outage_undecided => {
+                self.fetch_lodged(&case.row).await?;
+                self.beat(case, facts.terms.deadline, FREEZE_BEAT_MS, now);
+            }
+            Closed => {
+                let Some(from) = facts.window_from else { return Ok(()) };
+                let from = release_from(&facts.terms, from);
+                self.answer_challenges(case).await?;
+                if now >= from && case.release_size.is_none() {
+                    self.beat(case, from, RELEASE_BEAT_MS, now);
+                }
+            }
+            Void => self.delete_ciphertexts(&case.row).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Has a checkpoint made that can be cosigned at or after `from`.
+    fn beat(&self, case: &Case, from: Time, every_ms: i64, now: Time) {
+        if case.last_checkpoint < from || now.since(case.last_checkpoint) >= every_ms {
+            self.parts.sequencer.want_checkpoint();
+        }
+    }
+
+    /// Deletes what a void says shall never be read.
+    async fn delete_ciphertexts(&self, row: &UnitRow) -> Result<(), Error> {
+        let id = row.id;
+        let kept = self.db().query(move |conn| store::blobs_kept(conn, &id)).await?;
+        self.delete(kept).await
+    }
+
+    /// Deletes ciphertexts: the files first, so that a crash between leaves the rows to come back to.
+    async fn delete(
+        &self,
+        kept: Vec<(crate::crypto::hash::Hash, crate::ids::UploadId)>,
+    ) -> Result<(), Error> {
+        for (manifest, blob) in kept {
+            let blobs = Arc::clone(&self.parts.blobs);
+            blocking(move || blobs.delete(blob)).await??;
+            self.db().write(move |tx| moves::mark_deleted(tx, &manifest)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs what blocks beside the runtime's threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| db::Error::Backend(format!("a worker did not end: {e}")).into())
+}
+
+fn case(conn: &mut Conn, row: UnitRow, q: usize, decided_through: Time) -> Result<Case, db::Error> {
+    use rules::UnitState::{Closed, Open};
+    let unit = row.unit.body();
+    let t = usize::from(unit.t);
+    let freeze = match row.state {
+        Open => store::freeze(conn, &row.id, q, row.terms.deadline)?,
+        _ => None,
+    };
+    let window = match (row.state, row.close_index) {
+        (Closed, Some(index)) => store::cosigned_above(conn, index, q)?,
+        _ => None,
+    };
+    let (window_size, window_from) = window.unzip();
+    let reached = match window_from {
+        Some(from) => {
+            let from = release_from(&row.terms, from);
+            store::cosigned(conn, window_size.unwrap_or(0).saturating_sub(1), t, from, Which::Last)?
+        }
+        None => None,
+    };
+    let (release_size, times) = reached.unzip();
+    let facts = Facts {
+        state: row.state,
+        terms: row.terms,
+        release: unit.release,
+        min: unit.min,
+        t,
+        amendment_pending: row.amendment_pending,
+        outage_undecided: row.outage_undecided,
+        decided_through,
+        freeze,
+        lines: row.close.as_ref().map(|close| close.body().lines.len()),
+        window_from,
+        open_challenges: store::open_challenges(conn, &row.id)?.len(),
+        latest_cosignatures: times.unwrap_or_default(),
+        ordered: row.order.is_some(),
+        suspended: row.suspended,
+        releases: store::releases(conn, &row.id)?.len(),
+    };
+    let last = record::latest_checkpoint(conn)?;
+    let last_checkpoint = last.map_or(Time::from_millis(0), |last| last.at);
+    Ok(Case { row, facts, release_size, window_size, last_checkpoint })
+}
+
+/// A public event about a unit.
+fn public(unit: UnitId, kind: &'static str, bytes: impl Into<Vec<u8>>) -> Event {
+    Event { kind, level: Level::Public, unit: Some(unit), bytes: bytes.into() }
+}
+
+/// The custodians of a roster, in its order.
+fn custodians(roster: &Roster) -> Vec<CustodianId> {
+    roster.custodians.iter().map(|member| member.id.clone()).collect()
+}

@@ -54,7 +54,7 @@ pub(super) fn open_envelopes(
 fn decrypt(body: &mut (dyn Read + Send), identity: &Identity) -> io::Result<Decryption> {
     match payload(body, identity) {
         Ok((bytes, payload_sha256)) => Ok(match json::parse::<BidJson>(&bytes) {
-            Ok(bid_json) => Decryption::Payload { bid_json, payload_sha256 },
+            Ok(bid_json) => Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256 },
             Err(_) => Decryption::NotAPayload,
         }),
         Err(PayloadError::Open(OpenError::Io(error))) => Err(error),

@@ -1,0 +1,267 @@
+//! The close: the set of live bids is frozen, every ciphertext is read back, and q custodians sign.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+
+use super::rules::sorted_lines;
+use super::statements::{Close, OpeningEvent};
+use super::store::{self, EnvelopeRow, UnitRow};
+use super::{Case, Error, Opener, blocking, moves, public};
+use crate::bid::statements::BidEvent;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::client::{ask_note, lodged};
+use crate::custodian::roster::{CustodianId, Roster};
+use crate::custodian::wire::{Account, AskClose};
+use crate::db::{self, Conn};
+use crate::ids::UnitId;
+use crate::record::append::Event;
+use crate::record::store as record;
+
+/// Kinds of the events recorded here.
+pub(super) const PROPOSED: &str = "sealbid/proposed/v1";
+const MISSING: &str = "sealbid/missing/v1";
+
+impl Opener {
+    /// Reads every ciphertext back and proposes the close; the proposal is on the record before any
+    /// request leaves.
+    pub(super) async fn propose_close(&self, case: &Case, size: u64) -> Result<(), Error> {
+        // A bid lodged elsewhere needs a later freeze: the next step finds it.
+        if self.fetch_lodged(&case.row).await? {
+            return Ok(());
+        }
+        let row = case.row.clone();
+        let id = row.id;
+        let live = self.db().query(move |conn| live(conn, &id)).await?;
+        self.read_back(&row, live.clone()).await?;
+        let lines = sorted_lines(live.iter().map(EnvelopeRow::line).collect());
+        let body = Close { lines: lines.clone(), size, unit_id: id };
+        let close = Statement::signed(body, &self.parts.key)?;
+        let proposed = proposed(id, &close)?;
+        self.db()
+            .write(move |tx| {
+                let now = live_lines(tx.conn(), &id)?;
+                if now != lines {
+                    return Err(db::Error::lost_race("the set of bids"));
+                }
+                let at = tx.record(proposed)?;
+                let (note, sha256) = (close.encode(), close.sha256());
+                moves::propose_close(tx, &row, size, (&note, &sha256), at.index)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Names each ciphertext that cannot be read back, once. Its line stays in the close.
+    async fn read_back(&self, row: &UnitRow, live: Vec<EnvelopeRow>) -> Result<(), Error> {
+        let blobs = std::sync::Arc::clone(&self.parts.blobs);
+        let lost = blocking(move || {
+            let is_lost = |bid: &EnvelopeRow| {
+                blobs.rehash(bid.blob).map_or(true, |stored| stored.sha256 != bid.blob_sha256)
+            };
+            live.into_iter().filter(is_lost).collect::<Vec<_>>()
+        });
+        let lost = lost.await?;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let id = row.id;
+        let known = self.db().query(move |conn| named_missing(conn, &id)).await?;
+        for bid in lost.into_iter().filter(|bid| !known.contains(&bid.line())) {
+            let (line, sha256) = (bid.line(), bid.blob_sha256);
+            let event = OpeningEvent::Missing { line, sha256, unit_id: id };
+            let event = public(id, MISSING, json::to_string(&event)?);
+            self.db().write(move |tx| tx.record(event)).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the custodians that have not signed; with the platform and q it takes effect.
+    pub(super) async fn ask_close(&self, case: &Case) -> Result<(), Error> {
+        let row = &case.row;
+        let (Some(close), Some(index)) = (row.close.clone(), row.close_proposed) else {
+            return Err(db::Error::Corrupt("a closing unit without its close".to_owned()).into());
+        };
+        let size = close.body().size;
+        let shown = self.db().query(move |conn| {
+            let frozen = record::checkpoint_at(conn, size)?;
+            Ok::<_, db::Error>((receipt(conn, index)?, record::cosigned_note(conn, &frozen)?))
+        });
+        // Its checkpoint comes with the sequencer's next tick.
+        let (Some(proposed), checkpoint) = shown.await? else { return Ok(()) };
+        let roster = self.roster(row)?;
+        let asked = roster.custodians.iter().map(|member| {
+            let (close, proposed, checkpoint) =
+                (close.encode(), proposed.clone(), checkpoint.encode());
+            let signed = close_signed_by(&close, &member.statement_key);
+            async move {
+                if signed {
+                    return None;
+                }
+                let lodged = self.accounts(row, &member.id).await.ok()?;
+                let ask = AskClose { checkpoint, close, lodged, proposed };
+                let note = ask_note(&*self.parts.wire, &member.id, &ask).await;
+                note.inspect_err(|error| {
+                    tracing::warn!(unit = %row.id, custodian = %member.id, %error, "no signature");
+                })
+                .ok()
+                .map(|note| (member.statement_key.clone(), note))
+            }
+        });
+        let signed = join_all(asked).await.into_iter().flatten().collect();
+        self.take_signatures(row, close, signed, roster).await
+    }
+
+    async fn take_signatures(
+        &self,
+        row: &UnitRow,
+        mut close: Statement<Close>,
+        signed: Vec<(VerifyingKey, Note)>,
+        roster: &Roster,
+    ) -> Result<(), Error> {
+        let before = close.note().signatures().len();
+        for (key, note) in signed {
+            if let Err(error) = close.adopt(&note, &key) {
+                tracing::warn!(unit = %row.id, key = key.name(), %error, "a wrong signature");
+            }
+        }
+        let custodians = roster.statement_keys();
+        let count = close.note().count(&custodians)?;
+        let mut keys = vec![self.parts.key.verifying().clone()];
+        keys.extend(custodians);
+        let note = close.ordered(&keys).encode();
+        let row = row.clone();
+        if count < roster.q() {
+            if count + 1 > before {
+                self.db().write(move |tx| moves::keep_signatures(tx, &row, &note)).await?;
+            }
+            return Ok(());
+        }
+        let event = public(row.id, Close::TYPE, note.clone());
+        self.db()
+            .write(move |tx| {
+                let at = tx.record(event)?;
+                moves::close(tx, &row, &note, at.index)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// What became of each bid lodged with one custodian: it signs no close without.
+    async fn accounts(&self, row: &UnitRow, at: &CustodianId) -> Result<Vec<Account>, Error> {
+        // An agent that does not answer here will not sign either.
+        let notes = lodged(&*self.parts.wire, at, &row.id).await.unwrap_or_default();
+        let mut wanted = BTreeSet::new();
+        for note in notes {
+            if let Ok(lodged) = Statement::<super::statements::Lodged>::from_note(note) {
+                wanted.insert(lodged.body().manifest_sha256);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let id = row.id;
+        let accounts = self.db().query(move |conn| {
+            let all = store::envelopes(conn, &id)?;
+            let accounts = wanted.iter().map(|sha256| account(conn, &id, &all, sha256));
+            accounts.collect::<Result<Vec<_>, db::Error>>()
+        });
+        Ok(accounts.await?.into_iter().flatten().collect())
+    }
+}
+
+fn close_signed_by(close: &str, key: &VerifyingKey) -> bool {
+    Note::parse(close.as_bytes()).is_ok_and(|note| note.signed_by(key).unwrap_or(false))
+}
+
+/// The event that a statement is being asked for.
+pub(super) fn proposed(id: UnitId, close: &Statement<Close>) -> Result<Event, Error> {
+    let statement_sha256 = close.sha256();
+    let event = OpeningEvent::Proposed { statement: close.encode(), statement_sha256, unit_id: id };
+    Ok(public(id, PROPOSED, json::to_string(&event)?))
+}
+
+/// The receipt of an entry under the last checkpoint, once one holds it.
+pub(super) fn receipt(conn: &mut Conn, index: u64) -> Result<Option<String>, db::Error> {
+    match record::latest_checkpoint(conn)? {
+        Some(last) if last.size > index => {
+            record::receipt(conn, index, &last).map(|receipt| Some(receipt.encode()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn live(conn: &mut Conn, id: &UnitId) -> Result<Vec<EnvelopeRow>, db::Error> {
+    Ok(store::envelopes(conn, id)?.into_iter().filter(|bid| bid.live).collect())
+}
+
+fn live_lines(conn: &mut Conn, id: &UnitId) -> Result<Vec<Hash>, db::Error> {
+    Ok(sorted_lines(live(conn, id)?.iter().map(EnvelopeRow::line).collect()))
+}
+
+fn named_missing(conn: &mut Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::Error> {
+    let entries = record::entries_of_unit(conn, id, MISSING)?;
+    let lines = entries.iter().filter_map(|entry| match json::parse(&entry.event) {
+        Ok(OpeningEvent::Missing { line, .. }) => Some(line),
+        _ => None,
+    });
+    Ok(lines.collect())
+}
+
+/// The account of one bid: its acceptance, and its bidder's next statement if there was one; or the
+/// refusal. `None` while no checkpoint holds it.
+pub(super) fn account(
+    conn: &mut Conn,
+    id: &UnitId,
+    all: &[EnvelopeRow],
+    manifest_sha256: &Hash,
+) -> Result<Option<Account>, db::Error> {
+    let Some(bid) = all.iter().find(|bid| bid.manifest_sha256 == *manifest_sha256) else {
+        let index = refusal(conn, id, manifest_sha256)?;
+        let accepted = index.map(|index| receipt(conn, index)).transpose()?.flatten();
+        let account = |accepted| Account { accepted, credentials: Vec::new(), later: None };
+        return Ok(accepted.map(account));
+    };
+    let Some(accepted) = receipt(conn, bid.accepted_index)? else { return Ok(None) };
+    let later = later(conn, id, all, manifest_sha256)?;
+    let later = later.map(|index| receipt(conn, index)).transpose()?.flatten();
+    let credentials = store::credentials(conn, &bid.bidder)?;
+    Ok(Some(Account { accepted, credentials, later }))
+}
+
+/// The entry of the bidder's next statement after a manifest.
+fn later(
+    conn: &mut Conn,
+    id: &UnitId,
+    all: &[EnvelopeRow],
+    of: &Hash,
+) -> Result<Option<u64>, db::Error> {
+    for entry in record::entries_of_unit(conn, id, "sealbid/withdrawn/v1")? {
+        match json::parse(&entry.event) {
+            Ok(BidEvent::Withdrawn { manifest_sha256, .. }) if manifest_sha256 == *of => {
+                return Ok(Some(entry.index));
+            }
+            _ => {}
+        }
+    }
+    let follows = |bid: &&EnvelopeRow| {
+        let manifest =
+            Statement::<crate::bid::statements::Manifest>::parse(bid.manifest.as_bytes());
+        manifest.is_ok_and(|manifest| manifest.body().prev_sha256 == Some(*of))
+    };
+    Ok(all.iter().find(follows).map(|bid| bid.accepted_index))
+}
+
+fn refusal(conn: &mut Conn, id: &UnitId, of: &Hash) -> Result<Option<u64>, db::Error> {
+    for entry in record::entries_of_unit(conn, id, "sealbid/refused/v1")? {
+        if let Ok(BidEvent::Refused { statement, .. }) = json::parse(&entry.event)
+            && Note::parse(statement.as_bytes()).is_ok_and(|note| note.sha256() == *of)
+        {
+            return Ok(Some(entry.index));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,203 @@
+//! The rows that the opening writes, each beside its event. Every change of a state is a
+//! compare-and-swap: 0 rows is a lost race, never a success.
+
+use diesel::prelude::*;
+
+use super::rules::{OutOfOrder, UnitAct, UnitState, next};
+use super::statements::{Challenged, Verdict};
+use super::store::UnitRow;
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::CustodianId;
+use crate::db::schema::{challenge, envelope, release, unit};
+use crate::db::{Error, Tx};
+use crate::ids::UnitId;
+use crate::on_each;
+
+fn stored(index: u64) -> Result<i64, Error> {
+    i64::try_from(index).map_err(|_| Error::NotFound)
+}
+
+impl From<OutOfOrder> for Error {
+    fn from(error: OutOfOrder) -> Self {
+        Self::Conflict(error.to_string())
+    }
+}
+
+fn one(changed: usize) -> Result<(), Error> {
+    if changed == 1 { Ok(()) } else { Err(Error::lost_race("the unit")) }
+}
+
+macro_rules! swap {
+    ($tx:expr, $row:expr, $act:expr, $values:expr) => {{
+        let to = next($row.state, $act)?;
+        let at = unit::unit_id.eq($row.id.to_string()).and(unit::state.eq($row.state.code()));
+        let row = diesel::update(unit::table.filter(at)).set((unit::state.eq(to.code()), $values));
+        one(on_each!($tx.conn(), |c| row.execute(c))?)
+    }};
+}
+
+/// Open → closing, unless a deadline moved or an amendment is asked.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn propose_close(
+    tx: &mut Tx<'_>,
+    row: &UnitRow,
+    freeze: u64,
+    close: (&str, &Hash),
+    proposed_index: u64,
+) -> Result<(), Error> {
+    let to = next(row.state, UnitAct::ProposeClose)?;
+    let at = unit::unit_id
+        .eq(row.id.to_string())
+        .and(unit::state.eq(row.state.code()))
+        .and(unit::deadline.eq(row.terms.deadline.millis()))
+        .and(unit::amendment_pending.is_null());
+    let change = diesel::update(unit::table.filter(at)).set((
+        unit::state.eq(to.code()),
+        unit::freeze_size.eq(stored(freeze)?),
+        unit::close_note.eq(close.0),
+        unit::close_sha256.eq(close.1.as_bytes().as_slice()),
+        unit::close_proposed_index.eq(stored(proposed_index)?),
+    ));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Keeps the signatures that a proposed close has so far.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn keep_signatures(tx: &mut Tx<'_>, row: &UnitRow, note: &str) -> Result<(), Error> {
+    tx.unrecorded("signatures gathered so far; the event comes with the quorum");
+    let at = unit::unit_id.eq(row.id.to_string()).and(unit::state.eq(UnitState::Closing.code()));
+    let change = diesel::update(unit::table.filter(at)).set(unit::close_note.eq(note));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Closing → closed.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn close(tx: &mut Tx<'_>, row: &UnitRow, note: &str, index: u64) -> Result<(), Error> {
+    let index = stored(index)?;
+    swap!(tx, row, UnitAct::Close, (unit::close_note.eq(note), unit::close_index.eq(index)))
+}
+
+/// Closed → opened.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn open(tx: &mut Tx<'_>, row: &UnitRow, index: u64) -> Result<(), Error> {
+    let index = stored(index)?;
+    swap!(tx, row, UnitAct::Open, unit::opening_index.eq(index))
+}
+
+/// Any state before the opening → void.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn void(tx: &mut Tx<'_>, row: &UnitRow, reason: &str) -> Result<(), Error> {
+    swap!(tx, row, UnitAct::Void, unit::void_reason.eq(reason))
+}
+
+/// Shows when the challenge window began; what counts is computed from the cosignatures.
+///
+/// # Errors
+/// `Backend`.
+pub fn show_window(tx: &mut Tx<'_>, id: &UnitId, from: Time) -> Result<(), Error> {
+    tx.unrecorded("read off the cosignatures, which stand beside the record");
+    let at = unit::unit_id.eq(id.to_string()).and(unit::window_from.is_null());
+    let change = diesel::update(unit::table.filter(at)).set(unit::window_from.eq(from.millis()));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
+}
+
+/// Adds a valid release; the key refuses a second one of the same custodian.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn add_release(
+    tx: &mut Tx<'_>,
+    id: &UnitId,
+    custodian: &CustodianId,
+    note: &str,
+    index: u64,
+) -> Result<(), Error> {
+    let row = diesel::insert_into(release::table).values((
+        release::unit.eq(id.to_string()),
+        release::custodian.eq(custodian.as_str()),
+        release::note.eq(note),
+        release::recorded_index.eq(stored(index)?),
+        release::valid.eq(true),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
+
+/// Takes the order of a closed unit, once.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn take_order(tx: &mut Tx<'_>, id: &UnitId, note: &str) -> Result<(), Error> {
+    let at = unit::unit_id
+        .eq(id.to_string())
+        .and(unit::state.eq(UnitState::Closed.code()))
+        .and(unit::order_note.is_null());
+    let change = diesel::update(unit::table.filter(at)).set(unit::order_note.eq(note));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Takes the regulator's word, if it is newer than the last.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn suspend(tx: &mut Tx<'_>, id: &UnitId, no: u32, stopped: bool) -> Result<(), Error> {
+    let at = unit::unit_id.eq(id.to_string()).and(unit::suspension_no.lt(i64::from(no)));
+    let change = diesel::update(unit::table.filter(at))
+        .set((unit::suspension_no.eq(i64::from(no)), unit::suspended.eq(stopped)));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Keeps what a custodian found of a challenge, in place of what it found before.
+///
+/// # Errors
+/// `Backend`.
+pub fn put_challenge(tx: &mut Tx<'_>, found: &Statement<Challenged>) -> Result<(), Error> {
+    let body = found.body();
+    let content = (challenge::note.eq(found.encode()), challenge::verdict.eq(word(body.verdict)));
+    let row = diesel::insert_into(challenge::table)
+        .values((
+            challenge::unit.eq(body.unit_id.to_string()),
+            challenge::custodian.eq(body.custodian.as_str()),
+            challenge::line.eq(body.line.as_bytes().as_slice()),
+            content.clone(),
+        ))
+        .on_conflict((challenge::unit, challenge::custodian, challenge::line))
+        .do_update()
+        .set(content);
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
+
+/// The word of a verdict in its column.
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Answered => "answered",
+        Verdict::Open => "open",
+        Verdict::Finding => "finding",
+    }
+}
+
+/// States that an envelope's ciphertext is gone.
+///
+/// # Errors
+/// `Backend`.
+pub fn mark_deleted(tx: &mut Tx<'_>, manifest_sha256: &Hash) -> Result<(), Error> {
+    tx.unrecorded("the void or the order on the record says that it goes");
+    let at = envelope::manifest_sha256.eq(manifest_sha256.as_bytes().as_slice());
+    let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq("deleted"));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
+}

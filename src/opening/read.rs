@@ -1,0 +1,253 @@
+//! The opening itself: with t identities the envelopes are read out, then checked whole, and the
+//! opening record names what became of every line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use super::decrypt::{self, Ciphertext, Envelope, UnitKey, on_all};
+use super::release::unit_keys;
+use super::rules::{Claimed, Decryption, outcome, standing};
+use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, Order, ReadOutLine};
+use super::store::{self, EnvelopeRow, UnitRow};
+use super::{Case, Error, Opener, blocking, moves, public};
+use crate::bid::statements::Manifest;
+use crate::blob::Blobs;
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::roster::CustodianId;
+use crate::db;
+use crate::ids::{UnitId, UploadId};
+use crate::record::store as record;
+
+const READ_OUT: &str = "sealbid/read-out/v1";
+/// Lines read out in one event: the first prices are shown while the rest is still being opened.
+const BATCH: usize = 250;
+
+/// A line of the close with its bid.
+struct Line {
+    hash: Hash,
+    bid: EnvelopeRow,
+    manifest: Statement<Manifest>,
+    envelope: Envelope,
+}
+
+impl Opener {
+    /// Reads out, checks and records the opening. Both passes can be repeated.
+    pub(super) async fn open(&self, case: &Case, now: Time) -> Result<(), Error> {
+        let row = case.row.clone();
+        let id = row.id;
+        let (releases, bids) = self
+            .db()
+            .query(move |conn| {
+                Ok::<_, db::Error>((store::releases(conn, &id)?, store::envelopes(conn, &id)?))
+            })
+            .await?;
+        let Some(keys) = unit_keys(&row, &releases) else {
+            return Err(db::Error::Corrupt("fewer valid releases than counted".to_owned()).into());
+        };
+        let releases = keys.iter().map(|key| key.custodian.clone()).collect();
+        let (keys, lines) = (Arc::new(keys), Arc::new(lines(&row, bids)?));
+        self.read_out(id, &keys, &lines).await?;
+        self.record_opening(&row, releases, &keys, &lines, now).await
+    }
+
+    async fn read_out(
+        &self,
+        id: UnitId,
+        keys: &Arc<Vec<UnitKey>>,
+        lines: &Arc<Vec<Line>>,
+    ) -> Result<(), Error> {
+        let known = self.db().query(move |conn| already_read(conn, &id)).await?;
+        let todo: Vec<usize> = (0..lines.len())
+            .filter(|at| lines.get(*at).is_some_and(|line| !known.contains(&line.hash)))
+            .collect();
+        for batch in todo.chunks(BATCH) {
+            let (keys, lines) = (Arc::clone(keys), Arc::clone(lines));
+            let (blobs, batch) = (Arc::clone(&self.parts.blobs), batch.to_vec());
+            let read = blocking(move || {
+                let claimed = claims(&lines);
+                let one = |at: &usize| read_line(id, lines.get(*at)?, &claimed, &keys, &*blobs);
+                on_all(&batch, one).into_iter().flatten().collect::<Vec<_>>()
+            });
+            let lines = read.await?;
+            if lines.is_empty() {
+                continue;
+            }
+            let event = OpeningEvent::ReadOut { lines, unit_id: id };
+            let event = public(id, READ_OUT, json::to_string(&event)?);
+            self.db().write(move |tx| tx.record(event)).await?;
+        }
+        Ok(())
+    }
+
+    async fn record_opening(
+        &self,
+        row: &UnitRow,
+        releases: Vec<CustodianId>,
+        keys: &Arc<Vec<UnitKey>>,
+        lines: &Arc<Vec<Line>>,
+        now: Time,
+    ) -> Result<(), Error> {
+        let (keys, lines, blobs) =
+            (Arc::clone(keys), Arc::clone(lines), Arc::clone(&self.parts.blobs));
+        let id = row.id;
+        let checked = blocking(move || {
+            let claimed = claims(&lines);
+            on_all(&lines, |line| check_line(id, line, &claimed, &keys, &*blobs))
+        });
+        let lines = checked.await?;
+        let close = row.close.as_ref().ok_or(Error::Misplaced("there is no close"))?;
+        let body =
+            Opening { close_sha256: close.sha256(), lines, opened_at: now, releases, unit_id: id };
+        let opening = Statement::signed(body, &self.parts.key)?;
+        let event = public(id, Opening::TYPE, opening.encode());
+        let row = row.clone();
+        self.db()
+            .write(move |tx| {
+                let at = tx.record(event)?;
+                moves::open(tx, &row, at.index)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// One file of an opened bid, decrypted while it is read; `None` when there is no such line or
+    /// file. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Misplaced`] before the opening and for bids that did not open.
+    pub fn document(
+        &self,
+        id: UnitId,
+        line: Hash,
+        name: &str,
+    ) -> Result<Option<Box<dyn io::Read + Send>>, Error> {
+        let loaded = self.db().read(|conn| {
+            let row = store::find(conn, &id)?;
+            Ok::<_, db::Error>((row, store::releases(conn, &id)?, store::envelopes(conn, &id)?))
+        });
+        let (row, releases, bids) = loaded?;
+        if row.opening_index.is_none() {
+            return Err(Error::Misplaced("the unit is not opened"));
+        }
+        let keys = unit_keys(&row, &releases).ok_or(Error::Misplaced("the unit is not opened"))?;
+        let Some(line) = lines(&row, bids)?.into_iter().find(|found| found.hash == line) else {
+            return Ok(None);
+        };
+        let reopen = reopen(line.bid.blob, &*self.parts.blobs);
+        match decrypt::document(&line.envelope, &keys, &reopen, name) {
+            Ok(found) => Ok(found.map(|file| Box::new(file) as Box<dyn io::Read + Send>)),
+            Err(_) => Err(Error::Misplaced("this bid did not open")),
+        }
+    }
+}
+
+fn already_read(conn: &mut db::Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::Error> {
+    let mut known = BTreeSet::new();
+    for entry in record::entries_of_unit(conn, id, READ_OUT)? {
+        if let Ok(OpeningEvent::ReadOut { lines, .. }) = json::parse(&entry.event) {
+            known.extend(lines.into_iter().map(|line| line.line));
+        }
+    }
+    Ok(known)
+}
+
+/// The lines that open: the close's, or the order's for second envelopes.
+fn lines(row: &UnitRow, bids: Vec<EnvelopeRow>) -> Result<Vec<Line>, Error> {
+    let close = row.close.as_ref().ok_or(Error::Misplaced("there is no close"))?;
+    let wanted = match &row.order {
+        Some(order) => Statement::<Order>::parse(order.as_bytes())?.body().lines.clone(),
+        None => close.body().lines.clone(),
+    };
+    let mut bids: BTreeMap<Hash, EnvelopeRow> =
+        bids.into_iter().map(|bid| (bid.line(), bid)).collect();
+    let line = |hash: Hash| {
+        let unknown = || db::Error::Corrupt("a line of the close without its bid".to_owned());
+        let bid = bids.remove(&hash).ok_or_else(unknown)?;
+        let manifest = Statement::<Manifest>::parse(bid.manifest.as_bytes())?;
+        let shares = bid.shares.clone();
+        let envelope = Envelope { manifest: manifest.body().clone(), shares };
+        Ok(Line { hash, bid, manifest, envelope })
+    };
+    wanted.into_iter().map(line).collect()
+}
+
+fn claim(line: &Line) -> Claimed {
+    Claimed {
+        bidder: line.bid.bidder,
+        seq: line.manifest.body().seq,
+        manifest_sha256: line.bid.manifest_sha256,
+    }
+}
+
+/// What the lines claim, by bidder: only rivals of one bidder matter to each other.
+fn claims(lines: &[Line]) -> BTreeMap<crate::ids::EnterpriseId, Vec<Claimed>> {
+    let mut claims = BTreeMap::<_, Vec<Claimed>>::new();
+    for line in lines {
+        claims.entry(line.bid.bidder).or_default().push(claim(line));
+    }
+    claims
+}
+
+type Claims = BTreeMap<crate::ids::EnterpriseId, Vec<Claimed>>;
+
+fn standing_of(line: &Line, claims: &Claims) -> Option<LineStatus> {
+    standing(&claim(line), claims.get(&line.bid.bidder).map_or(&[], Vec::as_slice))
+}
+
+fn reopen(blob: UploadId, blobs: &dyn Blobs) -> impl Fn(&Envelope) -> io::Result<Ciphertext> {
+    move |_| {
+        let blob = blobs.open(blob).map_err(io::Error::other)?;
+        Ok(Box::new(blob) as Ciphertext)
+    }
+}
+
+/// What is read out of one line, provisionally; nothing for a line that does not open.
+fn read_line(
+    id: UnitId,
+    line: &Line,
+    claims: &Claims,
+    keys: &[UnitKey],
+    blobs: &dyn Blobs,
+) -> Option<ReadOutLine> {
+    if standing_of(line, claims).is_some() {
+        return None;
+    }
+    let reopen = reopen(line.bid.blob, blobs);
+    let bid_json = decrypt::read_out(&line.envelope, keys, &reopen).ok()?;
+    // The hash is not known yet and plays no part in the outcome.
+    let payload =
+        Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256: line.bid.blob_sha256 };
+    match outcome(id, &line.envelope.manifest, line.bid.bidder, payload) {
+        LineStatus::Opened { offer, .. } => {
+            Some(ReadOutLine { bidder: line.bid.bidder, line: line.hash, offer })
+        }
+        _ => None,
+    }
+}
+
+fn check_line(
+    id: UnitId,
+    line: &Line,
+    claims: &Claims,
+    keys: &[UnitKey],
+    blobs: &dyn Blobs,
+) -> OpenedLine {
+    let bid = &line.bid;
+    let outcome = standing_of(line, claims).unwrap_or_else(|| {
+        let decryption = decrypt::check(&line.envelope, keys, &reopen(bid.blob, blobs));
+        outcome(id, &line.envelope.manifest, bid.bidder, decryption)
+    });
+    OpenedLine {
+        arrived_at: bid.arrived_at,
+        bidder: bid.bidder,
+        fault: outcome.fault(),
+        line: line.hash,
+        manifest: bid.manifest.clone(),
+        outcome,
+        salt: Hash::from_bytes(*bid.salt.as_bytes()),
+    }
+}

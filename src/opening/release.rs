@@ -1,0 +1,250 @@
+//! The release: custodians are asked for the unit's identities once its window is over, and each
+//! valid one is recorded as it comes.
+
+use futures_util::future::join_all;
+
+use super::close::account;
+use super::decrypt::UnitKey;
+use super::statements::{Challenged, OpeningEvent, Release, Suspension, Verdict};
+use super::store::{self, ReleaseRow, UnitRow};
+use super::{Case, Error, Opener, custodians, moves, public};
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::note::Note;
+use crate::crypto::seal::Identity;
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::client::{AskError, ask, ask_note};
+use crate::custodian::roster::{CustodianId, Roster};
+use crate::custodian::wire::{AskAnswer, AskRelease, AskSuspend};
+use crate::db;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use crate::record::store as record;
+use crate::tender::statements::Amendment;
+
+const RELEASED: &str = "sealbid/released/v1";
+
+impl Opener {
+    /// Asks every custodian that has not released. Releases beyond the t-th are recorded too.
+    pub(super) async fn ask_release(&self, case: &Case) -> Result<(), Error> {
+        let row = &case.row;
+        let Some(request) = self.release_request(case).await? else { return Ok(()) };
+        let id = row.id;
+        let have = self.db().query(move |conn| store::releases(conn, &id)).await?;
+        let missing = custodians(self.roster(row)?)
+            .into_iter()
+            .filter(|custodian| !have.iter().any(|release| release.custodian == *custodian));
+        let asked = missing.map(async |custodian| {
+            self.lift(row, &custodian).await;
+            let note = ask_note(&*self.parts.wire, &custodian, &request).await;
+            (custodian, note)
+        });
+        for (custodian, answer) in join_all(asked).await {
+            self.take_release(row, &custodian, answer).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that an agent checks before it hands out its identity.
+    async fn release_request(&self, case: &Case) -> Result<Option<AskRelease>, Error> {
+        let (Some(index), Some(window), Some(recent)) =
+            (case.row.close_index, case.window_size, case.release_size)
+        else {
+            return Ok(None);
+        };
+        let (row, window_from) = (case.row.clone(), case.facts.window_from);
+        let request = self.db().query(move |conn| {
+            let window = record::checkpoint_at(conn, window)?;
+            let recent = record::checkpoint_at(conn, recent)?;
+            let amendments = record::entries_of_unit(conn, &row.id, Amendment::TYPE)?;
+            let text = |event: Vec<u8>| {
+                String::from_utf8(event)
+                    .map_err(|_| db::Error::Corrupt("an amendment's text".to_owned()))
+            };
+            Ok::<_, db::Error>(AskRelease {
+                amendments: amendments
+                    .into_iter()
+                    .map(|entry| text(entry.event))
+                    .collect::<Result<_, _>>()?,
+                checkpoint: record::cosigned_note(conn, &recent)?.encode(),
+                close_receipt: record::receipt(conn, index, &window)?.encode(),
+                credentials: store::credentials(conn, &row.unit.body().procuring_entity)?,
+                order: row.order.clone(),
+                unit: row.unit.encode(),
+            })
+        });
+        let request = request.await?;
+        if let Some(from) = window_from {
+            let id = case.row.id;
+            self.db().write(move |tx| moves::show_window(tx, &id, from)).await?;
+        }
+        Ok(Some(request))
+    }
+
+    /// Tells an agent the regulator's last word, which it may have slept through.
+    async fn lift(&self, row: &UnitRow, custodian: &CustodianId) {
+        if row.suspension_no == 0 {
+            return;
+        }
+        let id = row.id;
+        let entries =
+            self.db().query(move |conn| record::entries_of_unit(conn, &id, Suspension::TYPE));
+        let last = entries.await.ok().and_then(|mut entries| entries.pop());
+        if let Some(suspension) = last.and_then(|entry| String::from_utf8(entry.event).ok()) {
+            let told = ask(&*self.parts.wire, custodian, &AskSuspend { suspension }).await;
+            drop(told.inspect_err(|error| {
+                tracing::warn!(unit = %row.id, %custodian, %error, "a suspension not told");
+            }));
+        }
+    }
+
+    async fn take_release(
+        &self,
+        row: &UnitRow,
+        custodian: &CustodianId,
+        answer: Result<Note, AskError>,
+    ) -> Result<(), Error> {
+        let note = match answer {
+            Ok(note) => note,
+            Err(error) => {
+                tracing::warn!(unit = %row.id, %custodian, %error, "no release");
+                return Ok(());
+            }
+        };
+        let roster = self.roster(row)?;
+        let Some((release, _)) = valid_release(row, roster, custodian, note) else {
+            tracing::error!(unit = %row.id, %custodian, "a release that opens nothing");
+            return Ok(());
+        };
+        let (id, custodian) = (row.id, custodian.clone());
+        let close_sha256 = release.body().close_sha256;
+        let told =
+            OpeningEvent::Released { close_sha256, custodian: custodian.clone(), unit_id: id };
+        let told = public(id, RELEASED, json::to_string(&told)?);
+        let text = release.encode();
+        let (kind, level) = (Release::TYPE, Level::Regulator);
+        let held = Event { kind, level, unit: Some(id), bytes: text.clone().into_bytes() };
+        let added = self.db().write(move |tx| {
+            tx.record(held)?;
+            let at = tx.record(told)?;
+            moves::add_release(tx, &id, &custodian, &text, at.index)
+        });
+        match added.await {
+            // Another instance was first with the same custodian's.
+            Ok(()) | Err(db::Error::Conflict(_)) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Shows agents that hold a challenge the statement by which the bidder itself left the close.
+    pub(super) async fn answer_challenges(&self, case: &Case) -> Result<(), Error> {
+        let row = &case.row;
+        if case.facts.open_challenges == 0 {
+            return Ok(());
+        }
+        let Some(close) = &row.close else { return Ok(()) };
+        let id = row.id;
+        for (custodian, line) in
+            self.db().query(move |conn| store::open_challenges(conn, &id)).await?
+        {
+            let account = self.db().query(move |conn| {
+                let all = store::envelopes(conn, &id)?;
+                let bid = all.iter().find(|bid| bid.line() == line);
+                let sha256 = bid.map(|bid| bid.manifest_sha256);
+                sha256.map_or(Ok(None), |sha256| account(conn, &id, &all, &sha256))
+            });
+            let Some(account) = account.await?.filter(|account| account.later.is_some()) else {
+                continue;
+            };
+            let request = AskAnswer { account, close: close.encode() };
+            match ask_note(&*self.parts.wire, &custodian, &request).await {
+                Ok(note) => self.take_challenge(&note.encode()).await?,
+                Err(error) => {
+                    tracing::warn!(unit = %id, %custodian, %error, "a challenge not answered");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a custodian found of a challenge onto the record, whoever brings it.
+    ///
+    /// # Errors
+    /// [`Error::Misplaced`] when it is not about this unit's close, [`Error::Signature`] when its
+    /// custodian did not sign it.
+    pub async fn take_challenge(&self, note: &str) -> Result<(), Error> {
+        let found = Statement::<Challenged>::parse(note.as_bytes())?;
+        let body = found.body().clone();
+        let id = body.unit_id;
+        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let member = self.roster(&row)?.member(&body.custodian);
+        let key = &member.ok_or(Error::Misplaced("no such custodian"))?.statement_key;
+        found.note().require(key)?;
+        found.note().only_by(std::slice::from_ref(key))?;
+        if row.close.as_ref().map(Statement::sha256) != Some(body.close_sha256) {
+            return Err(Error::Misplaced("it is about another close"));
+        }
+        let known =
+            self.db().query(move |conn| record::entries_of_unit(conn, &id, Challenged::TYPE));
+        let bytes = found.encode().into_bytes();
+        if known.await?.iter().any(|entry| entry.event == bytes || is_answer(&entry.event, &body)) {
+            return Ok(());
+        }
+        let event = public(id, Challenged::TYPE, bytes);
+        self.db()
+            .write(move |tx| {
+                tx.record(event)?;
+                moves::put_challenge(tx, &found)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// Whether an event already answers the challenge that `body` says is open: an old note brought
+/// again must not open it anew.
+fn is_answer(event: &[u8], body: &Challenged) -> bool {
+    let Ok(known) = Statement::<Challenged>::parse(event) else { return false };
+    let known = known.body();
+    let same = known.custodian == body.custodian && known.line == body.line;
+    same && known.close_sha256 == body.close_sha256 && known.verdict == Verdict::Answered
+}
+
+/// A release that its custodian signed for this unit's close, with an identity that derives the
+/// unit's recipient.
+fn valid_release(
+    row: &UnitRow,
+    roster: &Roster,
+    custodian: &CustodianId,
+    note: Note,
+) -> Option<(Statement<Release>, UnitKey)> {
+    let release = Statement::<Release>::from_note(note).ok()?;
+    let key = &roster.member(custodian)?.statement_key;
+    release.note().require(key).ok()?;
+    release.note().only_by(std::slice::from_ref(key)).ok()?;
+    let unit_key = unit_key(row, &release)?;
+    (release.body().custodian == *custodian).then_some((release, unit_key))
+}
+
+/// The identity in a release, if it is for this close and derives the unit's recipient.
+fn unit_key(row: &UnitRow, release: &Statement<Release>) -> Option<UnitKey> {
+    let body = release.body();
+    let close: Hash = row.close.as_ref()?.sha256();
+    let identity: Identity = body.identity.parse().ok()?;
+    let recipients = &row.unit.body().recipients;
+    let place = recipients.iter().position(|r| r.custodian == body.custodian)?;
+    let derives = recipients.get(place)?.recipient == identity.recipient().to_string();
+    let fits = derives && body.unit_id == row.id && body.close_sha256 == close;
+    fits.then(|| UnitKey { place, custodian: body.custodian.clone(), identity })
+}
+
+/// The identities of the first t valid releases in record order; `None` while there are fewer.
+pub(super) fn unit_keys(row: &UnitRow, releases: &[ReleaseRow]) -> Option<Vec<UnitKey>> {
+    let t = usize::from(row.unit.body().t);
+    let keys = releases.iter().filter_map(|release| {
+        let release = Statement::<Release>::parse(release.note.as_bytes()).ok()?;
+        unit_key(row, &release)
+    });
+    let keys: Vec<UnitKey> = keys.take(t).collect();
+    (keys.len() == t).then_some(keys)
+}

@@ -1,0 +1,390 @@
+//! The rows that the opening reads and moves: units from their deadline on, envelopes, releases,
+//! challenges; and the checkpoints that the rules ask for.
+//!
+//! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped. What is
+//! written stands in `moves`.
+
+use diesel::prelude::*;
+
+use super::rules::{Terms, UnitState, is_freeze, quorum_time};
+use super::statements::Close;
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::CustodianId;
+use crate::db::schema::{challenge, cosignature, credential, entry, envelope, release, unit};
+use crate::db::{Conn, Error};
+use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::on_each;
+use crate::record::leaf::Salt;
+use crate::tender::statements::Unit;
+
+/// A unit from its deadline on.
+#[derive(Clone, Debug)]
+pub struct UnitRow {
+    /// Its id.
+    pub id: UnitId,
+    /// The unit with its signatures.
+    pub unit: Statement<Unit>,
+    /// Where it stands.
+    pub state: UnitState,
+    /// The times in force.
+    pub terms: Terms,
+    /// Whether an amendment is asked and undecided.
+    pub amendment_pending: bool,
+    /// Whether its deadline fell into an outage that nobody decided on.
+    pub outage_undecided: bool,
+    /// The close, once proposed, with the signatures so far.
+    pub close: Option<Statement<Close>>,
+    /// The entry that proposed the close.
+    pub close_proposed: Option<u64>,
+    /// The entry of the effective close.
+    pub close_index: Option<u64>,
+    /// The order, for second envelopes.
+    pub order: Option<String>,
+    /// The number of the regulator's last word; 0 without one.
+    pub suspension_no: u32,
+    /// Whether it stops the release.
+    pub suspended: bool,
+    /// The entry of the opening record.
+    pub opening_index: Option<u64>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = unit)]
+struct RawUnit {
+    unit_id: String,
+    note: String,
+    state: String,
+    deadline: i64,
+    open_at: i64,
+    challenge_ms: i64,
+    amendment_pending: Option<String>,
+    outage_undecided: bool,
+    close_note: Option<String>,
+    close_proposed_index: Option<i64>,
+    close_index: Option<i64>,
+    order_note: Option<String>,
+    suspension_no: i64,
+    suspended: bool,
+    opening_index: Option<i64>,
+}
+
+fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
+    move |_| Error::Corrupt(format!("a unit's {what}"))
+}
+
+fn index(stored: Option<i64>) -> Result<Option<u64>, Error> {
+    stored.map(|index| u64::try_from(index).map_err(corrupt("index"))).transpose()
+}
+
+fn stored(index: u64) -> Result<i64, Error> {
+    i64::try_from(index).map_err(|_| Error::NotFound)
+}
+
+impl TryFrom<RawUnit> for UnitRow {
+    type Error = Error;
+
+    fn try_from(row: RawUnit) -> Result<Self, Error> {
+        let close = row.close_note.map(|note| Statement::parse(note.as_bytes()));
+        Ok(Self {
+            id: row.unit_id.parse().map_err(corrupt("id"))?,
+            unit: Statement::parse(row.note.as_bytes()).map_err(corrupt("note"))?,
+            state: UnitState::of_code(&row.state).ok_or(()).map_err(corrupt("state"))?,
+            terms: Terms {
+                deadline: Time::from_millis(row.deadline),
+                open_at: Time::from_millis(row.open_at),
+                challenge_ms: row.challenge_ms,
+            },
+            amendment_pending: row.amendment_pending.is_some(),
+            outage_undecided: row.outage_undecided,
+            close: close.transpose().map_err(corrupt("close"))?,
+            close_proposed: index(row.close_proposed_index)?,
+            close_index: index(row.close_index)?,
+            order: row.order_note,
+            suspension_no: u32::try_from(row.suspension_no).map_err(corrupt("suspension"))?,
+            suspended: row.suspended,
+            opening_index: index(row.opening_index)?,
+        })
+    }
+}
+
+/// A unit.
+///
+/// # Errors
+/// `NotFound`, `Corrupt`, `Backend`.
+pub fn find(conn: &mut Conn, id: &UnitId) -> Result<UnitRow, Error> {
+    let raw: RawUnit = on_each!(conn, |c| {
+        unit::table.find(id.to_string()).select(RawUnit::as_select()).first(c)
+    })?;
+    raw.try_into()
+}
+
+/// The units for which something may be due at `now`, voided ones with ciphertext left among them.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn due_before(conn: &mut Conn, now: Time) -> Result<Vec<UnitId>, Error> {
+    let (open, void) = (UnitState::Open.code(), UnitState::Void.code());
+    let later = [UnitState::Closing.code(), UnitState::Closed.code()];
+    let kept =
+        envelope::table.filter(envelope::unit.eq(unit::unit_id).and(envelope::state.ne("deleted")));
+    let is_open = unit::state
+        .eq(open)
+        .and(unit::deadline.le(now.millis()).or(unit::amendment_pending.is_not_null()));
+    let is_void = unit::state.eq(void).and(diesel::dsl::exists(kept));
+    let query = unit::table
+        .filter(unit::state.eq_any(later).or(is_open).or(is_void))
+        .order(unit::unit_id)
+        .select(unit::unit_id);
+    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    ids.iter().map(|id| id.parse().map_err(corrupt("id"))).collect()
+}
+
+/// An accepted bid.
+#[derive(Clone, Debug)]
+pub struct EnvelopeRow {
+    /// Who signed it.
+    pub bidder: EnterpriseId,
+    /// The whole signed manifest.
+    pub manifest: String,
+    /// Of the manifest's text.
+    pub manifest_sha256: Hash,
+    /// The salt of its accepted leaf.
+    pub salt: Salt,
+    /// The entry that accepted it.
+    pub accepted_index: u64,
+    /// When its last byte was in.
+    pub arrived_at: Time,
+    /// The ciphertext in the store.
+    pub blob: UploadId,
+    /// Of the ciphertext.
+    pub blob_sha256: Hash,
+    /// The sealed shares, in the order of the unit's recipients.
+    pub shares: Vec<Vec<u8>>,
+    /// Whether it is the bidder's live bid.
+    pub live: bool,
+}
+
+impl EnvelopeRow {
+    /// Its line, if it is in the close.
+    #[must_use]
+    pub fn line(&self) -> Hash {
+        crate::bid::rules::line(self.salt.as_bytes(), &self.manifest_sha256)
+    }
+}
+
+type RawEnvelope = (String, String, Vec<u8>, Vec<u8>, i64, i64, String, Vec<u8>, Vec<u8>, String);
+
+fn envelope_of(row: RawEnvelope) -> Result<EnvelopeRow, Error> {
+    let (bidder, manifest, sha256, salt, accepted, arrived_at, blob, blob_sha256, shares, state) =
+        row;
+    Ok(EnvelopeRow {
+        bidder: bidder.parse().map_err(corrupt("bidder"))?,
+        manifest,
+        manifest_sha256: Hash::from_slice(&sha256).map_err(corrupt("manifest"))?,
+        salt: Salt::from_slice(&salt).map_err(corrupt("salt"))?,
+        accepted_index: u64::try_from(accepted).map_err(corrupt("index"))?,
+        arrived_at: Time::from_millis(arrived_at),
+        blob: blob.parse().map_err(corrupt("blob"))?,
+        blob_sha256: Hash::from_slice(&blob_sha256).map_err(corrupt("blob"))?,
+        shares: unpack(&shares).ok_or(()).map_err(corrupt("shares"))?,
+        live: state == "live",
+    })
+}
+
+fn unpack(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut shares = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (share, rest) =
+            rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        shares.push(share.to_vec());
+        bytes = rest;
+    }
+    Some(shares)
+}
+
+/// Every bid ever accepted in a unit, in record order.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn envelopes(conn: &mut Conn, id: &UnitId) -> Result<Vec<EnvelopeRow>, Error> {
+    use envelope as e;
+    let query = e::table.filter(e::unit.eq(id.to_string())).order(e::accepted_index).select((
+        e::bidder,
+        e::manifest,
+        e::manifest_sha256,
+        e::salt,
+        e::accepted_index,
+        e::arrived_at,
+        e::blob,
+        e::blob_sha256,
+        e::shares,
+        e::state,
+    ));
+    let rows: Vec<RawEnvelope> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter().map(envelope_of).collect()
+}
+
+/// The ciphertexts of a unit that are not deleted yet.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn blobs_kept(conn: &mut Conn, id: &UnitId) -> Result<Vec<(Hash, UploadId)>, Error> {
+    let query = envelope::table
+        .filter(envelope::unit.eq(id.to_string()).and(envelope::state.ne("deleted")))
+        .order(envelope::accepted_index)
+        .select((envelope::manifest_sha256, envelope::blob));
+    let rows: Vec<(Vec<u8>, String)> = on_each!(conn, |c| query.load(c))?;
+    let row = |(sha256, blob): (Vec<u8>, String)| {
+        let sha256 = Hash::from_slice(&sha256).map_err(corrupt("manifest"))?;
+        Ok((sha256, blob.parse().map_err(corrupt("blob"))?))
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// The statements that add up to a body's credential, in record order.
+///
+/// # Errors
+/// `Backend`.
+pub fn credentials(conn: &mut Conn, body: &EnterpriseId) -> Result<Vec<String>, Error> {
+    let query = credential::table
+        .filter(credential::enterprise.eq(body.to_string()))
+        .order(credential::no)
+        .select(credential::note);
+    Ok(on_each!(conn, |c| query.load(c))?)
+}
+
+/// A valid release.
+pub struct ReleaseRow {
+    /// Who.
+    pub custodian: CustodianId,
+    /// The whole signed release: it carries the identity.
+    pub note: String,
+}
+
+/// The valid releases of a unit in record order.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn releases(conn: &mut Conn, id: &UnitId) -> Result<Vec<ReleaseRow>, Error> {
+    let query = release::table
+        .filter(release::unit.eq(id.to_string()).and(release::valid.eq(true)))
+        .order(release::recorded_index)
+        .select((release::custodian, release::note));
+    let rows: Vec<(String, String)> = on_each!(conn, |c| query.load(c))?;
+    let row = |(custodian, note): (String, String)| {
+        let custodian = custodian.parse().map_err(corrupt("custodian"))?;
+        Ok(ReleaseRow { custodian, note })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Who found a challenge that the platform has not answered, and about which line.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn open_challenges(conn: &mut Conn, id: &UnitId) -> Result<Vec<(CustodianId, Hash)>, Error> {
+    let query = challenge::table
+        .filter(challenge::unit.eq(id.to_string()).and(challenge::verdict.eq("open")))
+        .order((challenge::custodian, challenge::line))
+        .select((challenge::custodian, challenge::line));
+    let rows: Vec<(String, Vec<u8>)> = on_each!(conn, |c| query.load(c))?;
+    let row = |(custodian, line): (String, Vec<u8>)| {
+        let line = Hash::from_slice(&line).map_err(corrupt("challenge"))?;
+        Ok((custodian.parse().map_err(corrupt("custodian"))?, line))
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Size of the first checkpoint that may freeze the set: cosigned as the rule demands, and above
+/// every acceptance and withdrawal of the unit.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn freeze(
+    conn: &mut Conn,
+    id: &UnitId,
+    q: usize,
+    deadline: Time,
+) -> Result<Option<u64>, Error> {
+    let last = entry::table
+        .filter(entry::unit.eq(id.to_string()))
+        .filter(entry::kind.eq_any(["sealbid/accepted/v1", "sealbid/withdrawn/v1"]))
+        .select(diesel::dsl::max(entry::idx));
+    let last: Option<i64> = on_each!(conn, |c| last.first(c))?;
+    let until = deadline.plus(super::rules::FREEZE_MS);
+    let query = cosignature::table
+        .filter(cosignature::size.gt(last.unwrap_or(0)))
+        .filter(cosignature::at.between(deadline.millis(), until.millis()))
+        .order((cosignature::size, cosignature::custodian))
+        .select((cosignature::size, cosignature::at));
+    let rows: Vec<(i64, i64)> = on_each!(conn, |c| query.load(c))?;
+    for same in rows.chunk_by(|a, b| a.0 == b.0) {
+        let times: Vec<Time> = same.iter().map(|(_, at)| Time::from_millis(*at)).collect();
+        if is_freeze(&times, q, deadline) {
+            return index(same.first().map(|(size, _)| *size));
+        }
+    }
+    Ok(None)
+}
+
+/// The first checkpoint above `after` that q have cosigned: its size, and when the q-th did.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn cosigned_above(conn: &mut Conn, after: u64, q: usize) -> Result<Option<(u64, Time)>, Error> {
+    let Some((size, times)) = cosigned(conn, after, q, Time::from_millis(0), Which::First)? else {
+        return Ok(None);
+    };
+    Ok(quorum_time(&times, q).map(|time| (size, time)))
+}
+
+/// Which of several checkpoints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The smallest.
+    First,
+    /// The largest.
+    Last,
+}
+
+/// A checkpoint above `after` with at least `k` cosignatures at or after `from`: its size and their
+/// times.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn cosigned(
+    conn: &mut Conn,
+    after: u64,
+    k: usize,
+    from: Time,
+    which: Which,
+) -> Result<Option<(u64, Vec<Time>)>, Error> {
+    let late = cosignature::size.gt(stored(after)?).and(cosignature::at.ge(from.millis()));
+    let sizes = cosignature::table
+        .filter(late)
+        .group_by(cosignature::size)
+        .having(diesel::dsl::count_star().ge(i64::try_from(k).unwrap_or(i64::MAX)))
+        .select(cosignature::size)
+        .limit(1);
+    let size: Option<i64> = match which {
+        Which::First => {
+            let first = sizes.order(cosignature::size);
+            on_each!(conn, |c| first.first(c).optional())?
+        }
+        Which::Last => {
+            let last = sizes.order(cosignature::size.desc());
+            on_each!(conn, |c| last.first(c).optional())?
+        }
+    };
+    let Some(size) = size else { return Ok(None) };
+    let query = cosignature::table
+        .filter(cosignature::size.eq(size).and(cosignature::at.ge(from.millis())))
+        .order(cosignature::custodian)
+        .select(cosignature::at);
+    let times: Vec<i64> = on_each!(conn, |c| query.load(c))?;
+    let times = times.into_iter().map(Time::from_millis).collect();
+    Ok(index(Some(size))?.map(|size| (size, times)))
+}

@@ -1,0 +1,142 @@
+//! Words of others about a unit, taken onto the record: void, order, suspension.
+
+use std::collections::BTreeSet;
+
+use super::rules::{UnitAct, UnitState, is_ascending, next};
+use super::statements::{Order, Suspension, SuspensionState, Void, VoidReason};
+use super::store::{self, UnitRow};
+use super::{Error, Opener, custodians, moves, public};
+use crate::bid::statements::Fault;
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::client::ask_all;
+use crate::custodian::wire::AskSuspend;
+use crate::enterprise::credentials::credential;
+use crate::ids::UnitId;
+use crate::tender::statements::ReleaseBy;
+
+impl Opener {
+    /// Fails a unit: the statement first, then the ciphertexts go. Who may do so for which reason
+    /// is the caller's rule.
+    ///
+    /// # Errors
+    /// [`Error::State`] after an opening or another void.
+    pub async fn void(&self, row: &UnitRow, reason: VoidReason) -> Result<(), Error> {
+        next(row.state, UnitAct::Void)?;
+        let fault = match reason {
+            VoidReason::Challenge => Some(Fault::Platform),
+            VoidReason::TooFew | VoidReason::Cancelled => None,
+        };
+        // A close that q never signed stands for nothing.
+        let closed = row.close.as_ref().filter(|_| row.state == UnitState::Closed);
+        let close_sha256 = closed.map(Statement::sha256);
+        let body = Void { close_sha256, fault, reason, unit_id: row.id };
+        let void = Statement::signed(body, &self.parts.key)?;
+        let event = public(row.id, Void::TYPE, void.encode());
+        let moved = row.clone();
+        self.db()
+            .write(move |tx| {
+                tx.record(event)?;
+                moves::void(tx, &moved, word(reason))
+            })
+            .await?;
+        self.delete_ciphertexts(row).await
+    }
+
+    /// Cancels a unit that is not opened, for its procuring entity.
+    ///
+    /// # Errors
+    /// As [`void`](Self::void).
+    pub async fn cancel(&self, id: UnitId) -> Result<(), Error> {
+        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        self.void(&row, VoidReason::Cancelled).await
+    }
+
+    /// Takes the order that says which second envelopes open. The ciphertexts of the others are
+    /// deleted before it stands, so that no order can be followed by reading them.
+    ///
+    /// # Errors
+    /// [`Error::Misplaced`] when it does not fit the close, [`Error::Signature`] without the
+    /// procuring entity's and the regulator's signatures, `Conflict` for a second one.
+    pub async fn take_order(&self, note: &str) -> Result<(), Error> {
+        let order = Statement::<Order>::parse(note.as_bytes())?;
+        let body = order.body().clone();
+        let id = body.unit_id;
+        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let (roster, unit) = (self.roster(&row)?, row.unit.body());
+        if row.state != UnitState::Closed || unit.release != ReleaseBy::Order || row.order.is_some()
+        {
+            return Err(Error::Misplaced("this unit takes no order now"));
+        }
+        let entity = unit.procuring_entity;
+        let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
+        let buyer = credential(&roster.origin, &roster.operator_keys, &notes);
+        let buyer = buyer.ok().and_then(|found| found.key);
+        let buyer = buyer.ok_or(Error::Misplaced("the procuring entity has no key in force"))?;
+        order.note().require(&roster.regulator_key)?;
+        order.note().require(&buyer)?;
+        let keys = [buyer, roster.regulator_key.clone()];
+        order.note().only_by(&keys)?;
+        let close = row.close.as_ref().ok_or(Error::Misplaced("there is no close"))?;
+        let of_close = body.close_sha256 == close.sha256() && is_ascending(&body.lines);
+        if !of_close || body.lines.iter().any(|line| !close.body().lines.contains(line)) {
+            return Err(Error::Misplaced("it does not choose from this unit's close"));
+        }
+        self.delete_left_out(id, body.lines.into_iter().collect()).await?;
+        let text = order.ordered(&keys).encode();
+        let event = public(id, Order::TYPE, text.clone());
+        self.db()
+            .write(move |tx| {
+                tx.record(event)?;
+                moves::take_order(tx, &id, &text)
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn delete_left_out(
+        &self,
+        id: UnitId,
+        chosen: BTreeSet<crate::crypto::hash::Hash>,
+    ) -> Result<(), Error> {
+        let all = self.db().query(move |conn| store::envelopes(conn, &id)).await?;
+        let left = all.iter().filter(|bid| bid.live && !chosen.contains(&bid.line()));
+        self.delete(left.map(|bid| (bid.manifest_sha256, bid.blob)).collect()).await
+    }
+
+    /// Takes the regulator's word that stops a release or lifts the stop, and tells the agents.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] without the regulator's signature, `Conflict` for an old number.
+    pub async fn suspend(&self, note: &str) -> Result<(), Error> {
+        let suspension = Statement::<Suspension>::parse(note.as_bytes())?;
+        let body = suspension.body();
+        let (id, no) = (body.unit_id, body.no);
+        let stopped = body.state == SuspensionState::Suspended;
+        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let roster = self.roster(&row)?;
+        suspension.note().require(&roster.regulator_key)?;
+        suspension.note().only_by(std::slice::from_ref(&roster.regulator_key))?;
+        let event = public(id, Suspension::TYPE, suspension.encode());
+        self.db()
+            .write(move |tx| {
+                tx.record(event)?;
+                moves::suspend(tx, &id, no, stopped)
+            })
+            .await?;
+        let ask = AskSuspend { suspension: suspension.encode() };
+        for (custodian, told) in ask_all(&*self.parts.wire, &custodians(roster), &ask).await {
+            if let Err(error) = told {
+                tracing::warn!(unit = %id, %custodian, %error, "a suspension not told");
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn word(reason: VoidReason) -> &'static str {
+    match reason {
+        VoidReason::TooFew => "too-few",
+        VoidReason::Challenge => "challenge",
+        VoidReason::Cancelled => "cancelled",
+    }
+}
