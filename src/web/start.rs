@@ -229,8 +229,9 @@ pub async fn open(
         Pace { cadence: Duration::from_millis(u64::from(config.cadence_ms)), ..Pace::default() };
     let keys = Keys { log: papers.log, pads: papers.pads };
     let sequencer = Sequencer::open(db.clone(), keys, pace).await.map_err(database)?;
-    let http = Arc::new(Http::new(papers.roster.body()).map_err(internal)?);
-    let wire = Arc::new(AsWitnesses(Arc::clone(&http) as Arc<dyn Custodians>));
+    let custodians: Arc<dyn Custodians> =
+        Arc::new(Http::new(papers.roster.body()).map_err(internal)?);
+    let wire = Arc::new(AsWitnesses(Arc::clone(&custodians)));
     let feed = Feed::new(db.clone(), wire, witnesses(papers.roster.body()));
     feed.compare(&sequencer.published().checkpoint)
         .await
@@ -244,7 +245,7 @@ pub async fn open(
         platform_key: Arc::new(papers.platform),
         tokens: papers.tokens,
         blobs: Arc::new(open_folder(config)?),
-        custodians: http,
+        custodians,
         pack: Arc::new(papers.pack),
         clock,
         entropy,
