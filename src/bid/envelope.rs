@@ -165,6 +165,32 @@ fn copy_bid(body: &mut dyn Read, size: u64, out: &mut dyn Write) -> Result<Hash,
     }
 }
 
+/// Sealed shares as one column holds them: each after its length in four bytes, big-endian.
+#[must_use]
+pub fn pack_shares(shares: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for share in shares {
+        // Shares are below a few hundred bytes: `check_share` saw to it.
+        out.extend(u32::try_from(share.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(share);
+    }
+    out
+}
+
+/// What [`pack_shares`] put together; `None` for anything else.
+#[must_use]
+pub fn unpack_shares(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut shares = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (share, rest) = rest.split_at_checked(length)?;
+        shares.push(share.to_vec());
+        bytes = rest;
+    }
+    Some(shares)
+}
+
 fn limits(max_bid: u64) -> Limits {
     let shares = u32::try_from(*SHARES.end()).unwrap_or(u32::MAX);
     let total = max_bid

@@ -5,7 +5,7 @@
 //! between any two writes, because all that it leaves is in rows and on the record; agents are asked
 //! outside of the writer's transaction; nothing is decrypted before t valid releases stand.
 
-//CF
+pub mod casefile;
 mod close;
 pub mod decrypt;
 mod lodged;

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 
 use super::rules::{Terms, UnitState, is_freeze, quorum_time};
 use super::statements::Close;
+use crate::bid::envelope::unpack_shares;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -188,21 +189,9 @@ fn envelope_of(row: RawEnvelope) -> Result<EnvelopeRow, Error> {
         arrived_at: Time::from_millis(arrived_at),
         blob: blob.parse().map_err(corrupt("blob"))?,
         blob_sha256: Hash::from_slice(&blob_sha256).map_err(corrupt("blob"))?,
-        shares: unpack(&shares).ok_or(()).map_err(corrupt("shares"))?,
+        shares: unpack_shares(&shares).ok_or(()).map_err(corrupt("shares"))?,
         live: state == "live",
     })
-}
-
-fn unpack(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut shares = Vec::new();
-    while !bytes.is_empty() {
-        let (length, rest) = bytes.split_first_chunk::<4>()?;
-        let (share, rest) =
-            rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-        shares.push(share.to_vec());
-        bytes = rest;
-    }
-    Some(shares)
 }
 
 /// Every bid ever accepted in a unit, in record order.

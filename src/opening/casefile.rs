@@ -1,0 +1,337 @@
+//! Cuts case files out of the record: the public's, and the auditors' with everything.
+//!
+//! Invariants: the public file holds public events only; nothing that is sealed until an opening
+//! leaves before that opening stands on the record, for auditors neither. Both calls block, and hold
+//! what they disclose in memory; only ciphertexts are streamed. Deliberately absent: who may have
+//! which file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Cursor, Read, Write};
+use std::sync::Arc;
+
+use diesel::prelude::*;
+
+use super::rules::release_from;
+use super::statements::{LineStatus, Opening};
+use super::store::{self, UnitRow, Which};
+use crate::bid::statements::Manifest;
+use crate::blob::Blobs;
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::{Body, Statement};
+use crate::custodian::roster::Roster;
+use crate::db::schema::entry;
+use crate::db::{Conn, Db, Error as DbError};
+use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
+use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::on_each;
+use crate::record::disclosure::Level;
+use crate::record::leaf::PadKey;
+use crate::record::store::{self as record, Entry, StoredCheckpoint, StoredTiles};
+use crate::record::tiles::{Level as TileLevel, Tile, TileTree, WIDTH};
+use crate::record::tree::{prove_consistency, prove_inclusion};
+use crate::verify::casefile::{
+    CaseEntry, CaseError, CaseHeader, CaseKind, CaseWriter, FORMAT, OpenedLeaf,
+};
+
+/// Entries read at once.
+const READ: u32 = 4096;
+
+/// Why no case file was made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The file.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// No checkpoint with enough cosignatures holds the events yet.
+    #[error("the custodians have not yet cosigned what the case file would show")]
+    NotCosigned,
+}
+
+/// What case files are cut from.
+pub struct CaseSource<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// The ciphertexts.
+    pub blobs: &'a Arc<dyn Blobs>,
+    /// All rosters, by version.
+    pub rosters: &'a [Statement<Roster>],
+    /// Opens pads in the auditors' file.
+    pub pads: &'a PadKey,
+}
+
+/// What the file says of one unit, found in one snapshot.
+struct Found {
+    entries: Vec<Entry>,
+    heads: BTreeMap<u64, StoredCheckpoint>,
+    rows: Vec<UnitRow>,
+    bids: Vec<store::EnvelopeRow>,
+}
+
+impl CaseSource<'_> {
+    /// Writes the public case of these units; gives its length in bytes.
+    ///
+    /// # Errors
+    /// [`Error`]; what was written is then useless.
+    pub fn public<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
+        let (writer, _) = self.db.read(|conn| self.begin(conn, units, CaseKind::Public))?;
+        let mut none = |_: &Hash| Err(io::Error::other("nothing sealed is announced"));
+        Ok(writer.write(out, &mut none)?)
+    }
+
+    /// Writes the auditors' case: also every leaf of the record that is not sealed any more, and
+    /// the ciphertexts of what was opened.
+    ///
+    /// # Errors
+    /// [`Error`]; what was written is then useless.
+    pub fn auditor<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
+        let (mut writer, found) = self.db.read(|conn| {
+            let (mut writer, found) = self.begin(conn, units, CaseKind::Auditor)?;
+            self.add_leaves(conn, &mut writer, &found)?;
+            Ok::<_, Error>((writer, found))
+        })?;
+        let (files, shares) = add_sealed(&mut writer, &found);
+        let mut open = |sha256: &Hash| -> io::Result<Box<dyn Read>> {
+            if let Some(share) = shares.get(sha256) {
+                return Ok(Box::new(Cursor::new(share.clone())));
+            }
+            let blob = files.get(sha256).ok_or_else(|| io::Error::other("not announced"))?;
+            Ok(Box::new(self.blobs.open(*blob).map_err(io::Error::other)?))
+        };
+        Ok(writer.write(out, &mut open)?)
+    }
+
+    fn begin(
+        &self,
+        conn: &mut Conn,
+        units: &[UnitId],
+        kind: CaseKind,
+    ) -> Result<(CaseWriter, Found), Error> {
+        let roster = self.rosters.last().ok_or(Error::NotCosigned)?.body();
+        let found = self.find(conn, units, roster)?;
+        let origin = roster.origin.clone();
+        let header = CaseHeader { format: FORMAT, kind, origin, units: units.to_vec() };
+        let mut writer = CaseWriter::new(&header)?;
+        for roster in self.rosters {
+            writer.roster(roster.body().version, roster.note());
+        }
+        let size = found.head_size();
+        for checkpoint in found.heads.values() {
+            let note = record::cosigned_note(conn, checkpoint)?;
+            let malformed = |_| DbError::Corrupt("a checkpoint".to_owned());
+            writer.checkpoint(&note).map_err(malformed)?;
+        }
+        let tree = TileTree::new(StoredTiles::new(conn), size);
+        for old in found.heads.keys().filter(|old| **old != size) {
+            let proof = prove_consistency(&tree, *old, size).map_err(DbError::from)?;
+            writer.consistency(*old, &proof);
+        }
+        // In the auditors' file everything is proven by the whole tree.
+        if kind == CaseKind::Public {
+            for Entry { index, salt, event, .. } in &found.entries {
+                let proof = prove_inclusion(&tree, *index, size).map_err(DbError::from)?;
+                let (index, salt, event) = (*index, *salt, event.clone());
+                writer.entry(&CaseEntry { index, salt, event, proof });
+            }
+        }
+        Ok((writer, found))
+    }
+
+    fn find(&self, conn: &mut Conn, units: &[UnitId], roster: &Roster) -> Result<Found, Error> {
+        let mut found =
+            Found { entries: Vec::new(), heads: BTreeMap::new(), rows: vec![], bids: vec![] };
+        let head = record::latest_cosigned(conn, u32::try_from(roster.q()).unwrap_or(u32::MAX))?;
+        let head = match head {
+            Some(head) => Some(head),
+            None => record::latest_cosigned(conn, u32::from(roster.t))?,
+        };
+        let head = head.ok_or(Error::NotCosigned)?;
+        let size = head.size;
+        let mut bodies = BTreeSet::new();
+        for id in units {
+            let row = store::find(conn, id)?;
+            self.heads_of(conn, &row, &mut found.heads)?;
+            bodies.insert(row.unit.body().procuring_entity);
+            for entry in public_of(conn, *id)?.into_iter().filter(|e| e.index < size) {
+                bodies.extend(bidders(&entry));
+                found.entries.push(entry);
+            }
+            found.bids.extend(store::envelopes(conn, id)?);
+            found.rows.push(row);
+        }
+        found.heads.retain(|old, _| *old < size);
+        found.heads.insert(size, head);
+        let about = about(conn, &bodies)?;
+        found.entries.extend(about.into_iter().filter(|entry| entry.index < size));
+        found.entries.sort_by_key(|entry| entry.index);
+        Ok(found)
+    }
+
+    /// The checkpoints on which a unit's claims stand: its freeze, the one that its window runs
+    /// from, the first that shows the hour of release.
+    fn heads_of(
+        &self,
+        conn: &mut Conn,
+        row: &UnitRow,
+        heads: &mut BTreeMap<u64, StoredCheckpoint>,
+    ) -> Result<(), Error> {
+        let sha256 = row.unit.body().roster_sha256;
+        let roster = self.rosters.iter().find(|roster| roster.sha256() == sha256);
+        let q = roster.ok_or(Error::NotCosigned)?.body().q();
+        let (Some(close), Some(index)) = (&row.close, row.close_index) else { return Ok(()) };
+        let mut sizes = vec![close.body().size];
+        if let Some((window, from)) = store::cosigned_above(conn, index, q)? {
+            sizes.push(window);
+            let from = release_from(&row.terms, from);
+            let t = usize::from(row.unit.body().t);
+            let first = store::cosigned(conn, window.saturating_sub(1), t, from, Which::First)?;
+            sizes.extend(first.map(|(size, _)| size));
+        }
+        for size in sizes {
+            heads.insert(size, record::checkpoint_at(conn, size)?);
+        }
+        Ok(())
+    }
+
+    /// Every bundle, and every leaf that its level lets auditors see.
+    fn add_leaves(
+        &self,
+        conn: &mut Conn,
+        writer: &mut CaseWriter,
+        found: &Found,
+    ) -> Result<(), Error> {
+        let size = found.head_size();
+        for number in 0..size.div_ceil(u64::from(WIDTH)) {
+            let tile = Tile::of_size(TileLevel::Entries, number, size);
+            let tile = tile.ok_or_else(|| DbError::Corrupt("no bundle".to_owned()))?;
+            writer.bundle(number, record::tile(conn, &tile)?);
+        }
+        let mut opened = BTreeMap::<UnitId, bool>::new();
+        let (mut leaves, mut next) = (Vec::new(), 0);
+        while next < size {
+            let rows = record::entries(conn, next, size, READ)?;
+            let full = rows.len() == usize::try_from(READ).unwrap_or(usize::MAX);
+            for Entry { index, salt, event, level, .. } in rows {
+                leaves.extend((next..index).map(|pad| self.pad(pad)));
+                next = index + 1;
+                if may_show(conn, &level, &mut opened)? {
+                    leaves.push(OpenedLeaf { index, salt, event });
+                }
+            }
+            if !full {
+                leaves.extend((next..size).map(|pad| self.pad(pad)));
+                next = size;
+            }
+        }
+        writer.opened(&leaves);
+        Ok(())
+    }
+
+    fn pad(&self, index: u64) -> OpenedLeaf {
+        OpenedLeaf { index, salt: self.pads.salt(index), event: Vec::new() }
+    }
+}
+
+impl Found {
+    fn head_size(&self) -> u64 {
+        self.heads.keys().next_back().copied().unwrap_or_default()
+    }
+}
+
+/// Whether auditors may see an entry of this level now.
+fn may_show(
+    conn: &mut Conn,
+    level: &Level,
+    opened: &mut BTreeMap<UnitId, bool>,
+) -> Result<bool, Error> {
+    let Level::Sealed(id) = level else { return Ok(true) };
+    if let Some(known) = opened.get(id) {
+        return Ok(*known);
+    }
+    let is_opened = store::find(conn, id)?.opening_index.is_some();
+    opened.insert(*id, is_opened);
+    Ok(is_opened)
+}
+
+type Row = (i64,);
+
+/// The public entries of one unit, in order.
+fn public_of(conn: &mut Conn, id: UnitId) -> Result<Vec<Entry>, Error> {
+    let query = entry::table
+        .filter(entry::unit.eq(id.to_string()).and(entry::level.eq(Level::Public.to_string())))
+        .order(entry::idx)
+        .select((entry::idx,));
+    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
+    entries_at(conn, rows)
+}
+
+fn entries_at(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::with_capacity(rows.len());
+    for (idx,) in rows {
+        let index = u64::try_from(idx).map_err(|_| DbError::Corrupt("an index".to_owned()))?;
+        entries.extend(record::entry(conn, index)?);
+    }
+    Ok(entries)
+}
+
+/// The public statements about these bodies and their keys, in order.
+fn about(conn: &mut Conn, bodies: &BTreeSet<EnterpriseId>) -> Result<Vec<Entry>, Error> {
+    let query = entry::table
+        .filter(entry::kind.eq_any([Verified::TYPE, KeyRotation::TYPE, KeyRevocation::TYPE]))
+        .filter(entry::level.eq(Level::Public.to_string()))
+        .order(entry::idx)
+        .select((entry::idx,));
+    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
+    let all = entries_at(conn, rows)?;
+    let is_wanted = |entry: &Entry| enterprise_in(entry).is_some_and(|id| bodies.contains(&id));
+    Ok(all.into_iter().filter(is_wanted).collect())
+}
+
+fn enterprise_in(entry: &Entry) -> Option<EnterpriseId> {
+    fn body<B: Body>(entry: &Entry) -> Option<Statement<B>> {
+        Statement::parse(&entry.event).ok()
+    }
+    match entry.kind.as_str() {
+        Verified::TYPE => body::<Verified>(entry).map(|s| s.body().enterprise),
+        KeyRotation::TYPE => body::<KeyRotation>(entry).map(|s| s.body().enterprise),
+        KeyRevocation::TYPE => body::<KeyRevocation>(entry).map(|s| s.body().enterprise),
+        _ => None,
+    }
+}
+
+/// Whom an opening names.
+fn bidders(entry: &Entry) -> Vec<EnterpriseId> {
+    if entry.kind != Opening::TYPE {
+        return Vec::new();
+    }
+    let opening = Statement::<Opening>::parse(&entry.event);
+    opening.map_or_else(|_| Vec::new(), |s| s.body().lines.iter().map(|l| l.bidder).collect())
+}
+
+type Files = BTreeMap<Hash, UploadId>;
+type Shares = BTreeMap<Hash, Vec<u8>>;
+
+/// Announces the ciphertexts of every line that was opened or tried.
+fn add_sealed(writer: &mut CaseWriter, found: &Found) -> (Files, Shares) {
+    let (mut files, mut shares) = (Files::new(), Shares::new());
+    let openings = found.entries.iter().filter(|entry| entry.kind == Opening::TYPE);
+    let openings = openings.filter_map(|e| Statement::<Opening>::parse(&e.event).ok());
+    let tried: BTreeSet<Hash> = openings
+        .flat_map(|opening| opening.body().lines.clone())
+        .filter(|line| line.outcome != LineStatus::Lost)
+        .map(|line| line.line)
+        .collect();
+    for bid in found.bids.iter().filter(|bid| tried.contains(&bid.line())) {
+        let Ok(manifest) = Statement::<Manifest>::parse(bid.manifest.as_bytes()) else { continue };
+        writer.sealed(bid.blob_sha256, manifest.body().bid.size);
+        files.insert(bid.blob_sha256, bid.blob);
+        for share in &bid.shares {
+            let sha256 = Hash::of(share);
+            writer.sealed(sha256, u64::try_from(share.len()).unwrap_or(u64::MAX));
+            shares.insert(sha256, share.clone());
+        }
+    }
+    (files, shares)
+}
