@@ -6,6 +6,7 @@ use crate::bid::rules::{self, ChainHead, ChainKind, Intake, UnitTerms};
 use crate::bid::statements::{Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
+use crate::crypto::note::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::error::Arg;
 use crate::ids::{BidId, EnterpriseId};
@@ -16,37 +17,41 @@ use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use super::units::terms_of;
 
 /// No bid was accepted before the unit was signed by all.
-pub(super) fn after_unit(unit: &UnitFacts<'_>) -> Finding {
+pub(super) fn after_unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let first = unit.units.first().ok_or_else(|| undecided("verify-say-no-unit", []))?;
     if let Some(early) = unit.accepted.iter().find(|at| at.index < first.index) {
         return Err(failed("verify-say-bid-before-unit", [("index", text(early.index))]));
     }
-    if unit.accepted.is_empty() {
+    if !facts.is_open_below(first.index) {
         return Err(undecided("verify-say-no-accepted", []));
     }
     Ok(said("verify-say-bids-after-unit", [("count", text(unit.accepted.len()))]))
 }
 
 /// Every manifest is signed by its bidder's key in force, has a share for each custodian and its
-/// place in the bidder's chain. Without accepted events, what the opening record shows is judged.
+/// place in the bidder's chain, which only a file that leaves no act out can show.
 pub(super) fn manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
     // The deadline is another claim's.
     let deadline = Time::from_millis(i64::MAX);
     let n = roster.n();
     let terms = UnitTerms { unit_id: unit.id, deadline, n, intake: Intake::Open };
-    if unit.accepted.is_empty() {
-        return shown_manifests(facts, unit, n);
-    }
+    let acts = acts(unit);
+    let is_whole = acts.last().is_some_and(|(index, _)| facts.is_open_below(*index));
     let mut chains = Chains::default();
-    for act in acts(unit) {
+    for (_, act) in &acts {
         match act {
-            Act::Accepted(at) => chains.accept(facts, &terms, at)?,
-            Act::Withdrawn(at) => chains.withdraw(facts, &terms, at)?,
+            Act::Accepted(at) => chains.accept(facts, &terms, at, is_whole)?,
+            Act::Withdrawn(at) if is_whole => chains.withdraw(facts, &terms, at)?,
+            Act::Withdrawn(_) => {}
         }
     }
-    let count = unit.accepted.len() + unit.withdrawn.len();
-    Ok(said("verify-say-manifests-hold", [("count", text(count))]))
+    let shown = shown_manifests(facts, unit, n)?;
+    match (is_whole, shown) {
+        (true, _) => Ok(said("verify-say-manifests-hold", [("count", text(acts.len()))])),
+        (false, 0) => Err(undecided("verify-say-no-manifests", [])),
+        (false, count) => Ok(said("verify-say-manifests-shown", [("count", text(count))])),
+    }
 }
 
 enum Act<'a, 'b> {
@@ -55,12 +60,12 @@ enum Act<'a, 'b> {
 }
 
 /// Acceptances and withdrawals in record order.
-fn acts<'a, 'b>(unit: &'a UnitFacts<'b>) -> Vec<Act<'a, 'b>> {
+fn acts<'a, 'b>(unit: &'a UnitFacts<'b>) -> Vec<(u64, Act<'a, 'b>)> {
     let mut acts: Vec<(u64, Act<'_, '_>)> = Vec::new();
     acts.extend(unit.accepted.iter().map(|at| (at.index, Act::Accepted(at))));
     acts.extend(unit.withdrawn.iter().map(|at| (at.index, Act::Withdrawn(at))));
     acts.sort_by_key(|(index, _)| *index);
-    acts.into_iter().map(|(_, act)| act).collect()
+    acts
 }
 
 #[derive(Default)]
@@ -74,6 +79,7 @@ impl Chains {
         facts: &Facts<'_>,
         terms: &UnitTerms,
         at: &At<Accepted<'_>>,
+        is_whole: bool,
     ) -> Result<(), Stop> {
         let index = at.index;
         let manifest = at.it.manifest.as_ref();
@@ -83,7 +89,8 @@ impl Chains {
             Facts::signer(manifest).ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
         let key = facts.bodies.key_at(signer, index);
         let key = key.ok_or_else(|| bad(index, why("verify-say-why-no-key")))?;
-        rules::accept(terms, self.heads.get(&signer), manifest, key, at.it.arrived_at)
+        let head = if is_whole { self.heads.get(&signer).cloned() } else { before(manifest) };
+        rules::accept(terms, head.as_ref(), manifest, key, at.it.arrived_at)
             .map_err(|refused| bad(index, text(refused)))?;
         let Manifest { bid_id, seq, .. } = *manifest.body();
         self.follow(signer, bid_id, seq, manifest.sha256(), ChainKind::Manifest);
@@ -125,15 +132,20 @@ impl Chains {
     }
 }
 
+/// The head that a manifest claims to follow, where the file does not show it.
+fn before(manifest: &Statement<Manifest>) -> Option<ChainHead> {
+    let Manifest { bid_id, seq, prev_sha256, .. } = *manifest.body();
+    let (seq, sha256) = (seq.checked_sub(1)?, prev_sha256?);
+    Some(ChainHead { bid_id, seq, sha256, kind: ChainKind::Manifest })
+}
+
 fn bad(index: u64, reason: Arg) -> Stop {
     failed("verify-say-manifest-bad", [("index", text(index)), ("reason", reason)])
 }
 
-/// What a public file shows of manifests: those of the opening record.
-fn shown_manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>, n: usize) -> Finding {
-    let Some(opening) = unit.openings.first() else {
-        return Err(undecided("verify-say-no-manifests", []));
-    };
+/// What the opening record shows of manifests; gives their number.
+fn shown_manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>, n: usize) -> Result<usize, Stop> {
+    let Some(opening) = unit.openings.first() else { return Ok(0) };
     let before = unit.close().map_or(opening.index, |close| close.index);
     for line in &opening.it.body().lines {
         let manifest = Statement::<Manifest>::parse(line.manifest.as_bytes());
@@ -141,17 +153,19 @@ fn shown_manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>, n: usize) -> Finding
             let mut keys = facts.bodies.keys_before(line.bidder, before);
             manifest.body().unit_id == unit.id
                 && manifest.body().shares.len() == n
-                && keys.any(|key| {
-                    manifest.note().require(key).is_ok()
-                        && manifest.note().only_by(std::slice::from_ref(key)).is_ok()
-                })
+                && keys.any(|key| is_by(&manifest, key))
         });
         if !holds {
             return Err(failed("verify-say-manifest-line", [("line", text(line.line))]));
         }
     }
-    let count = text(opening.it.body().lines.len());
-    Ok(said("verify-say-manifests-shown", [("count", count)]))
+    Ok(opening.it.body().lines.len())
+}
+
+/// Whether a manifest is signed by this key alone.
+fn is_by(manifest: &Statement<Manifest>, key: &VerifyingKey) -> bool {
+    let note = manifest.note();
+    note.require(key).is_ok() && note.only_by(std::slice::from_ref(key)).is_ok()
 }
 
 /// Nothing accepted arrived at or after the deadline in force.
@@ -175,12 +189,15 @@ pub(super) fn deadline(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             return Err(failed("verify-say-late-line", args));
         }
     }
-    match (unit.accepted.len(), shown) {
-        (0, None) => Err(undecided("verify-say-no-accepted", [])),
-        (0, Some(opening)) => {
+    let size = unit.close().map_or(u64::MAX, |close| close.it.body().size);
+    match shown {
+        _ if facts.is_whole || facts.is_open_below(size) => {
+            Ok(said("verify-say-in-time", [("count", text(unit.accepted.len()))]))
+        }
+        Some(opening) => {
             Ok(said("verify-say-in-time-shown", [("count", text(opening.lines.len()))]))
         }
-        (count, _) => Ok(said("verify-say-in-time", [("count", text(count))])),
+        None => Err(undecided("verify-say-no-accepted", [])),
     }
 }
 

@@ -14,7 +14,7 @@ mod statements;
 mod units;
 
 use super::facts::Facts;
-use super::report::{Claim, Report};
+use super::report::{Claim, Report, undecided};
 use super::sealed::Source;
 use super::trust::Trust;
 
@@ -37,12 +37,16 @@ pub(super) fn judge(
         Claim::new("statements", None, statements::statements(facts)),
         Claim::new("credentials", None, statements::credentials(facts)),
     ];
+    if facts.file.header.units.is_empty() {
+        // A file about no unit must not look as if it were about a good one.
+        claims.push(Claim::new("unit", None, Err(undecided("verify-say-no-unit", []))));
+    }
     for id in &facts.file.header.units {
         let unit = facts.unit(*id);
         let mut add = |name, finding| claims.push(Claim::new(name, Some(*id), finding));
         add("unit", units::unit(facts, &unit));
         add("amendments", units::amendments(facts, &unit));
-        add("bids-after-unit", bids::after_unit(&unit));
+        add("bids-after-unit", bids::after_unit(facts, &unit));
         add("manifests", bids::manifests(facts, &unit));
         add("deadline", bids::deadline(facts, &unit));
         add("close", closes::close(facts, &unit));

@@ -167,6 +167,11 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             at.it.note().require(&roster.platform_key).is_ok()
         }
     };
+    // Challenges may be kept from the public.
+    let is_hidden = void.reason == VoidReason::Challenge && !facts.is_whole && !is_challenged(unit);
+    if named && signed && void.fault == Some(Fault::Platform) && is_hidden {
+        return Err(undecided("verify-say-void-challenge", [("index", text(index))]));
+    }
     let fits = match void.reason {
         VoidReason::TooFew => few && void.fault.is_none(),
         VoidReason::Challenge => void.fault == Some(Fault::Platform) && is_challenged(unit),

@@ -42,12 +42,15 @@ pub(super) fn outcomes(
     let used = used(unit, body, &opening.releases)?;
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for line in &opening.lines {
-        // Only what was to be opened has an envelope here; the rest is another claim's.
-        if matches!(line.outcome, LineStatus::Superseded | LineStatus::Doubled | LineStatus::Lost) {
-            continue;
-        }
         let manifest = Statement::<Manifest>::parse(line.manifest.as_bytes());
         let manifest = manifest.map_err(|_| bad(line))?;
+        match line.outcome {
+            // Judged without their envelopes, by the claim `opening`.
+            LineStatus::Superseded | LineStatus::Doubled => continue,
+            LineStatus::Lost if is_held(facts, &manifest) => return Err(bad(line)),
+            LineStatus::Lost => continue,
+            _ => {}
+        }
         let found = shares(facts, &manifest, &used)?;
         jobs.push(Job { line, manifest, found });
     }
@@ -59,6 +62,12 @@ pub(super) fn outcomes(
         }
     }
     Ok(said("verify-say-outcomes-hold", [count]))
+}
+
+/// Whether the file holds an envelope.
+fn is_held(facts: &Facts<'_>, manifest: &Statement<Manifest>) -> bool {
+    let sha256 = manifest.body().bid.sha256;
+    facts.file.sealed.iter().any(|(held, _)| *held == sha256)
 }
 
 fn bad(line: &OpenedLine) -> Stop {
