@@ -3,6 +3,7 @@
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 
 use crate::clock::Time;
+use crate::error::Refusal;
 
 /// A read or a write that did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,4 +74,25 @@ fn is_lock_refused(reason: &str) -> bool {
     ["database is locked", "database table is locked", "due to lock timeout", "deadlock detected"]
         .iter()
         .any(|known| reason.contains(known))
+}
+
+impl Refusal for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "db-not-found",
+            Self::Conflict(_) => "db-conflict",
+            Self::Busy(_) => "db-busy",
+            Self::ClockBehind { .. } => "db-clock-behind",
+            Self::Corrupt(_) | Self::Backend(_) => "db-failed",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::Conflict(_) => 409,
+            Self::Busy(_) | Self::ClockBehind { .. } => 503,
+            Self::Corrupt(_) | Self::Backend(_) => 500,
+        }
+    }
 }

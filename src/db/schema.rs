@@ -203,3 +203,63 @@ diesel::allow_tables_to_appear_in_same_query!(checkpoint, cosignature);
 diesel::allow_tables_to_appear_in_same_query!(
     tender, lot, document, unit, chain, envelope, credential
 );
+
+diesel::table! {
+    enterprise (id) {
+        id -> Text,
+        kind -> Text,
+        name -> Text,
+        uscc -> Text,
+        contact -> Text,
+        state -> Text,
+        application_sha256 -> Text,
+        key -> Text,
+        reason -> Text,
+        last_sha256 -> Text,
+        last_idx -> BigInt,
+        applied_at -> BigInt,
+        verified_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    enterprise_key (public) {
+        public -> Text,
+        enterprise -> Text,
+        key -> Text,
+        from_at -> BigInt,
+        until_at -> Nullable<BigInt>,
+        ended -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    login_challenge (nonce) {
+        nonce -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    session (id) {
+        id -> Text,
+        actor -> Text,
+        public -> Text,
+        started_at -> BigInt,
+        expires_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    idempotency (asker, key) {
+        asker -> Text,
+        key -> Text,
+        request -> Text,
+        status -> BigInt,
+        answer -> Binary,
+        at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(enterprise, enterprise_key);

@@ -1,5 +1,6 @@
 //! Which key speaks for a body, from signed statements alone: the operator's `verified`, then
-//! rotations and revocations in record order. Custodians and the verifier judge by this.
+//! rotations and revocations in record order, and after a revocation another `verified` with a new
+//! key. Custodians and the verifier judge by this.
 
 use crate::crypto::note::{Note, NoteError, VerifyingKey};
 use crate::crypto::statement::{Body, Statement, StatementError, type_of};
@@ -91,6 +92,19 @@ fn next_key(
     operators: &[VerifyingKey],
     note: Note,
 ) -> Result<Option<VerifyingKey>, CredentialError> {
+    if type_of(note.text()) == Some(Verified::TYPE) {
+        let again = Statement::<Verified>::from_note(note)?;
+        let body = again.body();
+        if again.note().count(operators)? == 0 {
+            return Err(CredentialError::NotVouched);
+        }
+        let same = body.enterprise == credential.enterprise && body.kind == credential.kind;
+        if !same || credential.key.is_some() {
+            return Err(CredentialError::OutOfPlace);
+        }
+        check_name(expected, &body.key)?;
+        return Ok(Some(body.key.clone()));
+    }
     if type_of(note.text()) == Some(KeyRevocation::TYPE) {
         let revocation = Statement::<KeyRevocation>::from_note(note)?;
         let body = revocation.body();

@@ -1,5 +1,285 @@
 //! Enterprises 企业 and organisations 机构: who they are and which key speaks for them.
+//!
+//! Invariant: each use-case here is one signed statement, checked by [`rules`], that changes one
+//! row and is recorded in the same transaction. The same statement sent again is answered as the
+//! first time and changes nothing. A login binds nobody.
 
 pub mod credentials;
+pub mod refused;
+pub mod rules;
+pub mod session;
 pub mod statements;
+pub mod store;
 pub mod uscc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::table::{Act, Owner, allow};
+use crate::auth::{self, Actor};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::statement::{Body, Statement, type_of};
+use crate::custodian::roster::Roster;
+use crate::db::{Db, Tx};
+use crate::ids::EnterpriseId;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use refused::Refused;
+use rules::{Action, Ended, State};
+use statements::{Application, Declined, KeyRevocation, KeyRotation, Kind, Verified};
+use store::Enterprise;
+
+/// What came of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Done {
+    /// Whose registration.
+    #[schema(value_type = String)]
+    pub enterprise: EnterpriseId,
+    /// Where it stands now: applied, verified, declined, keyless or reapplied.
+    pub state: &'static str,
+    /// SHA-256 of the statement's text.
+    #[schema(value_type = String)]
+    pub sha256: Hash,
+    /// Its place in the record.
+    pub index: u64,
+}
+
+/// A body's kind as an actor.
+#[must_use]
+pub const fn actor_of(enterprise: EnterpriseId, kind: Kind) -> Actor {
+    match kind {
+        Kind::Enterprise => Actor::Bidder(enterprise),
+        Kind::Organisation => Actor::Buyer(enterprise),
+    }
+}
+
+/// The operator of a roster key: the last part of its name.
+#[must_use]
+pub fn operator_of(key: &VerifyingKey) -> Actor {
+    let name = key.name().rsplit('/').next().unwrap_or_default();
+    Actor::Operator(name.to_owned())
+}
+
+/// Somebody applies for registration, or anew after a refusal or a revocation.
+///
+/// # Errors
+/// [`Refused`]; nothing was changed.
+pub async fn apply(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, Refused> {
+    let application = Statement::<Application>::parse(bytes)?;
+    let action = rules::check_application(&roster.origin, &application)?;
+    allow(&Actor::Public, Act::Apply, &Owner::Actor)?;
+    db.write(move |tx| {
+        let id = application.body().enterprise;
+        let Some(found) = store::find(tx.conn(), id)? else {
+            return first_application(tx, &application, action);
+        };
+        if found.last_sha256 == application.sha256() {
+            return Ok(again(&found));
+        }
+        let state = rules::next(&found.state, &action)?;
+        refuse_used_key(tx, &application.body().key)?;
+        let identity = |a: &Application| (a.kind, a.uscc.clone());
+        if found.verified_at.is_some()
+            && identity(&found.application) != identity(application.body())
+            || found.application.kind != application.body().kind
+        {
+            return Err(Refused::OtherIdentity);
+        }
+        let new = Enterprise {
+            application: application.body().clone(),
+            application_sha256: application.sha256(),
+            state,
+            ..found.clone()
+        };
+        save(tx, &found, new, &application)
+    })
+    .await
+}
+
+fn first_application(
+    tx: &mut Tx<'_>,
+    application: &Statement<Application>,
+    action: Action,
+) -> Result<Done, Refused> {
+    let Action::Apply(pending) = action else { return Err(Refused::NothingWaiting) };
+    refuse_used_key(tx, &pending.key)?;
+    let index = record(tx, application, Level::Regulator)?;
+    let new = Enterprise {
+        application: application.body().clone(),
+        application_sha256: application.sha256(),
+        state: State::Applied(pending),
+        last_sha256: application.sha256(),
+        last_index: index,
+        applied_at: tx.now(),
+        verified_at: None,
+    };
+    store::insert(tx, &new)?;
+    Ok(again(&new))
+}
+
+/// An operator vouches for an application or declines it, by a `verified` or `declined` statement.
+///
+/// # Errors
+/// [`Refused`]; nothing was changed.
+pub async fn decide(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, Refused> {
+    let note = Note::parse(bytes)?;
+    if type_of(note.text()) == Some(Verified::TYPE) {
+        verify(db, roster, Statement::from_note(note)?).await
+    } else {
+        decline(db, roster, Statement::from_note(note)?).await
+    }
+}
+
+async fn verify(db: &Db, roster: &Roster, verified: Statement<Verified>) -> Result<Done, Refused> {
+    let operators = roster.operator_keys.clone();
+    db.write(move |tx| {
+        let id = verified.body().enterprise;
+        let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
+        if found.last_sha256 == verified.sha256() {
+            return Ok(again(&found));
+        }
+        let (action, operator) = rules::check_verified(&verified, &operators, &found.application)?;
+        allow(&operator_of(operator), Act::Decide, &Owner::Enterprise(id))?;
+        let state = rules::next(&found.state, &action)?;
+        let (kind, uscc) = (found.application.kind, &found.application.uscc);
+        let other = store::verified_with_code(tx.conn(), kind, uscc)?;
+        if other.is_some_and(|other| other.application.enterprise != id) {
+            return Err(Refused::CodeTaken);
+        }
+        let key = verified.body().key.clone();
+        refuse_used_key(tx, &key)?;
+        let verified_at = found.verified_at.or(Some(tx.now()));
+        let new = Enterprise { state, verified_at, ..found.clone() };
+        let done = save(tx, &found, new, &verified)?;
+        store::insert_key(tx, id, &key)?;
+        Ok(done)
+    })
+    .await
+}
+
+async fn decline(db: &Db, roster: &Roster, declined: Statement<Declined>) -> Result<Done, Refused> {
+    let operators = roster.operator_keys.clone();
+    db.write(move |tx| {
+        let id = declined.body().enterprise;
+        let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
+        if found.last_sha256 == declined.sha256() {
+            return Ok(again(&found));
+        }
+        let (action, operator) = rules::check_declined(&declined, &operators)?;
+        allow(&operator_of(operator), Act::Decide, &Owner::Enterprise(id))?;
+        let state = rules::next(&found.state, &action)?;
+        let new = Enterprise { state, ..found.clone() };
+        save(tx, &found, new, &declined)
+    })
+    .await
+}
+
+/// A key hands over to the next one. Sessions that the old key opened end.
+///
+/// # Errors
+/// [`Refused`]; nothing was changed.
+pub async fn rotate_key(db: &Db, bytes: &[u8]) -> Result<Done, Refused> {
+    let rotation = Statement::<KeyRotation>::parse(bytes)?;
+    let action = rules::check_rotation(&rotation)?;
+    db.write(move |tx| {
+        let id = rotation.body().enterprise;
+        let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
+        if found.last_sha256 == rotation.sha256() {
+            return Ok(again(&found));
+        }
+        let actor = actor_of(id, found.application.kind);
+        allow(&actor, Act::RotateKey, &Owner::Enterprise(id))?;
+        let state = rules::next(&found.state, &action)?;
+        let (old, new_key) = (&rotation.body().old_key, &rotation.body().new_key);
+        refuse_used_key(tx, new_key)?;
+        store::end_key(tx, old, Ended::Rotated)?;
+        store::insert_key(tx, id, new_key)?;
+        auth::store::end_sessions_of_key(tx, old)?;
+        let new = Enterprise { state, ..found.clone() };
+        save(tx, &found, new, &rotation)
+    })
+    .await
+}
+
+/// A key is revoked by itself or by an operator. Sessions that it opened end.
+///
+/// # Errors
+/// [`Refused`]; nothing was changed.
+pub async fn revoke_key(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, Refused> {
+    let revocation = Statement::<KeyRevocation>::parse(bytes)?;
+    let (action, operator) = rules::check_revocation(&revocation, &roster.operator_keys)?;
+    let operator = operator.map(operator_of);
+    db.write(move |tx| {
+        let id = revocation.body().enterprise;
+        let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
+        if found.last_sha256 == revocation.sha256() {
+            return Ok(again(&found));
+        }
+        let actor = operator.unwrap_or_else(|| actor_of(id, found.application.kind));
+        allow(&actor, Act::RevokeKey, &Owner::Enterprise(id))?;
+        let state = rules::next(&found.state, &action)?;
+        let key = &revocation.body().key;
+        store::end_key(tx, key, Ended::Revoked)?;
+        auth::store::end_sessions_of_key(tx, key)?;
+        let new = Enterprise { state, ..found.clone() };
+        save(tx, &found, new, &revocation)
+    })
+    .await
+}
+
+/// Records a statement and saves what it led to.
+fn save<B: Body>(
+    tx: &mut Tx<'_>,
+    found: &Enterprise,
+    mut new: Enterprise,
+    statement: &Statement<B>,
+) -> Result<Done, Refused> {
+    // Applications hold a contact, refusals a reason: neither is for the public.
+    let is_public = ![Application::TYPE, Declined::TYPE].contains(&B::TYPE);
+    let level = if is_public { Level::Public } else { Level::Regulator };
+    new.last_sha256 = statement.sha256();
+    new.last_index = record(tx, statement, level)?;
+    store::save(tx, &found.last_sha256, &new)?;
+    if is_public {
+        let id = new.application.enterprise;
+        store::insert_statement(tx, id, &statement.encode())?;
+    }
+    Ok(again(&new))
+}
+
+fn record<B: Body>(
+    tx: &mut Tx<'_>,
+    statement: &Statement<B>,
+    level: Level,
+) -> Result<u64, Refused> {
+    let bytes = statement.encode().into_bytes();
+    Ok(tx.record(Event { kind: B::TYPE, level, unit: None, bytes })?.index)
+}
+
+fn refuse_used_key(tx: &mut Tx<'_>, key: &VerifyingKey) -> Result<(), Refused> {
+    if store::is_key_used(tx.conn(), key)? { Err(Refused::KeyTaken) } else { Ok(()) }
+}
+
+fn again(it: &Enterprise) -> Done {
+    Done {
+        enterprise: it.application.enterprise,
+        state: it.state.code(),
+        sha256: it.last_sha256,
+        index: it.last_index,
+    }
+}
+
+/// The key that spoke for a body at an instant, for whoever judges a statement of that time.
+///
+/// # Errors
+/// The database's.
+pub fn key_at(
+    conn: &mut crate::db::Conn,
+    id: EnterpriseId,
+    at: Time,
+) -> Result<Option<VerifyingKey>, crate::db::Error> {
+    let spans = store::keys(conn, id)?;
+    Ok(rules::key_at(&spans, at).cloned())
+}

@@ -6,8 +6,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::as_conversions,
-    clippy::print_stderr,
-    clippy::print_stdout,
     reason = "a test that meets the unexpected must stop loudly"
 )]
 
@@ -28,6 +26,7 @@ mod outside;
 mod record_formats;
 mod record_tree;
 mod record_trust;
+mod registration;
 mod rulepacks;
 mod sealing;
 mod sealing_document;

@@ -1,0 +1,2 @@
+-- Evidence is never taken down.
+SELECT 1;

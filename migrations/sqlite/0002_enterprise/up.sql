@@ -1,0 +1,87 @@
+-- Enterprises and organisations, and what they are waiting for. The record's statements are the
+-- truth (`credential` keeps the public ones); these rows are where the next act finds its state. `id`, `kind`, `applied_at` never
+-- change; name, code and contact change only with a new application. Its holder could show a wrong
+-- state, which the public statements would contradict; the contact is not public.
+CREATE TABLE enterprise (
+    id                 TEXT    NOT NULL PRIMARY KEY,
+    kind               TEXT    NOT NULL CHECK (kind IN ('enterprise', 'organisation')),
+    name               TEXT    NOT NULL,
+    uscc               TEXT    NOT NULL,
+    contact            TEXT    NOT NULL,
+    state              TEXT    NOT NULL
+                       CHECK (state IN ('applied', 'verified', 'declined', 'keyless', 'reapplied')),
+    application_sha256 TEXT    NOT NULL,
+    key                TEXT    NOT NULL,
+    reason             TEXT    NOT NULL,
+    last_sha256        TEXT    NOT NULL,
+    last_idx           INTEGER NOT NULL,
+    applied_at         INTEGER NOT NULL,
+    verified_at        INTEGER
+) STRICT;
+-- Anybody may claim a code; one claim per kind is verified.
+CREATE UNIQUE INDEX enterprise_of_code ON enterprise (kind, uscc) WHERE verified_at IS NOT NULL;
+CREATE INDEX enterprise_of_state ON enterprise (state, applied_at, id);
+
+CREATE TRIGGER enterprise_same BEFORE UPDATE ON enterprise
+WHEN NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR NEW.applied_at <> OLD.applied_at
+     OR (OLD.verified_at IS NOT NULL
+         AND (NEW.verified_at IS NOT OLD.verified_at OR NEW.uscc <> OLD.uscc))
+BEGIN SELECT RAISE(ABORT, 'who an enterprise is never changes'); END;
+CREATE TRIGGER enterprise_kept BEFORE DELETE ON enterprise
+BEGIN SELECT RAISE(ABORT, 'enterprise rows are never deleted'); END;
+
+-- Every key that ever spoke for somebody, and from when until when. Only the end is ever set, once.
+-- One public key speaks for one body, ever. Its holder could let a key log in again; acts are
+-- judged by the statements.
+CREATE TABLE enterprise_key (
+    public     TEXT    NOT NULL PRIMARY KEY,
+    enterprise TEXT    NOT NULL REFERENCES enterprise (id),
+    key        TEXT    NOT NULL,
+    from_at    INTEGER NOT NULL,
+    until_at   INTEGER,
+    ended      TEXT    CHECK (ended IN ('rotated', 'revoked')),
+    CHECK ((until_at IS NULL) = (ended IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX enterprise_key_in_force ON enterprise_key (enterprise) WHERE until_at IS NULL;
+CREATE INDEX enterprise_key_of ON enterprise_key (enterprise, from_at);
+
+CREATE TRIGGER enterprise_key_ends_once BEFORE UPDATE ON enterprise_key
+WHEN OLD.until_at IS NOT NULL OR NEW.public <> OLD.public OR NEW.enterprise <> OLD.enterprise
+     OR NEW.key <> OLD.key OR NEW.from_at <> OLD.from_at
+BEGIN SELECT RAISE(ABORT, 'a key only ends, once'); END;
+CREATE TRIGGER enterprise_key_kept BEFORE DELETE ON enterprise_key
+BEGIN SELECT RAISE(ABORT, 'enterprise_key rows are never deleted'); END;
+
+-- Login challenges given out and not yet answered: gone when answered or over. Its holder could
+-- answer one only with a registered key.
+CREATE TABLE login_challenge (
+    nonce      TEXT    NOT NULL PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX login_challenge_over ON login_challenge (expires_at);
+
+-- Sessions; the token names its session, and a session that ended lets no token in. Only `ended_at`
+-- is ever set. Its holder learns who was logged in when; binding acts need the actor's key.
+CREATE TABLE session (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    actor      TEXT    NOT NULL,
+    public     TEXT    NOT NULL,
+    started_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at   INTEGER
+) STRICT;
+CREATE INDEX session_of_actor ON session (actor, started_at);
+CREATE INDEX session_of_key ON session (public);
+
+-- Answers to acts that carried an Idempotency-Key, for a day. Its holder sees answers that its
+-- askers saw.
+CREATE TABLE idempotency (
+    asker   TEXT    NOT NULL,
+    key     TEXT    NOT NULL,
+    request TEXT    NOT NULL,
+    status  INTEGER NOT NULL,
+    answer  BLOB    NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (asker, key)
+) STRICT;
+CREATE INDEX idempotency_at ON idempotency (at);

@@ -1,0 +1,10 @@
+db-not-found = There is nothing under this identifier.
+    .hint = Check the identifier.
+db-conflict = Somebody else changed this at the same moment.
+    .hint = Look at it again and repeat your act if it is still right.
+db-busy = The platform is busy; nothing was changed.
+    .hint = Try again in a moment.
+db-clock-behind = The platform's clock is behind its own record, so nothing is accepted.
+    .hint = Try again in a moment; if it stays, tell the operator. A custodian's agent accepts bids meanwhile (sealbid bid lodge).
+db-failed = The platform failed; nothing was changed.
+    .hint = Try again; if it stays, give the operator the instance named here.
