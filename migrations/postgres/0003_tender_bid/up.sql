@@ -175,3 +175,8 @@ CREATE TABLE credential (
     note       TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (enterprise, no)
 );
+
+CREATE TRIGGER credential_unchanged BEFORE UPDATE OR DELETE ON credential
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER credential_kept BEFORE TRUNCATE ON credential
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -175,3 +175,8 @@ CREATE TABLE credential (
     note       TEXT    NOT NULL,
     PRIMARY KEY (enterprise, no)
 ) STRICT;
+
+CREATE TRIGGER credential_unchanged BEFORE UPDATE ON credential
+BEGIN SELECT RAISE(ABORT, 'credential rows are never changed'); END;
+CREATE TRIGGER credential_kept BEFORE DELETE ON credential
+BEGIN SELECT RAISE(ABORT, 'credential rows are never deleted'); END;
