@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+use sealbid::cli::verify as command;
 use sealbid::verify::casefile::CaseKind;
-use sealbid::verify::{Pin, Report, Trust, Verdict, verify_bytes};
+use sealbid::verify::{Claim, Pin, Report, Trust, Verdict, verify_bytes};
+use sealbid::web::i18n::Lang;
 
-use crate::case_maker::{Maker, Twist, make};
+use crate::case_maker::{Maker, Twist, make, make_many};
 
 const KINDS: [CaseKind; 2] = [CaseKind::Public, CaseKind::Auditor];
 
@@ -79,6 +82,8 @@ const TWISTS: &[(Twist, &[&str], &[&str])] = &[
     (Twist::VoidWithoutReason, &["void"], &["void"]),
     (Twist::VoidOpened, &["void"], &["void"]),
     (Twist::TooFewOpened, &["void"], &["void"]),
+    (Twist::Suspended, &["unstopped"], &["unstopped"]),
+    (Twist::LostFalsely, &[], &["outcomes"]),
 ];
 
 #[test]
@@ -90,5 +95,182 @@ fn what_breaks_one_claim_fails_that_claim_and_no_other() {
             assert_eq!(with(&report, Verdict::Failed), set(expected), "{twist:?} {kind:?}");
             assert_eq!(report.exit(), u8::from(!expected.is_empty()), "{twist:?} {kind:?}");
         }
+    }
+}
+
+fn trust(maker: &Maker) -> Trust {
+    Trust::Roster(maker.roster.sha256())
+}
+
+#[test]
+fn an_invented_but_consistent_case_is_refused_by_the_pin_alone() {
+    let (true_one, invented) = (make(Twist::None), make(Twist::OtherRegulator));
+    let key = |maker: &Maker| Trust::Regulator(maker.keys.regulator.verifying().clone());
+    for kind in KINDS {
+        let bytes = invented.case(kind);
+        for pin in [trust(&true_one), key(&true_one)] {
+            let report = verify_bytes(&bytes, Some(&pin), None);
+            assert_eq!(with(&report, Verdict::Failed), set(&["pin"]));
+            assert_eq!((report.pin, report.exit()), (Pin::Mismatch, 4));
+            assert!(command::text(&report, Lang::En).starts_with("not pinned: "));
+        }
+        let own = verify_bytes(&bytes, Some(&key(&invented)), None);
+        assert_eq!((own.pin, own.exit()), (Pin::Pinned, 0), "its own world is consistent");
+        let unpinned = verify_bytes(&bytes, None, None);
+        assert_eq!((unpinned.pin, unpinned.exit()), (Pin::NotPinned, 3));
+        assert!(command::text(&unpinned, Lang::En).starts_with("not pinned: "));
+    }
+}
+
+#[test]
+fn a_claim_that_a_file_cannot_decide_says_so_and_is_never_left_out() {
+    let maker = make(Twist::None);
+    let (public, auditor) = (report(&maker, KINDS[0]), report(&maker, KINDS[1]));
+    let ids = |report: &Report| report.claims.iter().map(|c| (c.id, c.unit)).collect::<Vec<_>>();
+    assert_eq!(ids(&public), ids(&auditor));
+    let of_first = |report: &Report| -> BTreeSet<&'static str> {
+        let first = Some(maker.units[0]);
+        let open = report.claims.iter().filter(|c| c.unit.is_none() || c.unit == first);
+        open.filter(|c| c.verdict == Verdict::NotDecidable).map(|c| c.id).collect()
+    };
+    let bidders = ["bids-after-unit", "close-complete", "identities", "leaves"];
+    let whole = ["one-close", "outcomes", "tree"];
+    assert_eq!(of_first(&public), set(&[bidders.as_slice(), &whole].concat()));
+    assert_eq!(of_first(&auditor), set(&[]));
+    let below = report(&make(Twist::HeadBelowQ), KINDS[0]);
+    assert!(with(&below, Verdict::NotDecidable).contains("checkpoints"));
+    assert_eq!(below.exit(), 0);
+    let closed = report(&make(Twist::LeafClosed), KINDS[1]);
+    assert!(with(&closed, Verdict::NotDecidable).is_superset(&set(&["leaves", "one-close"])));
+    assert_eq!(closed.exit(), 0);
+}
+
+#[test]
+fn second_envelopes_open_by_order_and_only_those_ordered() {
+    let maker = make(Twist::Ordered);
+    for kind in KINDS {
+        let report = report(&maker, kind);
+        assert_eq!(with(&report, Verdict::Failed), set(&[]));
+        assert!(report.claims.iter().any(|c| c.detail.key == "verify-say-order-holds"));
+    }
+}
+
+#[test]
+fn a_damaged_file_is_named_and_is_no_verdict_about_the_tender() {
+    let maker = make(Twist::None);
+    let good = maker.case(CaseKind::Public);
+    let at = good.len() - 3000;
+    let mut damaged = good.clone();
+    damaged[at] ^= 1;
+    for bytes in [damaged.as_slice(), &good[..at], b"", b"no case at all"] {
+        let report = verify_bytes(bytes, Some(&trust(&maker)), None);
+        assert_eq!((report.exit(), report.claims.len()), (2, 1));
+        assert_eq!((report.claims[0].id, report.claims[0].verdict), ("archive", Verdict::Failed));
+    }
+    let report = verify_bytes(&damaged, None, None);
+    assert!(command::text(&report, Lang::En).contains("roster-0000000000000001"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn any_altered_byte_of_a_case_is_noticed(at in any::<prop::sample::Index>(), flip in 1u8..) {
+        static CASE: std::sync::OnceLock<(Vec<u8>, Trust)> = std::sync::OnceLock::new();
+        let (good, pin) = CASE.get_or_init(|| {
+            let maker = make(Twist::None);
+            (maker.case(CaseKind::Auditor), trust(&maker))
+        });
+        let mut bytes = good.clone();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        prop_assert_ne!(verify_bytes(&bytes, Some(pin), None).exit(), 0, "byte {}", at);
+    }
+}
+
+/// The claim about a receipt of who and seq, cosigned by so many.
+fn mine(maker: &Maker, kind: CaseKind, who: (usize, u32), count: usize) -> Claim {
+    let receipt = maker.receipt(&maker.entered[&who], count);
+    let report = verify_bytes(&maker.case(kind), Some(&trust(maker)), Some(&receipt));
+    let claim = report.claims.last().unwrap().clone();
+    assert_eq!(claim.id, "my-line");
+    claim
+}
+
+#[test]
+fn a_bidder_sees_whether_its_line_is_in() {
+    let maker = make(Twist::None);
+    for kind in KINDS {
+        let key = |who, count| {
+            let claim = mine(&maker, kind, who, count);
+            (claim.verdict, claim.detail.key)
+        };
+        assert_eq!(key((2, 1), 4), (Verdict::Ok, "verify-say-my-line-in"));
+        assert_eq!(key((0, 1), 4), (Verdict::Ok, "verify-say-my-line-followed"));
+        assert_eq!(key((2, 1), 3).1, "verify-say-receipt-provisional");
+    }
+    let gone = |kind| mine(&maker, kind, (1, 1), 4).verdict;
+    assert_eq!(gone(CaseKind::Auditor), Verdict::Ok, "its withdrawal is on the record");
+    assert_eq!(gone(CaseKind::Public), Verdict::Failed, "the public file shows no withdrawal");
+}
+
+#[test]
+fn a_bidder_whose_line_was_left_out_sees_it_and_a_forged_receipt_is_refused() {
+    let maker = make(Twist::LineLeftOut);
+    let left_out = maker.entered.iter().filter(|(who, _)| ![(0, 1), (1, 1)].contains(*who));
+    let verdicts = left_out.map(|(who, _)| mine(&maker, CaseKind::Public, *who, 4).detail.key);
+    let out: Vec<_> = verdicts.filter(|key| *key != "verify-say-my-line-in").collect();
+    assert_eq!(out, ["verify-say-my-line-out"]);
+    let maker = make(Twist::None);
+    let mut receipt = maker.receipt(&maker.entered[&(2, 1)], 4);
+    let at = receipt.len() / 2;
+    receipt[at] ^= 1;
+    let pin = trust(&maker);
+    let report = verify_bytes(&maker.case(CaseKind::Public), Some(&pin), Some(&receipt));
+    assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]));
+    let other = make(Twist::OtherRegulator);
+    let foreign = other.receipt(&other.entered[&(2, 1)], 4);
+    let case = maker.case(CaseKind::Auditor);
+    let report = verify_bytes(&case, Some(&pin), Some(&foreign));
+    assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]), "another history's receipt");
+}
+
+#[test]
+fn the_report_reads_the_same_for_people_and_programs() {
+    let maker = make(Twist::LateByOne);
+    let report = report(&maker, CaseKind::Auditor);
+    let json: serde_json::Value = serde_json::from_str(&command::json(&report, Lang::En)).unwrap();
+    assert_eq!((json["pinned"].as_str(), json["exit"].as_u64()), (Some("pinned"), Some(1)));
+    assert_eq!(json["claims"].as_array().unwrap().len(), report.claims.len());
+    let late = json["claims"].as_array().unwrap().iter().find(|c| c["verdict"] == "failed");
+    let late = late.unwrap();
+    assert_eq!(
+        (late["id"].as_str(), late["code"].as_str()),
+        (Some("deadline"), Some("verify-say-late"))
+    );
+    assert_eq!(late["unit"].as_str(), Some(maker.units[0].to_string().as_str()));
+    for (lang, word) in [(Lang::En, "FAILED"), (Lang::Zh, "不成立")] {
+        let text = command::text(&report, lang);
+        assert_eq!(text.matches(word).count(), 1, "{text}");
+        assert!(!text.contains("verify-say"), "a sentence is missing: {text}");
+        assert!(text.starts_with("pinned") || text.starts_with("已锚定"));
+    }
+}
+
+#[test]
+fn every_sentence_of_a_failure_has_its_words_in_both_languages() {
+    for (twist, _, _) in TWISTS.iter().step_by(3) {
+        let maker = make(*twist);
+        let report = report(&maker, CaseKind::Auditor);
+        for lang in [Lang::En, Lang::Zh] {
+            assert!(!command::text(&report, lang).contains("verify-say"), "{twist:?}");
+        }
+    }
+}
+
+#[test]
+fn a_case_of_many_bids_holds() {
+    let maker = make_many(40);
+    for kind in KINDS {
+        assert_eq!(with(&report(&maker, kind), Verdict::Failed), set(&[]));
     }
 }

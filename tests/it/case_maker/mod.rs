@@ -26,7 +26,7 @@ use sealbid::enterprise::statements::{KeyRotation, Kind, Verified};
 use sealbid::ids::{BidId, EnterpriseId, LotId, TenderId, UnitId};
 use sealbid::opening::statements::{
     Close, FailCode, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order, RejectCode,
-    Release, Void, VoidReason,
+    Release, Suspension, SuspensionState, Void, VoidReason,
 };
 use sealbid::record::checkpoint::{Checkpoint, cosign};
 use sealbid::record::leaf::{Salt, leaf};
@@ -100,6 +100,8 @@ pub enum Twist {
     VoidWithoutReason,
     VoidOpened,
     TooFewOpened,
+    Suspended,
+    LostFalsely,
 }
 
 /// Keys of everybody, from small seeds.

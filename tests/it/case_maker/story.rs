@@ -153,6 +153,12 @@ impl Maker {
             }
             self.note(&order);
         }
+        if self.is(Twist::Suspended) {
+            let (no, reason, state) = (1, "投诉".into(), SuspensionState::Suspended);
+            let body = Suspension { no, reason, state, unit_id: id };
+            let suspension = Statement::signed(body, &self.keys.regulator).unwrap();
+            self.note(&suspension);
+        }
         let places: &[usize] = if self.is(Twist::ReleasedFew) { &[3, 1] } else { &[3, 1, 4, 0] };
         for place in places {
             self.release(id, close.sha256(), *place);
@@ -181,6 +187,7 @@ impl Maker {
                 (Twist::OtherPrice, LineStatus::Opened { offer, .. }) => {
                     offer.price = Some("1".into());
                 }
+                (Twist::LostFalsely, _) => outcome = LineStatus::Lost,
                 (Twist::FailedFalsely, _) => {
                     let custodian = Some("c2".parse().unwrap());
                     outcome = LineStatus::Failed { code: FailCode::BadShare, custodian };
