@@ -1,5 +1,18 @@
 //! Bids: sealed envelopes, their manifests, and which of them are accepted.
+//!
+//! Invariant: whatever a bidder truly signed is answered with an entry of the record, accepted or
+//! refused with the reason and who is at fault; the rows and the entry are one commit. Deliberately
+//! absent: any key that could open an envelope.
 
 pub mod envelope;
+pub mod refusal;
 pub mod rules;
 pub mod statements;
+pub mod store;
+pub mod submit;
+pub mod upload;
+pub mod withdraw;
+
+pub use refusal::Error;
+pub use submit::{Answer, Outcome, Submission, status, submit};
+pub use withdraw::{sweep, withdraw};

@@ -7,7 +7,7 @@ use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::labels;
 use crate::crypto::note::{NoteError, VerifyingKey};
-use crate::crypto::statement::Statement;
+use crate::crypto::statement::{Body, Statement};
 use crate::ids::{BidId, UnitId};
 
 use super::statements::{Fault, Manifest, Withdrawal};
@@ -150,8 +150,33 @@ pub fn accept(
     key: &VerifyingKey,
     arrived_at: Time,
 ) -> Result<(), Refused> {
-    manifest.note().require(key)?;
-    manifest.note().only_by(std::slice::from_ref(key))?;
+    check_signature(manifest, key)?;
+    decide(unit, head, manifest, arrived_at)
+}
+
+/// Demands the bidder's signature and no other: the part of a decision that costs time and depends
+/// on nothing that could change meanwhile.
+///
+/// # Errors
+/// [`Refused::Signature`].
+pub fn check_signature<B: Body>(
+    statement: &Statement<B>,
+    key: &VerifyingKey,
+) -> Result<(), Refused> {
+    statement.note().require(key)?;
+    Ok(statement.note().only_by(std::slice::from_ref(key))?)
+}
+
+/// Decides on a manifest whose signature was checked.
+///
+/// # Errors
+/// [`Refused`].
+pub fn decide(
+    unit: &UnitTerms,
+    head: Option<&ChainHead>,
+    manifest: &Statement<Manifest>,
+    arrived_at: Time,
+) -> Result<(), Refused> {
     let body = manifest.body();
     if body.shares.len() != unit.n {
         return Err(Refused::ShareCount);
@@ -178,8 +203,20 @@ pub fn withdraw(
     key: &VerifyingKey,
     arrived_at: Time,
 ) -> Result<(), Refused> {
-    withdrawal.note().require(key)?;
-    withdrawal.note().only_by(std::slice::from_ref(key))?;
+    check_signature(withdrawal, key)?;
+    decide_withdrawal(unit, head, withdrawal, arrived_at)
+}
+
+/// Decides on a withdrawal whose signature was checked.
+///
+/// # Errors
+/// [`Refused`].
+pub fn decide_withdrawal(
+    unit: &UnitTerms,
+    head: Option<&ChainHead>,
+    withdrawal: &Statement<Withdrawal>,
+    arrived_at: Time,
+) -> Result<(), Refused> {
     let body = withdrawal.body();
     let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: withdrawal.sha256() };
     check_place(unit, head, &place, arrived_at)?;

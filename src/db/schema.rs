@@ -163,7 +163,6 @@ diesel::table! {
         id -> Text,
         owner -> Text,
         length -> BigInt,
-        offset_at -> BigInt,
         sha256 -> Nullable<Binary>,
         state -> Text,
         purpose -> Text,

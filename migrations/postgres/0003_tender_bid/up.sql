@@ -134,7 +134,6 @@ CREATE TABLE upload (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     owner      TEXT COLLATE "C" NOT NULL,
     length     BIGINT NOT NULL CHECK (length >= 0),
-    offset_at  BIGINT NOT NULL DEFAULT 0,
     sha256     BYTEA,
     state      TEXT COLLATE "C" NOT NULL CHECK (state IN ('growing', 'complete', 'used')),
     purpose    TEXT COLLATE "C" NOT NULL CHECK (purpose IN ('bid', 'document')),

@@ -134,7 +134,6 @@ CREATE TABLE upload (
     id         TEXT    NOT NULL PRIMARY KEY,
     owner      TEXT    NOT NULL,
     length     INTEGER NOT NULL CHECK (length >= 0),
-    offset_at  INTEGER NOT NULL DEFAULT 0,
     sha256     BLOB,
     state      TEXT    NOT NULL CHECK (state IN ('growing', 'complete', 'used')),
     purpose    TEXT    NOT NULL CHECK (purpose IN ('bid', 'document')),

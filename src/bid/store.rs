@@ -1,0 +1,440 @@
+//! The rows of chains, envelopes, refusals and uploads.
+
+use diesel::prelude::*;
+
+use super::rules::{ChainHead, ChainKind, Intake, UnitTerms};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::db::schema::{chain, credential, envelope, refused, unit, upload};
+use crate::db::{Conn, Error, Tx};
+use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::on_each;
+use crate::opening::rules::UnitState;
+use crate::record::leaf::Salt;
+
+fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
+    move |_| Error::Corrupt(format!("a bid's {what}"))
+}
+
+fn stored(number: u64) -> Result<i64, Error> {
+    i64::try_from(number).map_err(|_| Error::NotFound)
+}
+
+fn number(stored: i64) -> Result<u64, Error> {
+    u64::try_from(stored).map_err(corrupt("number"))
+}
+
+/// Everything in the database that a decision on one statement depends on.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The unit's terms.
+    pub terms: UnitTerms,
+    /// Where the unit stands.
+    pub state: UnitState,
+    /// Whether an amendment is asked and undecided.
+    pub amendment_pending: bool,
+    /// The bidder's chain, with the entry that accepted its last statement.
+    pub head: Option<(ChainHead, u64)>,
+    /// How many statements the bidder's credential has.
+    pub statements: i64,
+}
+
+type RawHead = (String, i64, Vec<u8>, String, i64);
+type RawPlace = (String, i64, i64, bool, Option<RawHead>, Option<i64>);
+
+/// Loads what a decision on a bidder's statement depends on, in one query.
+///
+/// # Errors
+/// `NotFound` for an unknown unit, `Corrupt`, `Backend`.
+pub fn place(conn: &mut Conn, id: UnitId, bidder: EnterpriseId) -> Result<Place, Error> {
+    let bidder = bidder.to_string();
+    let own = chain::unit.eq(unit::unit_id).and(chain::bidder.eq(bidder.clone()));
+    let query = unit::table
+        .left_join(chain::table.on(own))
+        .filter(unit::unit_id.eq(id.to_string()))
+        .select((
+            unit::state,
+            unit::deadline,
+            unit::n,
+            unit::amendment_pending.is_not_null(),
+            (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::accepted_index)
+                .nullable(),
+            credential::table.filter(credential::enterprise.eq(bidder)).count().single_value(),
+        ));
+    let row: RawPlace = on_each!(conn, |c| query.first(c))?;
+    let (state, deadline, n, amendment_pending, head, statements) = row;
+    let state = UnitState::of_code(&state).ok_or(()).map_err(corrupt("unit"))?;
+    let intake = match state {
+        UnitState::Proposed | UnitState::Lapsed | UnitState::Void => Intake::Shut,
+        UnitState::Open | UnitState::Closing | UnitState::Closed | UnitState::Opened => {
+            Intake::Open
+        }
+    };
+    let terms = UnitTerms {
+        unit_id: id,
+        deadline: Time::from_millis(deadline),
+        n: usize::try_from(n).map_err(corrupt("unit"))?,
+        intake,
+    };
+    let head = head.map(head_of).transpose()?;
+    Ok(Place { terms, state, amendment_pending, head, statements: statements.unwrap_or(0) })
+}
+
+fn head_of((bid_id, seq, sha256, kind, index): RawHead) -> Result<(ChainHead, u64), Error> {
+    let head = ChainHead {
+        bid_id: bid_id.parse().map_err(corrupt("id"))?,
+        seq: u32::try_from(seq).map_err(corrupt("seq"))?,
+        sha256: Hash::from_slice(&sha256).map_err(corrupt("chain"))?,
+        kind: match kind.as_str() {
+            "manifest" => ChainKind::Manifest,
+            "withdrawal" => ChainKind::Withdrawal,
+            _ => return Err(Error::Corrupt("a chain's kind".to_owned())),
+        },
+    };
+    Ok((head, number(index)?))
+}
+
+/// Sets the last accepted statement of a bidder; `is_first` when there was none.
+///
+/// # Errors
+/// `Conflict` when the chain is not where the caller saw it, `Backend`.
+pub fn advance(
+    tx: &mut Tx<'_>,
+    place: &Place,
+    bidder: EnterpriseId,
+    head: &ChainHead,
+    index: u64,
+) -> Result<(), Error> {
+    let kind = match head.kind {
+        ChainKind::Manifest => "manifest",
+        ChainKind::Withdrawal => "withdrawal",
+    };
+    let values = (
+        chain::bid_id.eq(head.bid_id.to_string()),
+        chain::seq.eq(i64::from(head.seq)),
+        chain::sha256.eq(head.sha256.as_bytes().to_vec()),
+        chain::kind.eq(kind),
+        chain::accepted_index.eq(stored(index)?),
+    );
+    let (unit, bidder) = (place.terms.unit_id.to_string(), bidder.to_string());
+    let Some((before, _)) = &place.head else {
+        let row = diesel::insert_into(chain::table).values((
+            chain::unit.eq(unit),
+            chain::bidder.eq(bidder),
+            values,
+        ));
+        on_each!(tx.conn(), |c| row.execute(c))?;
+        return Ok(());
+    };
+    let at = chain::unit
+        .eq(unit)
+        .and(chain::bidder.eq(bidder))
+        .and(chain::sha256.eq(before.sha256.as_bytes().to_vec()));
+    let change = diesel::update(chain::table.filter(at)).set(values);
+    let changed = on_each!(tx.conn(), |c| change.execute(c))?;
+    if changed == 1 { Ok(()) } else { Err(Error::lost_race("the bid")) }
+}
+
+/// An accepted envelope, as it is stored.
+#[derive(Clone, Debug)]
+pub struct NewEnvelope {
+    /// In which unit.
+    pub unit: UnitId,
+    /// Whose.
+    pub bidder: EnterpriseId,
+    /// The signed manifest.
+    pub manifest: String,
+    /// Of its text.
+    pub manifest_sha256: Hash,
+    /// When its last byte was in.
+    pub arrived_at: Time,
+    /// The ciphertext in the store.
+    pub blob: UploadId,
+    /// Of the ciphertext.
+    pub blob_sha256: Hash,
+    /// Of the ciphertext, in bytes.
+    pub blob_size: u64,
+    /// The sealed shares, as [`pack`] lays them out.
+    pub shares: Vec<u8>,
+}
+
+/// Lays shares out one after the other, each behind its length in four bytes, big-endian.
+///
+/// # Errors
+/// `Corrupt` for a share of 4 GiB.
+pub fn pack(shares: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+    let mut packed = Vec::new();
+    for share in shares {
+        let length = u32::try_from(share.len()).map_err(corrupt("share"))?;
+        packed.extend_from_slice(&length.to_be_bytes());
+        packed.extend_from_slice(share);
+    }
+    Ok(packed)
+}
+
+/// Adds an accepted envelope.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn insert(tx: &mut Tx<'_>, new: NewEnvelope, salt: &Salt, index: u64) -> Result<(), Error> {
+    let row = diesel::insert_into(envelope::table).values((
+        envelope::manifest_sha256.eq(new.manifest_sha256.as_bytes().to_vec()),
+        envelope::unit.eq(new.unit.to_string()),
+        envelope::bidder.eq(new.bidder.to_string()),
+        envelope::manifest.eq(new.manifest),
+        envelope::salt.eq(salt.as_bytes().to_vec()),
+        envelope::accepted_index.eq(stored(index)?),
+        envelope::arrived_at.eq(new.arrived_at.millis()),
+        envelope::blob.eq(new.blob.to_string()),
+        envelope::blob_sha256.eq(new.blob_sha256.as_bytes().to_vec()),
+        envelope::blob_size.eq(stored(new.blob_size)?),
+        envelope::shares.eq(new.shares),
+        envelope::state.eq("live"),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
+
+/// Takes a live envelope out: `state` is `replaced` or `withdrawn`.
+///
+/// # Errors
+/// `Conflict` when it is not live, `Backend`.
+pub fn retire(tx: &mut Tx<'_>, manifest: &Hash, state: &'static str) -> Result<(), Error> {
+    let at =
+        envelope::manifest_sha256.eq(manifest.as_bytes().to_vec()).and(envelope::state.eq("live"));
+    let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq(state));
+    let changed = on_each!(tx.conn(), |c| change.execute(c))?;
+    if changed == 1 { Ok(()) } else { Err(Error::lost_race("the envelope")) }
+}
+
+/// The entry that accepted a manifest of this bidder, if one did.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn accepted(
+    conn: &mut Conn,
+    bidder: EnterpriseId,
+    manifest: &Hash,
+) -> Result<Option<u64>, Error> {
+    let query = envelope::table
+        .find(manifest.as_bytes().to_vec())
+        .filter(envelope::bidder.eq(bidder.to_string()))
+        .select(envelope::accepted_index);
+    let index: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
+    index.map(number).transpose()
+}
+
+/// Ciphertexts that nothing needs any more: replaced, withdrawn, or of a void unit.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(Hash, UploadId)>, Error> {
+    let of_void = unit::table.filter(unit::state.eq(UnitState::Void.code())).select(unit::unit_id);
+    let over = envelope::state
+        .eq_any(["replaced", "withdrawn"])
+        .or(envelope::state.eq("live").and(envelope::unit.eq_any(of_void)));
+    let query = envelope::table
+        .filter(over)
+        .order(envelope::accepted_index)
+        .limit(limit.into())
+        .select((envelope::manifest_sha256, envelope::blob));
+    let rows: Vec<(Vec<u8>, String)> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter()
+        .map(|(sha256, blob)| {
+            let sha256 = Hash::from_slice(&sha256).map_err(corrupt("manifest"))?;
+            Ok((sha256, blob.parse().map_err(corrupt("blob"))?))
+        })
+        .collect()
+}
+
+/// Notes that a ciphertext is gone.
+///
+/// # Errors
+/// `Backend`.
+pub fn deleted(tx: &mut Tx<'_>, manifest: &Hash) -> Result<(), Error> {
+    tx.unrecorded("the statement that made it needless is on the record");
+    let at = envelope::manifest_sha256.eq(manifest.as_bytes().to_vec());
+    let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq("deleted"));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
+}
+
+/// The entry that refused this very statement with this code before.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn refused_before(conn: &mut Conn, sha256: &Hash, code: &str) -> Result<Option<u64>, Error> {
+    let query =
+        refused::table.find((sha256.as_bytes().to_vec(), code.to_owned())).select(refused::idx);
+    let index: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
+    index.map(number).transpose()
+}
+
+/// Remembers the entry that refused a statement.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn insert_refused(
+    tx: &mut Tx<'_>,
+    unit: UnitId,
+    sha256: &Hash,
+    code: &str,
+    index: u64,
+) -> Result<(), Error> {
+    let row = diesel::insert_into(refused::table).values((
+        refused::sha256.eq(sha256.as_bytes().to_vec()),
+        refused::unit.eq(unit.to_string()),
+        refused::code.eq(code.to_owned()),
+        refused::idx.eq(stored(index)?),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
+
+/// What an upload is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A sealed envelope.
+    Bid,
+    /// A tender document.
+    Document,
+}
+
+impl Purpose {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Bid => "bid",
+            Self::Document => "document",
+        }
+    }
+}
+
+/// An upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRow {
+    /// Its id, and later the blob's.
+    pub id: UploadId,
+    /// Whose.
+    pub owner: EnterpriseId,
+    /// Bytes when complete.
+    pub length: u64,
+    /// Of all bytes as read back, once complete.
+    pub sha256: Option<Hash>,
+    /// Whether something refers to it.
+    pub is_used: bool,
+    /// What for.
+    pub purpose: Purpose,
+    /// When it may be deleted, unless used.
+    pub expires_at: Time,
+}
+
+type RawUpload = (String, String, i64, Option<Vec<u8>>, String, String, i64);
+
+fn upload_of(row: RawUpload) -> Result<UploadRow, Error> {
+    let (id, owner, length, sha256, state, purpose, expires_at) = row;
+    let sha256 = sha256.map(|hash| Hash::from_slice(&hash)).transpose();
+    Ok(UploadRow {
+        id: id.parse().map_err(corrupt("upload"))?,
+        owner: owner.parse().map_err(corrupt("upload"))?,
+        length: number(length)?,
+        sha256: sha256.map_err(corrupt("upload"))?,
+        is_used: state == "used",
+        purpose: if purpose == "bid" { Purpose::Bid } else { Purpose::Document },
+        expires_at: Time::from_millis(expires_at),
+    })
+}
+
+/// An upload.
+///
+/// # Errors
+/// `NotFound`, `Corrupt`, `Backend`.
+pub fn upload(conn: &mut Conn, id: UploadId) -> Result<UploadRow, Error> {
+    let row: RawUpload = on_each!(conn, |c| upload::table.find(id.to_string()).first(c))?;
+    upload_of(row)
+}
+
+/// A complete, unused envelope of this owner with this content.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn uploaded(
+    conn: &mut Conn,
+    owner: EnterpriseId,
+    sha256: &Hash,
+    size: u64,
+) -> Result<Option<UploadId>, Error> {
+    let at = upload::owner
+        .eq(owner.to_string())
+        .and(upload::sha256.eq(sha256.as_bytes().to_vec()))
+        .and(upload::length.eq(stored(size)?))
+        .and(upload::state.eq("complete"))
+        .and(upload::purpose.eq(Purpose::Bid.code()));
+    let query = upload::table.filter(at).order(upload::id).select(upload::id);
+    let id: Option<String> = on_each!(conn, |c| query.first(c).optional())?;
+    id.map(|id| id.parse().map_err(corrupt("upload"))).transpose()
+}
+
+/// A new upload.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn insert_upload(tx: &mut Tx<'_>, new: &UploadRow) -> Result<(), Error> {
+    tx.unrecorded("an upload says nothing until a signed statement names it");
+    let row = diesel::insert_into(upload::table).values((
+        upload::id.eq(new.id.to_string()),
+        upload::owner.eq(new.owner.to_string()),
+        upload::length.eq(stored(new.length)?),
+        upload::state.eq("growing"),
+        upload::purpose.eq(new.purpose.code()),
+        upload::expires_at.eq(new.expires_at.millis()),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
+
+/// Notes what a complete upload holds.
+///
+/// # Errors
+/// `Conflict` when it was used meanwhile, `Backend`.
+pub fn complete_upload(tx: &mut Tx<'_>, id: UploadId, sha256: &Hash) -> Result<(), Error> {
+    tx.unrecorded("an upload says nothing until a signed statement names it");
+    let at = upload::id.eq(id.to_string()).and(upload::state.ne("used"));
+    let change = diesel::update(upload::table.filter(at))
+        .set((upload::state.eq("complete"), upload::sha256.eq(sha256.as_bytes().to_vec())));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Makes a complete upload part of something.
+///
+/// # Errors
+/// `Conflict` when it is used, not complete or gone; `Backend`.
+pub fn use_upload(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
+    let at = upload::id.eq(id.to_string()).and(upload::state.eq("complete"));
+    let change = diesel::update(upload::table.filter(at)).set(upload::state.eq("used"));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Forgets an unused upload.
+///
+/// # Errors
+/// `Conflict` when it is used or gone, `Backend`.
+pub fn forget_upload(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
+    tx.unrecorded("an upload says nothing until a signed statement names it");
+    let at = upload::id.eq(id.to_string()).and(upload::state.ne("used"));
+    one(on_each!(tx.conn(), |c| diesel::delete(upload::table.filter(at)).execute(c))?)
+}
+
+/// Unused uploads whose time is over at `now`.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn expired(conn: &mut Conn, now: Time, limit: u32) -> Result<Vec<UploadId>, Error> {
+    let over = upload::expires_at.le(now.millis()).and(upload::state.ne("used"));
+    let query = upload::table.filter(over).order(upload::id).limit(limit.into()).select(upload::id);
+    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    ids.iter().map(|id| id.parse().map_err(corrupt("upload"))).collect()
+}
+
+fn one(changed: usize) -> Result<(), Error> {
+    if changed == 1 { Ok(()) } else { Err(Error::lost_race("the upload")) }
+}

@@ -1,0 +1,306 @@
+//! Submission: the tiny act after the upload, answered by an entry of the record.
+//!
+//! What costs time (parsing, signatures, hashes) happens before the door; inside it stand one query
+//! and the few rows. The signature's key is compared again there: a key revoked meanwhile binds
+//! nobody.
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::shares::check_share;
+use crate::crypto::statement::Statement;
+use crate::db::{self, Tx};
+use crate::enterprise::credentials::enterprise_of;
+use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::opening::rules::UnitState;
+use crate::opening::statements::Lodged;
+use crate::record::append::{Event, Recorded};
+use crate::record::disclosure::Level;
+use crate::tender::Platform;
+
+use super::Error;
+use super::rules::{self, ChainHead, ChainKind, Refused};
+use super::statements::{BidEvent, Manifest};
+use super::store::{self, NewEnvelope, Place};
+
+/// A bid as it is handed in, its envelope uploaded before.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The unit it was addressed to.
+    pub unit: UnitId,
+    /// The signed manifest.
+    pub manifest: String,
+    /// The sealed shares, in the manifest's order.
+    pub shares: Vec<Vec<u8>>,
+    /// When the last byte of this statement was in.
+    pub arrived_at: Time,
+    /// A custodian's `lodged` statement, when the bid came through one: then its hour counts.
+    pub lodged: Option<String>,
+}
+
+/// What became of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It counts.
+    Accepted,
+    /// It does not, and the record says why.
+    Refused(Refused),
+}
+
+/// The answer to a statement that its bidder truly signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The entry that says so: its receipt is the bidder's proof.
+    pub index: u64,
+    /// Salt and event of a fresh entry, for [`Platform::prompt`]; absent when this very statement was
+    /// answered before.
+    pub fresh: Option<(Recorded, Vec<u8>)>,
+}
+
+impl Answer {
+    pub(super) const fn again(outcome: Outcome, index: u64) -> Self {
+        Self { outcome, index, fresh: None }
+    }
+
+    pub(super) fn fresh(outcome: Outcome, recorded: Recorded, event: Vec<u8>) -> Self {
+        Self { outcome, index: recorded.index, fresh: Some((recorded, event)) }
+    }
+}
+
+/// Submits or replaces a bid. The same manifest again is answered with the same entry.
+///
+/// # Errors
+/// [`Error`] for whatever the record does not hold: a wrong signature, an envelope that is not there,
+/// shares that differ; or why the actor may not.
+pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Result<Answer, Error> {
+    let manifest = Statement::<Manifest>::parse(submission.manifest.as_bytes())?;
+    let lodged = submission.lodged.as_deref().map(|note| lodged(p, note, &manifest)).transpose()?;
+    let bidder = match &lodged {
+        Some(_) => {
+            allow(actor, Act::HandInLodged, &Owner::Actor)?;
+            signer_of(&manifest)?
+        }
+        None => {
+            allow(actor, Act::Submit, &Owner::Actor)?;
+            actor.enterprise().ok_or(Error::NoKey)?
+        }
+    };
+    let found = find(p, bidder, &manifest).await?;
+    let key = found.key.as_ref().ok_or(Error::NoKey)?;
+    rules::check_signature(&manifest, key).map_err(Error::Refused)?;
+    if manifest.body().unit_id != submission.unit {
+        return Err(Error::Refused(Refused::WrongUnit));
+    }
+    if let Some(index) = found.accepted {
+        return Ok(Answer::again(Outcome::Accepted, index));
+    }
+    let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
+    let act = prepare(bidder, arrived_at, manifest, submission, &found)?;
+    p.db.write(move |tx| act.carry_out(tx)).await
+}
+
+/// The custodian's statement about this manifest, its signature checked.
+fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Result<Lodged, Error> {
+    let lodged = Statement::<Lodged>::parse(note.as_bytes())?;
+    let body = lodged.body();
+    let member = p.roster.member(&body.custodian).ok_or(Error::Lodged)?;
+    rules::check_signature(&lodged, &member.statement_key).map_err(|_| Error::Lodged)?;
+    let fits = body.manifest_sha256 == manifest.sha256() && body.unit_id == manifest.body().unit_id;
+    if fits { Ok(body.clone()) } else { Err(Error::Lodged) }
+}
+
+/// Whom the only signature names.
+fn signer_of(manifest: &Statement<Manifest>) -> Result<EnterpriseId, Error> {
+    let line = manifest.note().signatures().first().map(|line| line.line()).unwrap_or_default();
+    // A signature line is an em dash, the key's name, and the signature.
+    let name = line.split(' ').nth(1).unwrap_or_default();
+    enterprise_of(name).ok_or(Error::Refused(Refused::Signature))
+}
+
+struct Found {
+    key: Option<crate::crypto::note::VerifyingKey>,
+    statements: i64,
+    accepted: Option<u64>,
+    upload: Option<UploadId>,
+}
+
+async fn find(
+    p: &Platform,
+    bidder: EnterpriseId,
+    manifest: &Statement<Manifest>,
+) -> Result<Found, Error> {
+    let (this, sha256, bid) = (p.clone(), manifest.sha256(), manifest.body().bid.clone());
+    p.db.query(move |conn| {
+        let held = this.credentials.of(conn, &this.roster, bidder)?.ok_or(Error::NoKey)?;
+        Ok(Found {
+            key: held.credential.key,
+            statements: held.statements,
+            accepted: store::accepted(conn, bidder, &sha256)?,
+            upload: store::uploaded(conn, bidder, &bid.sha256, bid.size)?,
+        })
+    })
+    .await
+}
+
+/// A submission with everything ready that does not depend on the database.
+struct Prepared {
+    bidder: EnterpriseId,
+    statements: i64,
+    manifest: Statement<Manifest>,
+    event: Vec<u8>,
+    /// What to store, or why the envelope cannot be accepted even in time.
+    content: Result<NewEnvelope, Error>,
+    arrived_at: Time,
+}
+
+fn prepare(
+    bidder: EnterpriseId,
+    arrived_at: Time,
+    manifest: Statement<Manifest>,
+    submission: Submission,
+    found: &Found,
+) -> Result<Prepared, Error> {
+    let (unit, manifest_sha256) = (submission.unit, manifest.sha256());
+    let event = json::to_string(&BidEvent::Accepted {
+        arrived_at,
+        lodged: submission.lodged,
+        manifest: submission.manifest.clone(),
+        manifest_sha256,
+        unit_id: unit,
+    })?;
+    let content = content(&manifest, &submission.shares, found.upload).and_then(|blob| {
+        Ok(NewEnvelope {
+            unit,
+            bidder,
+            manifest: submission.manifest,
+            manifest_sha256,
+            arrived_at,
+            blob,
+            blob_sha256: manifest.body().bid.sha256,
+            blob_size: manifest.body().bid.size,
+            shares: store::pack(&submission.shares)?,
+        })
+    });
+    let (statements, event) = (found.statements, event.into_bytes());
+    Ok(Prepared { bidder, statements, manifest, event, content, arrived_at })
+}
+
+/// Whether what was sent is what the manifest names.
+fn content(
+    manifest: &Statement<Manifest>,
+    shares: &[Vec<u8>],
+    upload: Option<UploadId>,
+) -> Result<UploadId, Error> {
+    let named = &manifest.body().shares;
+    if !named.iter().copied().eq(shares.iter().map(|share| Hash::of(share))) {
+        return Err(Error::Shares);
+    }
+    shares.iter().try_for_each(|share| check_share(share))?;
+    upload.ok_or(Error::Blob)
+}
+
+impl Prepared {
+    fn carry_out(self, tx: &mut Tx<'_>) -> Result<Answer, Error> {
+        let body = self.manifest.body();
+        let place = store::place(tx.conn(), body.unit_id, self.bidder)?;
+        if place.statements != self.statements {
+            return Err(Error::NoKey);
+        }
+        let head = place.head.as_ref().map(|(head, _)| head);
+        let decided = rules::decide(&place.terms, head, &self.manifest, self.arrived_at);
+        if let Err(refused) = in_time(&place, decided) {
+            let note = self.manifest.encode();
+            let statement = Refusal { note, sha256: self.manifest.sha256() };
+            return refuse(tx, &place, refused, statement, self.arrived_at);
+        }
+        let content = self.content?;
+        let manifest_sha256 = self.manifest.sha256();
+        let (kind, level) = ("sealbid/accepted/v1", Level::Sealed(body.unit_id));
+        let unit = Some(body.unit_id);
+        let recorded = tx.record(Event { kind, level, unit, bytes: self.event.clone() })?;
+        if let Some(before) = head.filter(|head| head.kind == ChainKind::Manifest) {
+            store::retire(tx, &before.sha256, "replaced")?;
+        }
+        store::use_upload(tx, content.blob).map_err(|e| match e {
+            db::Error::Conflict(_) => Error::Blob,
+            other => other.into(),
+        })?;
+        let new = ChainHead {
+            bid_id: body.bid_id,
+            seq: body.seq,
+            sha256: manifest_sha256,
+            kind: ChainKind::Manifest,
+        };
+        store::advance(tx, &place, self.bidder, &new, recorded.index)?;
+        store::insert(tx, content, &recorded.salt, recorded.index)?;
+        Ok(Answer::fresh(Outcome::Accepted, recorded, self.event))
+    }
+}
+
+/// What came in time and is decided after the unit went on is the platform's fault.
+pub(super) fn in_time(place: &Place, decided: Result<(), Refused>) -> Result<(), Refused> {
+    decided?;
+    if place.state == UnitState::Open { Ok(()) } else { Err(Refused::Undecided) }
+}
+
+/// A statement to be refused.
+pub(super) struct Refusal {
+    /// The note as it came.
+    pub note: String,
+    /// Of its text.
+    pub sha256: Hash,
+}
+
+/// Refuses a well-signed statement on the record; a repeat is answered with what was said first.
+pub(super) fn refuse(
+    tx: &mut Tx<'_>,
+    place: &Place,
+    refused: Refused,
+    statement: Refusal,
+    arrived_at: Time,
+) -> Result<Answer, Error> {
+    let Refusal { note, sha256 } = statement;
+    if refused == Refused::Replayed {
+        let index = place.head.as_ref().map(|(_, index)| *index).ok_or(Error::NotFound)?;
+        return Ok(Answer::again(Outcome::Accepted, index));
+    }
+    if !refused.is_recorded() {
+        return Err(Error::Refused(refused));
+    }
+    if let Some(index) = store::refused_before(tx.conn(), &sha256, refused.code())? {
+        return Ok(Answer::again(Outcome::Refused(refused), index));
+    }
+    let unit = place.terms.unit_id;
+    let event = BidEvent::Refused {
+        arrived_at,
+        code: refused.code().to_owned(),
+        fault: refused.fault(),
+        // While an amendment is asked the deadline itself may still move.
+        provisional: refused == Refused::Late && place.amendment_pending,
+        statement: note,
+        unit_id: unit,
+    };
+    let bytes = json::to_string(&event)?.into_bytes();
+    let (kind, level) = ("sealbid/refused/v1", Level::Sealed(unit));
+    let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
+    store::insert_refused(tx, unit, &sha256, refused.code(), recorded.index)?;
+    Ok(Answer::fresh(Outcome::Refused(refused), recorded, bytes))
+}
+
+/// A bidder's own standing in a unit: its last accepted statement and the entry that accepted it.
+///
+/// # Errors
+/// [`Error::NotFound`] for an unknown unit, or why the actor may not.
+pub async fn status(
+    p: &Platform,
+    actor: &Actor,
+    unit: UnitId,
+) -> Result<Option<(ChainHead, u64)>, Error> {
+    allow(actor, Act::ReadOwnBid, &Owner::Actor)?;
+    let bidder = actor.enterprise().ok_or(Error::NotFound)?;
+    Ok(p.db.query(move |conn| store::place(conn, unit, bidder)).await?.head)
+}

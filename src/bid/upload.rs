@@ -1,0 +1,215 @@
+//! Resumable uploads, by the semantics of tus 1.0: creation, offset, append with checksum,
+//! termination, expiration.
+//!
+//! Invariant: the store knows the offset, the database what the complete file is. A complete
+//! envelope fits the header profile and has its exact length; its hash is of the bytes read back.
+
+use std::io::Read;
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::blob::{self, Append, Blobs, Stored};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::seal::profile::HEADER_LIMIT;
+use crate::crypto::seal::{PayloadKind, ProfileError, check_header, check_length};
+use crate::db::{self, Tx};
+use crate::ids::{EnterpriseId, UploadId};
+use crate::tender::Platform;
+
+use super::Error;
+pub use super::store::Purpose;
+use super::store::{self, UploadRow};
+
+/// How long an unused upload is kept, in milliseconds: a day.
+pub const KEPT_MS: i64 = 24 * 3_600_000;
+/// Uploads that one sweep deletes at most.
+const SWEEP: u32 = 100;
+
+/// How far an upload is, as a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Durable bytes.
+    pub offset: u64,
+    /// Bytes when complete.
+    pub length: u64,
+    /// When it may be deleted.
+    pub expires_at: Time,
+}
+
+const fn act(purpose: Purpose) -> Act {
+    match purpose {
+        Purpose::Bid => Act::Upload,
+        Purpose::Document => Act::DraftTender,
+    }
+}
+
+/// Runs what blocks on a thread that may.
+async fn blocking<T: Send + 'static>(
+    p: &Platform,
+    f: impl FnOnce(&dyn Blobs) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let blobs = p.blobs.clone();
+    let done = tokio::task::spawn_blocking(move || f(&*blobs)).await;
+    done.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))?
+}
+
+/// Begins an upload of `length` bytes.
+///
+/// # Errors
+/// [`Error::TooLarge`], [`Error::Profile`] for a length that no envelope has, the store's, or why
+/// the actor may not.
+pub async fn create(
+    p: &Platform,
+    actor: &Actor,
+    purpose: Purpose,
+    length: u64,
+) -> Result<UploadId, Error> {
+    allow(actor, act(purpose), &Owner::Actor)?;
+    let owner = actor.enterprise().ok_or(Error::NoKey)?;
+    if length > p.max_upload {
+        return Err(Error::TooLarge { limit: p.max_upload });
+    }
+    let id = UploadId::random(p.db.entropy())?;
+    let now = p.now();
+    let expires_at = now.plus(KEPT_MS);
+    let row = UploadRow { id, owner, length, sha256: None, is_used: false, purpose, expires_at };
+    // The row first: what has one is swept, also when the store's half was never made.
+    p.db.write(move |tx| store::insert_upload(tx, &row)).await?;
+    blocking(p, move |blobs| Ok(blobs.create(id, length, now)?)).await?;
+    Ok(id)
+}
+
+/// The upload, if it is the actor's.
+async fn own(p: &Platform, actor: &Actor, id: UploadId) -> Result<UploadRow, Error> {
+    let row = p.db.query(move |conn| store::upload(conn, id)).await?;
+    allow(actor, act(row.purpose), &Owner::Enterprise(row.owner))?;
+    Ok(row)
+}
+
+/// How far an upload is: what a client asks before it resumes.
+///
+/// # Errors
+/// [`Error::NotFound`], the store's, or why the actor may not.
+pub async fn progress(p: &Platform, actor: &Actor, id: UploadId) -> Result<Progress, Error> {
+    let row = own(p, actor, id).await?;
+    let found = blocking(p, move |blobs| Ok(blobs.progress(id)?)).await?;
+    Ok(Progress { offset: found.offset, length: found.length, expires_at: row.expires_at })
+}
+
+/// Begins an append at `offset`; the caller writes the body's bytes and finishes it, on threads that
+/// may block.
+///
+/// # Errors
+/// [`Error::NotFound`], the store's, or why the actor may not.
+pub async fn append(
+    p: &Platform,
+    actor: &Actor,
+    id: UploadId,
+    offset: u64,
+    checksum: Option<Hash>,
+) -> Result<Box<dyn Append>, Error> {
+    own(p, actor, id).await?;
+    blocking(p, move |blobs| Ok(blobs.append(id, offset, checksum)?)).await
+}
+
+/// Completes an upload whose last byte is in: reads it back, and checks an envelope's header and
+/// length. What does not fit is deleted. Completing again says the same.
+///
+/// # Errors
+/// [`Error::Profile`], the store's, or why the actor may not.
+pub async fn complete(p: &Platform, actor: &Actor, id: UploadId) -> Result<Stored, Error> {
+    let row = own(p, actor, id).await?;
+    if let Some(sha256) = row.sha256 {
+        return Ok(Stored { sha256, size: row.length });
+    }
+    let purpose = row.purpose;
+    let stored = blocking(p, move |blobs| {
+        let stored = blobs.complete(id)?;
+        if purpose == Purpose::Bid {
+            check_profile(blobs, id, stored.size)?;
+        }
+        Ok(stored)
+    })
+    .await;
+    let stored = match stored {
+        Err(Error::Profile(cause)) => {
+            remove(p, id).await?;
+            return Err(cause.into());
+        }
+        other => other?,
+    };
+    p.db.write(move |tx| store::complete_upload(tx, id, &stored.sha256)).await?;
+    Ok(stored)
+}
+
+fn check_profile(blobs: &dyn Blobs, id: UploadId, size: u64) -> Result<(), Error> {
+    let limit = u64::try_from(HEADER_LIMIT).map_err(|_| ProfileError::Length)?;
+    let mut first = Vec::with_capacity(HEADER_LIMIT);
+    blobs.open(id)?.take(limit).read_to_end(&mut first).map_err(blob::Error::from)?;
+    let profile = check_header(&first)?;
+    check_length(profile.header_len, size, PayloadKind::Bid)?;
+    Ok(())
+}
+
+/// Deletes an unused upload of one's own.
+///
+/// # Errors
+/// [`Error::InUse`], [`Error::NotFound`], the store's, or why the actor may not.
+pub async fn terminate(p: &Platform, actor: &Actor, id: UploadId) -> Result<(), Error> {
+    if own(p, actor, id).await?.is_used {
+        return Err(Error::InUse);
+    }
+    remove(p, id).await
+}
+
+/// The row first: a submission that comes meanwhile must not find a file that is about to go.
+async fn remove(p: &Platform, id: UploadId) -> Result<(), Error> {
+    match p.db.write(move |tx| store::forget_upload(tx, id)).await {
+        Err(db::Error::Conflict(_)) => return Err(Error::InUse),
+        other => other?,
+    }
+    blocking(p, move |blobs| Ok(blobs.delete(id)?)).await
+}
+
+/// Deletes uploads that nobody used in time; returns how many.
+///
+/// # Errors
+/// The database's or the store's.
+pub async fn expire(p: &Platform) -> Result<usize, Error> {
+    let now = p.now();
+    let over = p.db.query(move |conn| store::expired(conn, now, SWEEP)).await?;
+    let mut gone = 0;
+    for id in over {
+        match remove(p, id).await {
+            // Used or being written meanwhile: the next sweep sees.
+            Err(Error::InUse | Error::Store(blob::Error::Busy)) => {}
+            other => {
+                other?;
+                gone += 1;
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// Makes a complete tender document of this owner part of what the act is about.
+///
+/// # Errors
+/// The database's; `None` when there is no such upload.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    id: UploadId,
+    owner: EnterpriseId,
+) -> Result<Option<Stored>, db::Error> {
+    let row = match store::upload(tx.conn(), id) {
+        Err(db::Error::NotFound) => return Ok(None),
+        other => other?,
+    };
+    let Some(sha256) = row.sha256 else { return Ok(None) };
+    if row.owner != owner || row.is_used || row.purpose != Purpose::Document {
+        return Ok(None);
+    }
+    store::use_upload(tx, id)?;
+    Ok(Some(Stored { sha256, size: row.length }))
+}

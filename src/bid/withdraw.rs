@@ -1,0 +1,96 @@
+//! Withdrawal, and the deletion of ciphertext that nothing needs any more.
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::clock::Time;
+use crate::crypto::json;
+use crate::crypto::statement::Statement;
+use crate::db::{self, Tx};
+use crate::ids::{EnterpriseId, UnitId};
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use crate::tender::Platform;
+
+use super::Error;
+use super::rules::{self, ChainHead, ChainKind, Refused};
+use super::statements::{BidEvent, Withdrawal};
+use super::store;
+use super::submit::{Answer, Outcome, Refusal, in_time, refuse};
+
+/// Ciphertexts that one sweep deletes at most.
+const SWEEP: u32 = 100;
+
+/// Withdraws a bid before the deadline. `arrived_at` is when the statement's last byte was in.
+///
+/// # Errors
+/// [`Error`] for whatever the record does not hold, or why the actor may not.
+pub async fn withdraw(
+    p: &Platform,
+    actor: &Actor,
+    unit: UnitId,
+    note: &str,
+    arrived_at: Time,
+) -> Result<Answer, Error> {
+    allow(actor, Act::Submit, &Owner::Actor)?;
+    let bidder = actor.enterprise().ok_or(Error::NoKey)?;
+    let withdrawal = Statement::<Withdrawal>::parse(note.as_bytes())?;
+    let held = p.credential(bidder).await?.ok_or(Error::NoKey)?;
+    let key = held.credential.key.as_ref().ok_or(Error::NoKey)?;
+    rules::check_signature(&withdrawal, key).map_err(Error::Refused)?;
+    if withdrawal.body().unit_id != unit {
+        return Err(Error::Refused(Refused::WrongUnit));
+    }
+    p.db.write(move |tx| carry_out(tx, bidder, held.statements, &withdrawal, arrived_at)).await
+}
+
+fn carry_out(
+    tx: &mut Tx<'_>,
+    bidder: EnterpriseId,
+    statements: i64,
+    withdrawal: &Statement<Withdrawal>,
+    arrived_at: Time,
+) -> Result<Answer, Error> {
+    let body = withdrawal.body();
+    let place = store::place(tx.conn(), body.unit_id, bidder)?;
+    if place.statements != statements {
+        return Err(Error::NoKey);
+    }
+    let before = place.head.as_ref().map(|(head, _)| head);
+    let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, arrived_at);
+    let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
+    if let Err(refused) = in_time(&place, decided) {
+        return refuse(tx, &place, refused, Refusal { note, sha256 }, arrived_at);
+    }
+    let bid_id = before.map(|head| head.bid_id).ok_or(Error::NotFound)?;
+    let event = BidEvent::Withdrawn {
+        arrived_at,
+        manifest_sha256: body.manifest_sha256,
+        unit_id: body.unit_id,
+        withdrawal: note,
+    };
+    let bytes = json::to_string(&event)?.into_bytes();
+    let (kind, level) = ("sealbid/withdrawn/v1", Level::Sealed(body.unit_id));
+    let unit = Some(body.unit_id);
+    let recorded = tx.record(Event { kind, level, unit, bytes: bytes.clone() })?;
+    store::retire(tx, &body.manifest_sha256, "withdrawn")?;
+    let new = ChainHead { bid_id, seq: body.seq, sha256, kind: ChainKind::Withdrawal };
+    store::advance(tx, &place, bidder, &new, recorded.index)?;
+    Ok(Answer::fresh(Outcome::Accepted, recorded, bytes))
+}
+
+/// Deletes ciphertext that was replaced, withdrawn, or belongs to a void unit; returns how many. It
+/// can be repeated: a crash between the file and its row leaves a row that is swept again.
+///
+/// # Errors
+/// The database's or the store's.
+pub async fn sweep(p: &Platform) -> Result<usize, Error> {
+    let over = p.db.query(|conn| store::to_delete(conn, SWEEP)).await?;
+    let count = over.len();
+    for (manifest, blob) in over {
+        let blobs = p.blobs.clone();
+        let gone = tokio::task::spawn_blocking(move || blobs.delete(blob)).await;
+        gone.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))??;
+        p.db.write(move |tx| store::deleted(tx, &manifest)).await?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,185 @@
+//! What moves a deadline later, and what ends a unit before it: amendments and cancellation.
+//!
+//! One request is open per unit. It stands on the record before it leaves and is resent byte by byte
+//! until q custodians have signed it: an agent that signed one never signs a close older than it.
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::clock::Time;
+use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::Roster;
+use crate::db::Tx;
+use crate::ids::UnitId;
+use crate::opening::rules::{UnitAct, UnitState};
+use crate::opening::statements::{Void, VoidReason};
+
+use super::publish::{Adopted, Asked, in_order, note_event, record_proposed, signed_alone, signer};
+use super::rules::check_asked;
+use super::statements::{Amendment, AmendmentReason};
+use super::store;
+use super::units::{self, UnitChange, UnitRow};
+use super::{Error, Platform, Refused};
+
+/// Proposes a postponement that its buyer signed. The same statement again is answered as before.
+///
+/// # Errors
+/// [`Refused::Amendment`], [`Refused::Pending`], [`Refused::Late`], [`Refused::Signature`], or why
+/// the actor may not.
+pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Error> {
+    let mut amendment = Statement::<Amendment>::parse(note.as_bytes())?;
+    let row = load(p, amendment.body().unit_id).await?;
+    let buyer = row.unit.body().procuring_entity;
+    allow(actor, Act::Amend, &Owner::Enterprise(buyer))?;
+    if !matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
+        return Err(Refused::Unit("a buyer postpones; outages are the operator's").into());
+    }
+    let key = p.key_of(buyer).await?.ok_or(Refused::NoKey)?;
+    signed_alone(amendment.note(), &key)?;
+    amendment.sign(&p.key);
+    propose(p, amendment).await
+}
+
+/// A registered outage of the platform, and the times that the rule pack makes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// When it began.
+    pub from: Time,
+    /// When it ended.
+    pub until: Time,
+    /// In words.
+    pub text: String,
+    /// The new deadline.
+    pub deadline: Time,
+    /// The new hour of opening.
+    pub open_at: Time,
+}
+
+/// Proposes what an outage makes of a unit's times; the platform and q custodians suffice.
+///
+/// # Errors
+/// Those of [`postpone`].
+pub async fn outage(
+    p: &Platform,
+    actor: &Actor,
+    id: UnitId,
+    outage: Outage,
+) -> Result<Asked, Error> {
+    allow(actor, Act::RegisterOutage, &Owner::Actor)?;
+    let row = load(p, id).await?;
+    let Outage { from, until, text, deadline, open_at } = outage;
+    let amendment = Amendment {
+        deadline,
+        no: row.amendment_no.saturating_add(1),
+        open_at,
+        prev_sha256: row.last_sha256,
+        reason: AmendmentReason::Outage { from, until, text },
+        unit_id: id,
+    };
+    propose(p, Statement::signed(amendment, &p.key)?).await
+}
+
+async fn load(p: &Platform, id: UnitId) -> Result<UnitRow, Error> {
+    Ok(p.db.query(move |conn| units::unit(conn, id)).await?)
+}
+
+async fn propose(p: &Platform, amendment: Statement<Amendment>) -> Result<Asked, Error> {
+    let id = amendment.body().unit_id;
+    p.db.write(move |tx| {
+        let row = units::unit(tx.conn(), id)?;
+        if let Some((pending, index)) = &row.pending {
+            let is_same = pending.sha256() == amendment.sha256();
+            let (proposed_index, note) = (*index, pending.encode());
+            let asked = Asked { unit_id: id, proposed_index, note };
+            return if is_same { Ok(asked) } else { Err(Refused::Pending.into()) };
+        }
+        if row.state != UnitState::Open {
+            return Err(Refused::OutOfOrder.into());
+        }
+        row.terms.amended((row.amendment_no, row.last_sha256), amendment.body())?;
+        check_asked(amendment.body(), row.terms.deadline, tx.now())?;
+        let (note, sha256) = (amendment.encode(), amendment.sha256());
+        let recorded = record_proposed(tx, id, note.clone(), sha256)?;
+        units::set_pending(tx, &row, &note, recorded.index)?;
+        Ok(Asked { unit_id: id, proposed_index: recorded.index, note })
+    })
+    .await
+}
+
+/// Takes over a custodian's signature on the amendment that is asked. With the q-th its terms hold.
+///
+/// # Errors
+/// [`Refused::Signature`], [`Refused::NotACustodian`], [`Refused::OutOfOrder`] without a pending
+/// amendment.
+pub async fn adopt_amendment(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted, Error> {
+    let copy = Note::parse(copy.as_bytes())?;
+    let custodian = signer(&p.roster, &copy)?;
+    let (roster, platform) = (p.roster.clone(), p.key.verifying().clone());
+    p.db.write(move |tx| {
+        let row = units::unit(tx.conn(), id)?;
+        let (mut pending, index) = row.pending.clone().ok_or(Refused::OutOfOrder)?;
+        pending.adopt(&copy, &custodian)?;
+        if pending.note().count(&roster.statement_keys())? < roster.q() {
+            tx.unrecorded("signatures gathered so far; the event comes with the quorum");
+            units::set_pending(tx, &row, &pending.encode(), index)?;
+            return Ok(Adopted::Waiting);
+        }
+        take_effect(tx, &row, &pending, &platform, &roster)
+    })
+    .await
+}
+
+fn take_effect(
+    tx: &mut Tx<'_>,
+    row: &UnitRow,
+    pending: &Statement<Amendment>,
+    platform: &VerifyingKey,
+    roster: &Roster,
+) -> Result<Adopted, Error> {
+    let terms = row.terms.amended((row.amendment_no, row.last_sha256), pending.body())?;
+    let note = in_order(pending.note(), platform, roster)?.encode();
+    let recorded = tx.record(note_event::<Amendment>(Some(row.id), &note))?;
+    units::amend(tx, row, pending, &terms)?;
+    Ok(Adopted::Effective(recorded.index))
+}
+
+/// Cancels an open unit by its buyer's signed `void`: its keys are never released. Returns the
+/// entry that says so.
+///
+/// # Errors
+/// [`Refused::OutOfOrder`] once a close is proposed, [`Refused::Signature`], or why the actor may
+/// not.
+pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Error> {
+    let mut void = Statement::<Void>::parse(note.as_bytes())?;
+    let id = void.body().unit_id;
+    let row = load(p, id).await?;
+    let buyer = row.unit.body().procuring_entity;
+    allow(actor, Act::Cancel, &Owner::Enterprise(buyer))?;
+    let cancelled =
+        Void { close_sha256: None, fault: None, reason: VoidReason::Cancelled, unit_id: id };
+    if *void.body() != cancelled {
+        return Err(Refused::Unit("a buyer cancels, and nothing else").into());
+    }
+    let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;
+    signed_alone(void.note(), held.credential.key.as_ref().ok_or(Refused::NoKey)?)?;
+    void.sign(&p.key);
+    let note = void.encode();
+    p.db.write(move |tx| {
+        if store::credential_count(tx.conn(), buyer)? != held.statements {
+            return Err(Refused::NoKey.into());
+        }
+        let row = units::unit(tx.conn(), id)?;
+        if row.state != UnitState::Open {
+            return Err(Refused::OutOfOrder.into());
+        }
+        let recorded = tx.record(note_event::<Void>(Some(id), &note))?;
+        let change = UnitChange {
+            void_reason: Some("cancelled"),
+            due_at: Some(None),
+            ..UnitChange::default()
+        };
+        units::swap_unit(tx, &row, UnitAct::Void, &change)?;
+        Ok(recorded.index)
+    })
+    .await
+}

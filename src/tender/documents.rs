@@ -1,0 +1,73 @@
+//! Tender documents: added by the buyer, readable by anybody, nobody counted and nothing logged.
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::bid::upload;
+use crate::blob::Blob;
+use crate::crypto::json::is_plain_text;
+use crate::ids::{DocumentId, TenderId, UploadId};
+
+use super::draft::drafted;
+use super::statements::DocumentRef;
+use super::store::{self, DocumentRow, State};
+use super::{Error, Platform, Refused};
+
+/// A file name's length in bytes at most.
+const MAX_NAME: usize = 255;
+
+/// Adds a complete upload of the buyer to a draft.
+///
+/// # Errors
+/// [`Refused::State`], [`Refused::Upload`], or why the actor may not.
+pub async fn add(
+    p: &Platform,
+    actor: &Actor,
+    tender: TenderId,
+    name: String,
+    blob: UploadId,
+) -> Result<DocumentRef, Error> {
+    let drafted = drafted(p, actor, Act::DraftTender, tender).await?;
+    let is_name =
+        (1..=MAX_NAME).contains(&name.len()) && is_plain_text(&name) && !name.contains(['/', '\\']);
+    if !is_name {
+        return Err(Refused::Notice("a document's name").into());
+    }
+    let document = DocumentId::random(p.db.entropy())?;
+    let owner = drafted.row.procuring_entity;
+    p.db.write(move |tx| {
+        tx.unrecorded("a draft binds nobody");
+        if store::find(tx.conn(), tender)?.state != State::Draft {
+            return Err(Refused::State.into());
+        }
+        let stored = upload::claim(tx, blob, owner)?.ok_or(Refused::Upload)?;
+        let named = DocumentRef { document, name, sha256: stored.sha256, size: stored.size };
+        store::insert_document(tx, &DocumentRow { named: named.clone(), tender, blob })?;
+        Ok(named)
+    })
+    .await
+}
+
+/// Opens a document for reading. Before the publication only its buyer and the regulator may.
+///
+/// # Errors
+/// [`Refused::NotFound`], or why the file cannot be read.
+pub async fn open(
+    p: &Platform,
+    actor: &Actor,
+    id: DocumentId,
+) -> Result<(DocumentRef, Box<dyn Blob>), Error> {
+    let (document, tender) =
+        p.db.query(move |conn| {
+            let document = store::document(conn, id)?;
+            let tender = store::find(conn, document.tender)?;
+            Ok::<_, crate::db::Error>((document, tender))
+        })
+        .await?;
+    if tender.state != State::Published {
+        allow(actor, Act::ReadDraft, &Owner::Enterprise(tender.procuring_entity))?;
+    }
+    let (blobs, blob) = (p.blobs.clone(), document.blob);
+    let opened = tokio::task::spawn_blocking(move || blobs.open(blob)).await;
+    let opened = opened.map_err(|e| crate::db::Error::Backend(e.to_string()))??;
+    Ok((document.named, opened))
+}

@@ -1,0 +1,138 @@
+//! Drafting: what a buyer plans, and the units that custodians are asked for recipients for.
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::crypto::entropy;
+use crate::crypto::hash::Hash;
+use crate::ids::{LotId, TenderId};
+
+use super::rules::{Expected, Plan, check_plan};
+use super::statements::{LotNotice, Notice, Unit};
+use super::store::{self, State, TenderRow};
+use super::{Error, Platform, Refused};
+
+/// Makes a draft of one's own.
+///
+/// # Errors
+/// [`Refused::Plan`], or why the actor may not.
+pub async fn draft(p: &Platform, actor: &Actor, plan: Plan) -> Result<TenderId, Error> {
+    allow(actor, Act::DraftTender, &Owner::Actor)?;
+    let buyer = actor.enterprise().ok_or(Refused::NoKey)?;
+    check_plan(&plan)?;
+    let entropy = p.db.entropy();
+    let id = TenderId::random(entropy)?;
+    let lots = plan.lots.iter().map(|_| LotId::random(entropy)).collect::<Result<Vec<_>, _>>()?;
+    let pack = p.law.sha256();
+    p.db.write(move |tx| {
+        tx.unrecorded("a draft binds nobody");
+        store::insert(tx, id, buyer, &plan, &lots, &pack)
+    })
+    .await?;
+    Ok(id)
+}
+
+/// A tender with everything that its statements must say.
+#[derive(Clone, Debug)]
+pub struct Drafted {
+    /// The tender.
+    pub row: TenderRow,
+    /// Its lots in order.
+    pub lots: Vec<LotId>,
+    /// Its documents in order.
+    pub documents: Vec<store::DocumentRow>,
+}
+
+impl Drafted {
+    /// What each unit must say, lot by lot and stage by stage, with the place of its lot.
+    pub(super) fn expected<'a>(&'a self, p: &'a Platform) -> Vec<(usize, Expected<'a>)> {
+        let plans = self.row.plan.lots.iter().zip(&self.lots).enumerate();
+        let stages = plans
+            .flat_map(|(at, (plan, lot))| plan.stages.iter().map(move |stage| (at, *lot, stage)));
+        stages
+            .map(|(at, lot, stage)| {
+                let expected = Expected {
+                    tender: self.row.id,
+                    lot,
+                    procuring_entity: self.row.procuring_entity,
+                    stage,
+                    roster: &p.roster,
+                    roster_sha256: p.roster_sha256,
+                };
+                (at, expected)
+            })
+            .collect()
+    }
+
+    /// The notice that fits these units, given in the order of [`prepare`].
+    ///
+    /// # Errors
+    /// [`Refused::Unit`] when their number is wrong.
+    pub fn notice(&self, p: &Platform, units: &[Unit]) -> Result<Notice, Error> {
+        let expected = self.expected(p);
+        if expected.len() != units.len() {
+            return Err(Refused::Unit("one unit per lot and stage").into());
+        }
+        let mut lots: Vec<LotNotice> = self
+            .row
+            .plan
+            .lots
+            .iter()
+            .zip(&self.lots)
+            .map(|(plan, lot)| LotNotice { lot: *lot, title: plan.title.clone(), units: vec![] })
+            .collect();
+        for ((at, _), unit) in expected.iter().zip(units) {
+            if let Some(lot) = lots.get_mut(*at) {
+                lot.units.push(unit.id()?);
+            }
+        }
+        Ok(Notice {
+            documents: self.documents.iter().map(|d| d.named.clone()).collect(),
+            lots,
+            procuring_entity: self.row.procuring_entity,
+            rule_pack_sha256: self.row.rule_pack_sha256,
+            tender: self.row.id,
+            title: self.row.title.clone(),
+        })
+    }
+}
+
+/// Loads a draft for an act of its buyer.
+///
+/// # Errors
+/// [`Refused::NotFound`], or why the actor may not.
+pub async fn drafted(
+    p: &Platform,
+    actor: &Actor,
+    act: Act,
+    id: TenderId,
+) -> Result<Drafted, Error> {
+    let loaded =
+        p.db.query(move |conn| {
+            let row = store::find(conn, id)?;
+            let lots = store::lots(conn, id)?.into_iter().map(|(lot, _)| lot).collect();
+            let documents = store::documents(conn, id)?;
+            Ok::<_, crate::db::Error>(Drafted { row, lots, documents })
+        })
+        .await?;
+    allow(actor, act, &Owner::Enterprise(loaded.row.procuring_entity))?;
+    Ok(loaded)
+}
+
+/// Drafts the units of a tender, lot by lot and stage by stage, each with a fresh nonce. Custodians
+/// are asked for their recipients to these; nothing is stored, since the signed unit says it all.
+///
+/// # Errors
+/// [`Refused::State`] unless the tender is a draft, or why the actor may not.
+pub async fn prepare(p: &Platform, actor: &Actor, id: TenderId) -> Result<Vec<Unit>, Error> {
+    let drafted = drafted(p, actor, Act::Publish, id).await?;
+    if drafted.row.state != State::Draft {
+        return Err(Refused::State.into());
+    }
+    let now = p.now();
+    let mut units = Vec::new();
+    for (_, expected) in drafted.expected(p) {
+        let nonce = Hash::from_bytes(entropy::array(p.db.entropy())?);
+        units.push(expected.draft(nonce, now));
+    }
+    Ok(units)
+}

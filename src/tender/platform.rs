@@ -1,0 +1,141 @@
+//! What every use-case of the platform stands on: the database, the record, the sealed files, the
+//! platform's own key and the roster in force.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::blob::Blobs;
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::note::{SigningKey, VerifyingKey};
+use crate::custodian::roster::Roster;
+use crate::db::{self, Db};
+use crate::enterprise::credentials::{Credential, credential};
+use crate::ids::EnterpriseId;
+use crate::record::append::Recorded;
+use crate::record::proof::Receipt;
+use crate::record::sequencer::Sequencer;
+use crate::record::store as record;
+
+use super::rules::Law;
+use super::store;
+
+/// The platform as its use-cases see it. Clones share everything.
+#[derive(Clone)]
+pub struct Platform {
+    /// The database; all writes go through its door.
+    pub db: Db,
+    /// Puts what was committed into the published tree.
+    pub sequencer: Arc<Sequencer>,
+    /// Sealed files and tender documents.
+    pub blobs: Arc<dyn Blobs>,
+    /// Signs for the platform, and never checkpoints.
+    pub key: Arc<SigningKey>,
+    /// The roster that new units stand on.
+    pub roster: Arc<Roster>,
+    /// Of the roster's text.
+    pub roster_sha256: Hash,
+    /// The rule pack that judges timelines.
+    pub law: Arc<dyn Law>,
+    /// The largest upload in bytes.
+    pub max_upload: u64,
+    /// Credentials folded before.
+    pub credentials: Arc<Credentials>,
+}
+
+impl Platform {
+    /// The current instant, for decisions outside of a write.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.db.clock().now()
+    }
+
+    /// The credential of a body, if it has one.
+    ///
+    /// # Errors
+    /// `Corrupt` when its statements do not add up, `Backend`.
+    pub async fn credential(&self, body: EnterpriseId) -> Result<Option<Held>, db::Error> {
+        let this = self.clone();
+        self.db.query(move |conn| this.credentials.of(conn, &this.roster, body)).await
+    }
+
+    /// The key that speaks for a body now, if one does.
+    ///
+    /// # Errors
+    /// Those of [`credential`](Self::credential).
+    pub async fn key_of(&self, body: EnterpriseId) -> Result<Option<VerifyingKey>, db::Error> {
+        Ok(self.credential(body).await?.and_then(|held| held.credential.key))
+    }
+
+    /// The receipt of an act that was just recorded, with its event, once the tree holds it: from
+    /// memory when this instance integrated it. Cosignatures come later: it is provisional.
+    ///
+    /// # Errors
+    /// Those of [`receipt`](Self::receipt).
+    pub async fn prompt(&self, recorded: &Recorded, event: Vec<u8>) -> Result<Receipt, db::Error> {
+        let published = self.sequencer.integrated(recorded.index).await;
+        let Some(hashes) = published.proof(recorded.index) else {
+            return self.receipt(recorded.index).await;
+        };
+        Ok(Receipt {
+            salt: recorded.salt.clone(),
+            event,
+            index: recorded.index,
+            hashes: hashes.to_vec(),
+            checkpoint: published.checkpoint.note.clone(),
+        })
+    }
+
+    /// Waits until the entry at `index` is in the published tree, and proves it. Who may see it is
+    /// the caller's rule.
+    ///
+    /// # Errors
+    /// `NotFound` for pads, `Corrupt`, `Backend`.
+    pub async fn receipt(&self, index: u64) -> Result<Receipt, db::Error> {
+        let published = self.sequencer.integrated(index).await;
+        self.db.query(move |conn| record::receipt(conn, index, &published.checkpoint)).await
+    }
+}
+
+/// A credential and how many statements it was folded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Who speaks with which key.
+    pub credential: Credential,
+    /// Statements so far: an act in the door compares, so that a key revoked meanwhile binds nobody.
+    pub statements: i64,
+}
+
+/// Credentials by body. Statements are only ever added, so their number tells whether a fold still
+/// holds, and the operator's signature is not checked again for every bid.
+#[derive(Debug, Default)]
+pub struct Credentials(Mutex<HashMap<EnterpriseId, Held>>);
+
+impl Credentials {
+    /// The credential of a body, if it has one.
+    ///
+    /// # Errors
+    /// `Corrupt` when its statements do not add up, `Backend`.
+    pub fn of(
+        &self,
+        conn: &mut db::Conn,
+        roster: &Roster,
+        body: EnterpriseId,
+    ) -> Result<Option<Held>, db::Error> {
+        let statements = store::credential_count(conn, body)?;
+        if statements == 0 {
+            return Ok(None);
+        }
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&body).cloned();
+        if let Some(held) = known.filter(|held| held.statements == statements) {
+            return Ok(Some(held));
+        }
+        let notes = store::credential_notes(conn, body)?;
+        let credential = credential(&roster.origin, &roster.operator_keys, &notes)
+            .map_err(|e| db::Error::Corrupt(format!("the credential of {body}: {e}")))?;
+        let held = Held { credential, statements };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(body, held.clone());
+        Ok(Some(held))
+    }
+}

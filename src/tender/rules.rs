@@ -1,0 +1,251 @@
+//! Which tenders can be published and which statements fit them: pure decisions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json::is_plain_text;
+use crate::custodian::roster::Roster;
+use crate::ids::{EnterpriseId, LotId, TenderId};
+
+use super::refusal::Refused;
+use super::statements::{Amendment, ReleaseBy, SUITE, Stage, Unit, UnitRecipient};
+
+/// How long custodians may take to sign what was drafted, in milliseconds.
+pub const DRAFT_MS: i64 = 3_600_000;
+/// Lots of one tender at most.
+const MAX_LOTS: usize = 1000;
+/// A title's length in bytes at most.
+const MAX_TITLE: usize = 1000;
+
+/// What a buyer drafts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// For people.
+    pub title: String,
+    /// Until when documents are offered.
+    pub documents_until: Time,
+    /// What is bought.
+    pub lots: Vec<LotPlan>,
+}
+
+/// A lot as drafted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LotPlan {
+    /// For people.
+    pub title: String,
+    /// One stage, or the technical one and then the commercial one.
+    pub stages: Vec<StagePlan>,
+}
+
+/// An opening unit as drafted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagePlan {
+    /// Which envelope.
+    pub stage: Stage,
+    /// Bids arriving at or after this are late.
+    pub deadline: Time,
+    /// No key is released before.
+    pub open_at: Time,
+    /// The challenge window in milliseconds.
+    pub challenge_ms: i64,
+    /// With fewer bids the unit is never opened.
+    pub min: u32,
+}
+
+impl StagePlan {
+    /// Second envelopes wait for an order, all others for their hour.
+    #[must_use]
+    pub const fn release(&self) -> ReleaseBy {
+        match self.stage {
+            Stage::Commercial => ReleaseBy::Order,
+            Stage::Single | Stage::Technical => ReleaseBy::Time,
+        }
+    }
+}
+
+/// What is wrong with a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlanFault {
+    /// A title is empty, too long or not plain text.
+    #[error("a title is empty, too long, or holds characters that a title must not hold")]
+    Title,
+    /// No lot, or too many.
+    #[error("a tender has 1 to 1000 lots")]
+    Lots,
+    /// Not one stage, nor technical then commercial with one deadline.
+    #[error("a lot has one stage, or a technical and then a commercial one with one deadline")]
+    Stages,
+    /// Dates out of order, or a minimum of nothing.
+    #[error("a unit opens before its deadline, has no challenge window, or no minimum")]
+    Dates,
+}
+
+/// Checks what a plan says of itself; the law comes at publication.
+///
+/// # Errors
+/// [`PlanFault`] with the first fault.
+pub fn check_plan(plan: &Plan) -> Result<(), PlanFault> {
+    if !(1..=MAX_LOTS).contains(&plan.lots.len()) {
+        return Err(PlanFault::Lots);
+    }
+    let mut titles = plan.lots.iter().map(|lot| &lot.title).chain([&plan.title]);
+    if !titles.all(|title| (1..=MAX_TITLE).contains(&title.len()) && is_plain_text(title)) {
+        return Err(PlanFault::Title);
+    }
+    plan.lots.iter().try_for_each(check_stages)
+}
+
+fn check_stages(lot: &LotPlan) -> Result<(), PlanFault> {
+    let is_right = match lot.stages.as_slice() {
+        [only] => only.stage == Stage::Single,
+        [first, second] => {
+            (first.stage, second.stage) == (Stage::Technical, Stage::Commercial)
+                && first.deadline == second.deadline
+        }
+        _ => false,
+    };
+    if !is_right {
+        return Err(PlanFault::Stages);
+    }
+    let ok = |s: &StagePlan| s.open_at >= s.deadline && s.challenge_ms > 0 && s.min >= 1;
+    if lot.stages.iter().all(ok) { Ok(()) } else { Err(PlanFault::Dates) }
+}
+
+/// A tender's dates, as a rule pack judges them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dates {
+    /// When the notice is published.
+    pub published_at: Time,
+    /// Until when documents are offered.
+    pub documents_until: Time,
+    /// When bids must be in.
+    pub deadline: Time,
+    /// When they are opened.
+    pub open_at: Time,
+    /// The challenge window in milliseconds.
+    pub challenge_ms: i64,
+    /// The minimum number of bids.
+    pub min: u32,
+}
+
+/// A broken rule of the rule pack.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the rule {rule} is broken: {article}")]
+pub struct Unlawful {
+    /// The rule's code.
+    pub rule: String,
+    /// Where it stands.
+    pub article: String,
+}
+
+/// The rule pack, as far as tenders need it.
+///
+/// The contract: `sha256` names the pack's file, so that anybody recomputes a judgement; `judge`
+/// depends on the pack and the dates alone.
+pub trait Law: Send + Sync {
+    /// Of the pack's file.
+    fn sha256(&self) -> Hash;
+    /// Judges a unit's dates.
+    ///
+    /// # Errors
+    /// [`Unlawful`] with the first broken rule.
+    fn judge(&self, dates: &Dates) -> Result<(), Unlawful>;
+}
+
+/// What a unit must say, but for its nonce, its hour and its recipients.
+#[derive(Clone, Debug)]
+pub struct Expected<'a> {
+    /// The tender.
+    pub tender: TenderId,
+    /// The lot.
+    pub lot: LotId,
+    /// Who buys.
+    pub procuring_entity: EnterpriseId,
+    /// The stage as planned.
+    pub stage: &'a StagePlan,
+    /// The roster in force.
+    pub roster: &'a Roster,
+    /// Of its text.
+    pub roster_sha256: Hash,
+}
+
+impl Expected<'_> {
+    /// The unit's draft.
+    #[must_use]
+    pub fn draft(&self, nonce: Hash, issued_at: Time) -> Unit {
+        Unit {
+            challenge_ms: self.stage.challenge_ms,
+            deadline: self.stage.deadline,
+            issued_at,
+            lot: self.lot,
+            min: self.stage.min,
+            nonce,
+            open_at: self.stage.open_at,
+            procuring_entity: self.procuring_entity,
+            recipients: Vec::new(),
+            release: self.stage.release(),
+            roster_sha256: self.roster_sha256,
+            stage: self.stage.stage,
+            suite: SUITE.to_owned(),
+            t: self.roster.t,
+            tender: self.tender,
+        }
+    }
+
+    /// Whether a signed unit is this one, with one recipient per custodian, at `now`.
+    ///
+    /// # Errors
+    /// [`Refused::Unit`], [`Refused::Stale`].
+    pub fn check(&self, unit: &Unit, now: Time) -> Result<(), Refused> {
+        let drafted = Unit { recipients: Vec::new(), ..unit.clone() };
+        if drafted != self.draft(unit.nonce, unit.issued_at) {
+            return Err(Refused::Unit("dates, ids, roster or threshold"));
+        }
+        let named = unit.recipients.iter().map(|r| &r.custodian);
+        if !named.eq(self.roster.custodians.iter().map(|member| &member.id)) {
+            return Err(Refused::Unit("one recipient per custodian, in the roster's order"));
+        }
+        if has_repeats(&unit.recipients) {
+            return Err(Refused::Unit("two recipients are the same"));
+        }
+        if is_stale(unit.issued_at, now) || unit.issued_at > now {
+            return Err(Refused::Stale);
+        }
+        if unit.deadline <= now {
+            return Err(Refused::Late);
+        }
+        Ok(())
+    }
+}
+
+fn has_repeats(recipients: &[UnitRecipient]) -> bool {
+    let mut sorted: Vec<&str> = recipients.iter().map(|r| r.recipient.as_str()).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair.first() == pair.last())
+}
+
+/// Whether a draft is too old to be signed: an hour to the millisecond is over.
+#[must_use]
+pub const fn is_stale(issued_at: Time, now: Time) -> bool {
+    now.since(issued_at) >= DRAFT_MS
+}
+
+/// Whether an amendment is asked in time. A postponement must be asked before the old deadline;
+/// what an outage moved may have passed already.
+///
+/// # Errors
+/// [`Refused::Late`].
+pub const fn check_asked(amendment: &Amendment, deadline: Time, now: Time) -> Result<(), Refused> {
+    use super::statements::AmendmentReason::{Outage, Postponed};
+    match amendment.reason {
+        Postponed { .. } if now.millis() >= deadline.millis() => Err(Refused::Late),
+        Outage { from, until, .. } if from.millis() >= until.millis() => {
+            Err(Refused::Unit("the outage ends before it begins"))
+        }
+        Postponed { .. } | Outage { .. } => Ok(()),
+    }
+}
