@@ -92,7 +92,7 @@ pub fn spreadsheet(path: &Path, title: &str, marker: &str, rows: u32, seed: u64)
         let cells = [format!("item {index}"), quantity.to_string(), format!("{price}.50")];
         row(&mut out, &cells)?;
     }
-    write!(out, "</Table></Worksheet></Workbook>\n")?;
+    writeln!(out, "</Table></Worksheet></Workbook>")?;
     out.flush()
 }
 

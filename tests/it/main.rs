@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod architecture;
 mod blobs;
 mod case_maker;
 mod casefile;
