@@ -57,8 +57,9 @@ fn decrypt(body: &mut (dyn Read + Send), identity: &Identity) -> io::Result<Decr
             Ok(bid_json) => Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256 },
             Err(_) => Decryption::NotAPayload,
         }),
-        Err(PayloadError::Open(OpenError::Io(error))) => Err(error),
-        Err(PayloadError::Tar(TarError::Io(error))) => Err(error),
+        Err(PayloadError::Open(OpenError::Io(error)) | PayloadError::Tar(TarError::Io(error))) => {
+            Err(error)
+        }
         Err(PayloadError::Open(_)) => Ok(Decryption::BadCiphertext),
         Err(PayloadError::Tar(_)) => Ok(Decryption::NotAPayload),
     }

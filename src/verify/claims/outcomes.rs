@@ -45,10 +45,9 @@ pub(super) fn outcomes(
         let manifest = Statement::<Manifest>::parse(line.manifest.as_bytes());
         let manifest = manifest.map_err(|_| bad(line))?;
         match line.outcome {
-            // Judged without their envelopes, by the claim `opening`.
-            LineStatus::Superseded | LineStatus::Doubled => continue,
             LineStatus::Lost if is_held(facts, &manifest) => return Err(bad(line)),
-            LineStatus::Lost => continue,
+            // The first two are judged without their envelopes, by the claim `opening`.
+            LineStatus::Superseded | LineStatus::Doubled | LineStatus::Lost => continue,
             _ => {}
         }
         let found = shares(facts, &manifest, &used)?;

@@ -1,5 +1,6 @@
 //! Claims about the record itself: whom to believe, one history, everything shown stands in it.
 
+use crate::crypto::statement::Statement;
 use crate::custodian::roster::check_next;
 use crate::error::Said;
 use crate::record::checkpoint::Cosigned;
@@ -70,7 +71,7 @@ fn bad_roster(version: &u32, reason: &dyn std::fmt::Display) -> crate::verify::r
 /// Every checkpoint is signed by the log and cosigned. After a close t custodians suffice to go on
 /// (protocol §0), but fewer than q cannot rule out a second history.
 pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
-    let Some(roster) = facts.rosters.last().map(|roster| roster.body()) else {
+    let Some(roster) = facts.rosters.last().map(Statement::body) else {
         return Err(failed("verify-say-no-roster", []));
     };
     let mut last = 0;
