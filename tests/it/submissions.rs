@@ -1,0 +1,464 @@
+//! Is every statement that a bidder signs answered once, rightly, and with a proof?
+
+use std::sync::Arc;
+
+use sealbid::bid::rules::{ChainKind, Refused};
+use sealbid::bid::statements::{BidEvent, BlobRef, Fault, Manifest, Withdrawal};
+use sealbid::bid::upload::{self, KEPT_MS, Purpose};
+use sealbid::bid::{Answer, Error, Outcome, Submission, status, submit, sweep, withdraw};
+use sealbid::blob;
+use sealbid::clock::Time;
+use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::seal::payload::seal_bid;
+use sealbid::crypto::seal::{Identity, ProfileError};
+use sealbid::crypto::shares::{seal_share, split};
+use sealbid::crypto::statement::Statement;
+use sealbid::custodian::roster::CustodianId;
+use sealbid::db::schema::envelope;
+use sealbid::ids::{BidId, UnitId, UploadId};
+use sealbid::on_each;
+use sealbid::opening::statements::Lodged;
+
+use crate::on_both;
+use crate::support::{START, runtime, wait};
+use crate::tenders::{DEADLINE, Party, Stand};
+
+use diesel::prelude::*;
+
+/// A sealed bid before its manifest is signed.
+#[derive(Clone)]
+struct Sealed {
+    bid: Vec<u8>,
+    shares: Vec<Vec<u8>>,
+    manifest: Manifest,
+}
+
+impl Sealed {
+    fn note(&self, party: &Party) -> String {
+        Statement::signed(self.manifest.clone(), &party.key).unwrap().encode()
+    }
+
+    fn sha256(&self) -> Hash {
+        Statement::new(self.manifest.clone()).unwrap().sha256()
+    }
+}
+
+fn seal(s: &Stand, unit: UnitId, bid_id: BidId, seq: u32, prev: Option<Hash>) -> Sealed {
+    let entropy = SystemEntropy::new();
+    let key = Identity::generate(&entropy).unwrap();
+    let mut bid = Vec::new();
+    let sealed = seal_bid(&mut bid, &key.recipient(), &entropy, b"{\"seq\":1}", vec![]).unwrap();
+    let shares: Vec<Vec<u8>> = split(&key, 3, 5, &entropy)
+        .unwrap()
+        .iter()
+        .zip(&s.identities)
+        .map(|(share, to)| seal_share(share, &to.recipient(), &entropy).unwrap())
+        .collect();
+    let manifest = Manifest {
+        bid: BlobRef { sha256: sealed.sha256, size: sealed.size },
+        bid_id,
+        prev_sha256: prev,
+        seal_recipient: key.recipient().to_string(),
+        seq,
+        shares: shares.iter().map(|share| Hash::of(share)).collect(),
+        unit_id: unit,
+    };
+    Sealed { bid, shares, manifest }
+}
+
+fn bid_id() -> BidId {
+    BidId::random(&SystemEntropy::new()).unwrap()
+}
+
+fn put(s: &Stand, party: &Party, bytes: &[u8]) -> Result<UploadId, Error> {
+    let id = wait(upload::create(&s.p, &party.actor, Purpose::Bid, bytes.len() as u64))?;
+    let mut append = wait(upload::append(&s.p, &party.actor, id, 0, None))?;
+    append.write(bytes).unwrap();
+    append.finish().unwrap();
+    wait(upload::complete(&s.p, &party.actor, id))?;
+    Ok(id)
+}
+
+fn send(s: &Stand, party: &Party, sealed: &Sealed, at: Time) -> Result<Answer, Error> {
+    wait(submit(&s.p, &party.actor, submission(party, sealed, at)))
+}
+
+fn submission(party: &Party, sealed: &Sealed, arrived_at: Time) -> Submission {
+    Submission {
+        unit: sealed.manifest.unit_id,
+        manifest: sealed.note(party),
+        shares: sealed.shares.clone(),
+        arrived_at,
+        lodged: None,
+    }
+}
+
+/// A first bid that is in.
+fn bid(s: &Stand, party: &Party, unit: UnitId) -> (Sealed, Answer) {
+    let sealed = seal(s, unit, bid_id(), 1, None);
+    put(s, party, &sealed.bid).unwrap();
+    let answer = send(s, party, &sealed, START).unwrap();
+    assert_eq!(answer.outcome, Outcome::Accepted);
+    (sealed, answer)
+}
+
+fn refusal(answer: &Answer) -> Refused {
+    match answer.outcome {
+        Outcome::Refused(refused) => refused,
+        Outcome::Accepted => panic!("{answer:?}"),
+    }
+}
+
+fn states(s: &Stand) -> Vec<String> {
+    let query = envelope::table.order(envelope::accepted_index).select(envelope::state);
+    s.p.db.read(|conn| on_each!(conn, |c| query.load(c)).map_err(sealbid::db::Error::from)).unwrap()
+}
+
+fn blob_of(s: &Stand, manifest: &Hash) -> UploadId {
+    let query = envelope::table.find(manifest.as_bytes().to_vec()).select(envelope::blob);
+    let id: String =
+        s.p.db
+            .read(|conn| on_each!(conn, |c| query.first(c)).map_err(sealbid::db::Error::from))
+            .unwrap();
+    id.parse().unwrap()
+}
+
+on_both! {
+    fn an_accepted_bid_is_answered_with_a_receipt_that_proves_it(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let (sealed, answer) = bid(&s, &bidder, unit);
+        let (recorded, event) = answer.fresh.clone().unwrap();
+        let read: BidEvent = serde_json::from_slice(&event).unwrap();
+        assert_eq!(read, BidEvent::Accepted {
+            arrived_at: START,
+            lodged: None,
+            manifest: sealed.note(&bidder),
+            manifest_sha256: sealed.sha256(),
+            unit_id: unit,
+        });
+        wait(s.p.sequencer.tick()).unwrap();
+        let prompt = wait(s.p.prompt(&recorded, event)).unwrap();
+        let later = wait(s.p.receipt(answer.index)).unwrap();
+        for receipt in [&prompt, &later] {
+            receipt.verify(&s.p.roster.log_key, &s.p.roster.witness_keys()).unwrap();
+        }
+        assert_eq!(prompt, later);
+        // The same act sent twice, its answer lost: the same entry, at any hour.
+        let again = send(&s, &bidder, &sealed, DEADLINE.plus(1)).unwrap();
+        assert_eq!((again.outcome, again.index), (Outcome::Accepted, answer.index));
+        assert_eq!(s.events(unit, "sealbid/accepted/v1").len(), 1);
+        let (head, index) = wait(status(&s.p, &bidder.actor, unit)).unwrap().unwrap();
+        assert_eq!((head.seq, head.kind, index), (1, ChainKind::Manifest, answer.index));
+    }
+}
+
+on_both! {
+    fn a_bid_one_millisecond_before_the_deadline_is_in_and_at_it_is_late(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let outcome = |seed, after: i64| {
+            let bidder = s.bidder(seed);
+            let sealed = seal(&s, unit, bid_id(), 1, None);
+            put(&s, &bidder, &sealed.bid).unwrap();
+            (send(&s, &bidder, &sealed, DEADLINE.plus(after)).unwrap(), bidder, sealed)
+        };
+        assert_eq!(outcome(1, -1).0.outcome, Outcome::Accepted);
+        for (seed, after) in [(2, 0), (3, 1)] {
+            let (answer, bidder, sealed) = outcome(seed, after);
+            assert_eq!(refusal(&answer), Refused::Late);
+            let (_, event) = answer.fresh.clone().unwrap();
+            let read: BidEvent = serde_json::from_slice(&event).unwrap();
+            assert_eq!(read, BidEvent::Refused {
+                arrived_at: DEADLINE.plus(after),
+                code: "late".to_owned(),
+                fault: Fault::Bidder,
+                provisional: false,
+                statement: sealed.note(&bidder),
+                unit_id: unit,
+            });
+            let again = send(&s, &bidder, &sealed, DEADLINE.plus(after + 9)).unwrap();
+            assert_eq!((again.index, refusal(&again)), (answer.index, Refused::Late));
+        }
+        assert_eq!(s.events(unit, "sealbid/refused/v1").len(), 2);
+    }
+}
+
+on_both! {
+    fn while_an_amendment_is_asked_late_is_provisional_and_after_it_in_time(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let asked = s.postpone(unit, 5000);
+        let bidder = s.bidder(1);
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        put(&s, &bidder, &sealed.bid).unwrap();
+        let late = send(&s, &bidder, &sealed, DEADLINE).unwrap();
+        assert_eq!(refusal(&late), Refused::Late);
+        let event = String::from_utf8(late.fresh.unwrap().1).unwrap();
+        assert!(event.contains("\"provisional\":true"), "{event}");
+        for custodian in 0..4 {
+            s.adopt_amendment(&asked, custodian).unwrap();
+        }
+        let answer = send(&s, &bidder, &sealed, DEADLINE.plus(4999)).unwrap();
+        assert_eq!(answer.outcome, Outcome::Accepted);
+        let other = s.bidder(2);
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        put(&s, &other, &sealed.bid).unwrap();
+        assert_eq!(refusal(&send(&s, &other, &sealed, DEADLINE.plus(5000)).unwrap()), Refused::Late);
+    }
+}
+
+on_both! {
+    fn a_chain_goes_forward_one_statement_at_a_time(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let (first, _) = bid(&s, &bidder, unit);
+        let id = first.manifest.bid_id;
+        let next = |seq, prev, id| {
+            let sealed = seal(&s, unit, id, seq, prev);
+            put(&s, &bidder, &sealed.bid).unwrap();
+            send(&s, &bidder, &sealed, START).unwrap()
+        };
+        let prev = Some(first.sha256());
+        // Two manifests with one seq; a seq that goes back or jumps; no link; another bid's id.
+        assert_eq!(refusal(&next(1, None, id)), Refused::SeqTaken);
+        assert_eq!(refusal(&next(0, prev, id)), Refused::SeqNotNext);
+        assert_eq!(refusal(&next(3, prev, id)), Refused::SeqNotNext);
+        assert_eq!(refusal(&next(2, None, id)), Refused::WrongPrev);
+        assert_eq!(refusal(&next(2, prev, bid_id())), Refused::BidId);
+        assert_eq!(states(&s), ["live"]);
+        assert_eq!(next(2, prev, id).outcome, Outcome::Accepted);
+        assert_eq!(states(&s), ["replaced", "live"]);
+        // The first again is still answered with its own entry, and nothing changes.
+        let again = send(&s, &bidder, &first, START).unwrap();
+        assert_eq!((again.outcome, again.fresh), (Outcome::Accepted, None));
+        let (head, _) = wait(status(&s.p, &bidder.actor, unit)).unwrap().unwrap();
+        assert_eq!(head.seq, 2);
+        let old = blob_of(&s, &first.sha256());
+        assert_eq!(wait(sweep(&s.p)).unwrap(), 1);
+        assert_eq!(wait(sweep(&s.p)).unwrap(), 0, "once");
+        assert!(matches!(s.p.blobs.open(old), Err(blob::Error::NotFound)));
+        assert_eq!(states(&s), ["deleted", "live"]);
+    }
+}
+
+on_both! {
+    fn a_withdrawn_bid_is_out_its_ciphertext_gone_and_another_may_follow(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let (first, _) = bid(&s, &bidder, unit);
+        let withdrawal = Withdrawal { manifest_sha256: first.sha256(), seq: 2, unit_id: unit };
+        let signed = Statement::signed(withdrawal, &bidder.key).unwrap();
+        let late = wait(withdraw(&s.p, &bidder.actor, unit, &signed.encode(), DEADLINE)).unwrap();
+        assert_eq!(refusal(&late), Refused::Late);
+        let done = wait(withdraw(&s.p, &bidder.actor, unit, &signed.encode(), START)).unwrap();
+        assert_eq!(done.outcome, Outcome::Accepted);
+        assert_eq!(states(&s), ["withdrawn"]);
+        let again = wait(withdraw(&s.p, &bidder.actor, unit, &signed.encode(), DEADLINE)).unwrap();
+        assert_eq!((again.outcome, again.index), (Outcome::Accepted, done.index));
+        let blob = blob_of(&s, &first.sha256());
+        assert_eq!(wait(sweep(&s.p)).unwrap(), 1);
+        assert!(matches!(s.p.blobs.open(blob), Err(blob::Error::NotFound)));
+        let next = seal(&s, unit, first.manifest.bid_id, 3, Some(signed.sha256()));
+        put(&s, &bidder, &next.bid).unwrap();
+        assert_eq!(send(&s, &bidder, &next, START).unwrap().outcome, Outcome::Accepted);
+        assert_eq!(s.events(unit, "sealbid/withdrawn/v1").len(), 1);
+    }
+}
+
+on_both! {
+    fn what_its_bidder_did_not_sign_or_send_leaves_no_trace(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let (bidder, rival) = (s.bidder(1), s.bidder(2));
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        let outcome = send(&s, &bidder, &sealed, START);
+        assert!(matches!(outcome, Err(Error::Blob)), "{outcome:?}");
+        put(&s, &bidder, &sealed.bid).unwrap();
+        // Under a rival's signature, with a second line, with other shares, for another unit.
+        let forged = Submission {
+            manifest: sealed.note(&rival),
+            ..submission(&bidder, &sealed, START)
+        };
+        let outcome = wait(submit(&s.p, &bidder.actor, forged));
+        assert!(matches!(outcome, Err(Error::Refused(Refused::Signature))), "{outcome:?}");
+        let mut two = Statement::signed(sealed.manifest.clone(), &bidder.key).unwrap();
+        two.sign(&rival.key);
+        let hung = Submission { manifest: two.encode(), ..submission(&bidder, &sealed, START) };
+        let outcome = wait(submit(&s.p, &bidder.actor, hung));
+        assert!(matches!(outcome, Err(Error::Refused(Refused::Signature))), "{outcome:?}");
+        let mut swapped = sealed.clone();
+        swapped.shares.swap(0, 1);
+        let outcome = send(&s, &bidder, &swapped, START);
+        assert!(matches!(outcome, Err(Error::Shares)), "{outcome:?}");
+        let elsewhere =
+            Submission { unit: UnitId(Hash::of(b"x")), ..submission(&bidder, &sealed, START) };
+        let outcome = wait(submit(&s.p, &bidder.actor, elsewhere));
+        assert!(matches!(outcome, Err(Error::Refused(Refused::WrongUnit))), "{outcome:?}");
+        // A rival's upload is not one's own.
+        let copied = send(&s, &rival, &sealed, START);
+        assert!(matches!(copied, Err(Error::Blob)), "{copied:?}");
+        assert!(states(&s).is_empty());
+        assert!(s.events(unit, "sealbid/refused/v1").is_empty());
+        assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
+    }
+}
+
+on_both! {
+    fn two_hundred_bids_at_once_are_all_in_and_each_has_its_own_entry(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let ready: Vec<_> = (0..200_u8)
+            .map(|seed| {
+                let bidder = s.bidder(seed);
+                let sealed = seal(&s, unit, bid_id(), 1, None);
+                put(&s, &bidder, &sealed.bid).unwrap();
+                let submission = submission(&bidder, &sealed, DEADLINE.plus(-1));
+                (bidder, submission)
+            })
+            .collect();
+        let p = Arc::new(s.p.clone());
+        let mut indices: Vec<u64> = runtime().block_on(async {
+            let acts: Vec<_> = ready
+                .into_iter()
+                .map(|(bidder, submission)| {
+                    let p = p.clone();
+                    tokio::spawn(async move { submit(&p, &bidder.actor, submission).await })
+                })
+                .collect();
+            let mut indices = Vec::new();
+            for act in acts {
+                let answer = act.await.unwrap().unwrap();
+                assert_eq!(answer.outcome, Outcome::Accepted);
+                indices.push(answer.index);
+            }
+            indices
+        });
+        indices.sort_unstable();
+        indices.dedup();
+        assert_eq!(indices.len(), 200);
+        assert_eq!(states(&s), vec!["live"; 200]);
+        assert_eq!(s.events(unit, "sealbid/accepted/v1").len(), 200);
+    }
+}
+
+on_both! {
+    fn one_manifest_sent_many_times_at_once_is_one_entry(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        put(&s, &bidder, &sealed.bid).unwrap();
+        let indices: Vec<u64> = runtime().block_on(async {
+            let acts: Vec<_> = (0..20)
+                .map(|_| {
+                    let (p, actor) = (s.p.clone(), bidder.actor.clone());
+                    let submission = submission(&bidder, &sealed, START);
+                    tokio::spawn(async move { submit(&p, &actor, submission).await })
+                })
+                .collect();
+            let mut indices = Vec::new();
+            for act in acts {
+                indices.push(act.await.unwrap().unwrap().index);
+            }
+            indices
+        });
+        assert!(indices.iter().all(|index| *index == indices[0]), "{indices:?}");
+        assert_eq!(states(&s), ["live"]);
+    }
+}
+
+on_both! {
+    fn a_bid_lodged_with_a_custodian_in_time_counts_by_its_hour(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        put(&s, &bidder, &sealed.bid).unwrap();
+        let custodian: CustodianId = "c3".parse().unwrap();
+        let arrived_at = DEADLINE.plus(-1);
+        let lodged =
+            Lodged { arrived_at, custodian, manifest_sha256: sealed.sha256(), unit_id: unit };
+        let hand_in = |lodged: &Lodged, key: usize| {
+            let note = Statement::signed(lodged.clone(), &s.custodians[key]).unwrap().encode();
+            let late = submission(&bidder, &sealed, DEADLINE.plus(60_000));
+            let submission = Submission { lodged: Some(note), ..late };
+            wait(submit(&s.p, &sealbid::auth::Actor::Public, submission))
+        };
+        assert!(matches!(hand_in(&lodged, 0), Err(Error::Lodged)), "another's signature");
+        let other = Lodged { manifest_sha256: Hash::of(b"other"), ..lodged.clone() };
+        assert!(matches!(hand_in(&other, 2), Err(Error::Lodged)));
+        assert_eq!(hand_in(&lodged, 2).unwrap().outcome, Outcome::Accepted);
+        let (head, _) = wait(status(&s.p, &bidder.actor, unit)).unwrap().unwrap();
+        assert_eq!(head.seq, 1);
+    }
+}
+
+on_both! {
+    fn what_is_not_sealed_as_it_must_be_is_refused_when_its_last_byte_is_in(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        let mut longer = sealed.bid.clone();
+        longer.push(0);
+        let outcome = put(&s, &bidder, &longer);
+        assert!(matches!(outcome, Err(Error::Profile(ProfileError::Length))), "{outcome:?}");
+        let mut other = sealed.bid.clone();
+        other[0] ^= 1;
+        assert!(matches!(put(&s, &bidder, &other), Err(Error::Profile(_))));
+        let huge = wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, (1 << 20) + 1));
+        assert!(matches!(huge, Err(Error::TooLarge { limit: 1_048_576 })));
+        put(&s, &bidder, &sealed.bid).unwrap();
+    }
+}
+
+on_both! {
+    fn an_upload_is_resumed_ended_and_expires_and_is_nobody_elses(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let (bidder, rival) = (s.bidder(1), s.bidder(2));
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        let length = sealed.bid.len() as u64;
+        let create = || wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, length)).unwrap();
+        let id = create();
+        let (head, tail) = sealed.bid.split_at(100);
+        let sum = Some(Hash::of(head));
+        let mut append = wait(upload::append(&s.p, &bidder.actor, id, 0, sum)).unwrap();
+        append.write(head).unwrap();
+        assert_eq!(append.finish().unwrap(), 100);
+        let foreign = wait(upload::progress(&s.p, &rival.actor, id));
+        assert!(matches!(foreign, Err(Error::Auth(sealbid::auth::Refused::NotFound))));
+        let progress = wait(upload::progress(&s.p, &bidder.actor, id)).unwrap();
+        assert_eq!((progress.offset, progress.length), (100, length));
+        assert_eq!(progress.expires_at, START.plus(KEPT_MS));
+        let wrong = wait(upload::append(&s.p, &bidder.actor, id, 99, None));
+        assert!(matches!(wrong.map(drop), Err(Error::Store(blob::Error::Offset { actual: 100 }))));
+        let early = wait(upload::complete(&s.p, &bidder.actor, id));
+        assert!(matches!(early, Err(Error::Store(blob::Error::Incomplete { .. }))));
+        let mut append = wait(upload::append(&s.p, &bidder.actor, id, 100, None)).unwrap();
+        append.write(tail).unwrap();
+        append.finish().unwrap();
+        let stored = wait(upload::complete(&s.p, &bidder.actor, id)).unwrap();
+        assert_eq!(stored.sha256, Hash::of(&sealed.bid));
+        assert_eq!(wait(upload::complete(&s.p, &bidder.actor, id)).unwrap(), stored, "again");
+        let other = create();
+        wait(upload::terminate(&s.p, &bidder.actor, other)).unwrap();
+        assert!(matches!(
+            wait(upload::progress(&s.p, &bidder.actor, other)),
+            Err(Error::NotFound)
+        ));
+        assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
+        let used = wait(upload::terminate(&s.p, &bidder.actor, id));
+        assert!(matches!(used, Err(Error::InUse)));
+        let forgotten = create();
+        s.base.clock.advance(KEPT_MS);
+        assert_eq!(wait(upload::expire(&s.p)).unwrap(), 1, "the used one stays");
+        assert!(matches!(s.p.blobs.progress(forgotten), Err(blob::Error::NotFound)));
+        s.p.blobs.open(id).unwrap();
+    }
+}

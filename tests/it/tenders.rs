@@ -1,0 +1,525 @@
+//! Does a tender take effect only when everybody has signed, and do its deadlines move only later?
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use sealbid::auth::Actor;
+use sealbid::bid::upload::{self, Purpose};
+use sealbid::blob::Folder;
+use sealbid::clock::Time;
+use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::seal::Identity;
+use sealbid::crypto::statement::{Body, Statement};
+use sealbid::custodian::roster::{Member, Roster};
+use sealbid::db::schema::credential;
+use sealbid::db::{Db, Error as DbError};
+use sealbid::enterprise::credentials::key_name;
+use sealbid::enterprise::statements::{Kind, Verified};
+use sealbid::ids::{EnterpriseId, TenderId, UnitId};
+use sealbid::on_each;
+use sealbid::opening::rules::UnitState;
+use sealbid::opening::statements::{OpeningEvent, Void, VoidReason};
+use sealbid::record::leaf::PadKey;
+use sealbid::record::sequencer::{Keys, Pace, Sequencer};
+use sealbid::record::store as record;
+use sealbid::tender::amend::{self, Outage};
+use sealbid::tender::draft::{draft, drafted, prepare};
+use sealbid::tender::platform::{Credentials, Platform};
+use sealbid::tender::publish::{Adopted, Asked, Publication, adopt_unit, lapse_due, publish};
+use sealbid::tender::rules::{Dates, Law, LotPlan, Plan, StagePlan, Unlawful};
+use sealbid::tender::statements::{Amendment, AmendmentReason, Notice, Stage, Unit, UnitRecipient};
+use sealbid::tender::store::State;
+use sealbid::tender::{Error, Refused, documents, store, units};
+
+use crate::on_both;
+use crate::support::{START, TestBase, TestFolder, folder, wait};
+
+const ORIGIN: &str = "record.example/log";
+/// The deadline of every test unit.
+pub const DEADLINE: Time = START.plus(10_000_000);
+
+/// A rule pack that wants two bids.
+struct TwoBids;
+
+impl Law for TwoBids {
+    fn sha256(&self) -> Hash {
+        Hash::of(b"pack")
+    }
+
+    fn judge(&self, dates: &Dates) -> Result<(), Unlawful> {
+        let broken = || Unlawful { rule: "min_bidders".to_owned(), article: "28".to_owned() };
+        if dates.min >= 2 { Ok(()) } else { Err(broken()) }
+    }
+}
+
+fn key(name: &str, seed: u8) -> SigningKey {
+    let name = format!("{ORIGIN}/{name}");
+    SigningKey::from_seed(&name, KeyKind::Statement, &[seed; 32]).unwrap()
+}
+
+fn cosigner(seed: u8) -> SigningKey {
+    let name = format!("{ORIGIN}/witness/c{seed}");
+    SigningKey::from_seed(&name, KeyKind::Cosignature, &[seed + 100; 32]).unwrap()
+}
+
+/// A body with a verified key.
+#[derive(Clone)]
+pub struct Party {
+    /// Its key.
+    pub key: Arc<SigningKey>,
+    /// As it acts.
+    pub actor: Actor,
+}
+
+/// A platform, its custodians' keys and a buyer.
+pub struct Stand {
+    /// The platform.
+    pub p: Platform,
+    /// The base below it.
+    pub base: TestBase,
+    /// The custodians' statement keys in roster order.
+    pub custodians: Vec<SigningKey>,
+    /// Their identities for every unit.
+    pub identities: Vec<Identity>,
+    /// Who buys.
+    pub buyer: Party,
+    _folder: TestFolder,
+}
+
+impl Stand {
+    /// On a fresh base.
+    pub fn new(base: TestBase) -> Self {
+        let custodians: Vec<_> = (1..=5).map(|i| key(&format!("custodian/c{i}"), i)).collect();
+        let member = |(i, key): (u8, &SigningKey)| Member {
+            address: format!("http://c{i}.example"),
+            id: format!("c{i}").parse().unwrap(),
+            name: format!("Custodian {i}"),
+            statement_key: key.verifying().clone(),
+            witness_key: cosigner(i).verifying().clone(),
+        };
+        let platform = key("platform/main", 50);
+        let log = SigningKey::from_seed(ORIGIN, KeyKind::Statement, &[7; 32]).unwrap();
+        let roster = Roster {
+            custodians: (1..).zip(&custodians).map(member).collect(),
+            issued_at: START,
+            log_key: log.verifying().clone(),
+            operator_keys: vec![key("operator/op", 51).verifying().clone()],
+            origin: ORIGIN.to_owned(),
+            platform_key: platform.verifying().clone(),
+            prev_sha256: None,
+            regulator_key: key("regulator/r", 52).verifying().clone(),
+            sealer_sha256: None,
+            t: 3,
+            version: 1,
+        };
+        let db = base.open();
+        let keys = Keys { log, pads: PadKey::from_bytes([9; 32]) };
+        let sequencer = wait(Sequencer::open(db.clone(), keys, Pace::default())).unwrap();
+        let files = folder("blobs");
+        let roster_sha256 = Statement::new(roster.clone()).unwrap().sha256();
+        let buyer = party(&db, Kind::Organisation, 60);
+        let p = Platform {
+            db,
+            sequencer: Arc::new(sequencer),
+            blobs: Arc::new(Folder::open(&files).unwrap()),
+            key: Arc::new(platform),
+            roster: Arc::new(roster),
+            roster_sha256,
+            law: Arc::new(TwoBids),
+            max_upload: 1 << 20,
+            credentials: Arc::new(Credentials::default()),
+        };
+        let identity = |_| Identity::generate(&SystemEntropy::new()).unwrap();
+        let identities = (0..5).map(identity).collect();
+        Self { p, base, custodians, identities, buyer, _folder: files }
+    }
+
+    /// A verified bidder.
+    pub fn bidder(&self, seed: u8) -> Party {
+        party(&self.p.db, Kind::Enterprise, seed)
+    }
+
+    fn draft(&self, plan: Plan) -> Result<TenderId, Error> {
+        wait(draft(&self.p, &self.buyer.actor, plan))
+    }
+
+    /// The buyer's signed units and notice for a draft.
+    fn signed(&self, id: TenderId) -> (Vec<Unit>, Publication) {
+        let mut units = wait(prepare(&self.p, &self.buyer.actor, id)).unwrap();
+        for unit in &mut units {
+            let members = self.p.roster.custodians.iter().zip(&self.identities);
+            unit.recipients = members
+                .map(|(member, identity)| UnitRecipient {
+                    custodian: member.id.clone(),
+                    recipient: identity.recipient().to_string(),
+                })
+                .collect();
+        }
+        let act = sealbid::auth::table::Act::Publish;
+        let drafted = wait(drafted(&self.p, &self.buyer.actor, act, id)).unwrap();
+        let notice = drafted.notice(&self.p, &units).unwrap();
+        let notes = units.iter().map(|unit| self.sign(unit.clone())).collect();
+        (units, Publication { notice: self.sign::<Notice>(notice), units: notes })
+    }
+
+    fn sign<B: Body>(&self, body: B) -> String {
+        Statement::signed(body, &self.buyer.key).unwrap().encode()
+    }
+
+    fn publish(&self, id: TenderId, publication: Publication) -> Result<Vec<Asked>, Error> {
+        wait(publish(&self.p, &self.buyer.actor, id, publication))
+    }
+
+    /// The note with a custodian's signature more.
+    fn countersigned<B: Body>(&self, note: &str, custodian: usize) -> String {
+        let mut statement = Statement::<B>::parse(note.as_bytes()).unwrap();
+        statement.sign(&self.custodians[custodian]);
+        statement.encode()
+    }
+
+    fn adopt(&self, asked: &Asked, custodian: usize) -> Result<Adopted, Error> {
+        let copy = self.countersigned::<Unit>(&asked.note, custodian);
+        wait(adopt_unit(&self.p, asked.unit_id, &copy))
+    }
+
+    /// An open unit of one lot.
+    pub fn open_unit(&self) -> UnitId {
+        let id = self.draft(plan(1)).unwrap();
+        let asked = self.publish(id, self.signed(id).1).unwrap();
+        for custodian in 0..5 {
+            self.adopt(&asked[0], custodian).unwrap();
+        }
+        asked[0].unit_id
+    }
+
+    /// The unit's row.
+    pub fn unit(&self, id: UnitId) -> units::UnitRow {
+        self.p.db.read(|conn| units::unit(conn, id)).unwrap()
+    }
+
+    fn tender(&self, id: TenderId) -> store::TenderRow {
+        self.p.db.read(|conn| store::find(conn, id)).unwrap()
+    }
+
+    /// The events of a unit and kind.
+    pub fn events(&self, unit: UnitId, kind: &str) -> Vec<String> {
+        let entries = self.p.db.read(|conn| record::entries_of_unit(conn, &unit, kind)).unwrap();
+        entries.into_iter().map(|e| String::from_utf8(e.event).unwrap()).collect()
+    }
+
+    fn amendment(&self, unit: UnitId, later: i64) -> Amendment {
+        let row = self.unit(unit);
+        Amendment {
+            deadline: row.terms.deadline.plus(later),
+            no: row.amendment_no + 1,
+            open_at: row.terms.open_at.plus(later),
+            prev_sha256: row.last_sha256,
+            reason: AmendmentReason::Postponed { text: "more time".to_owned() },
+            unit_id: unit,
+        }
+    }
+
+    /// Asks for a postponement by `later` milliseconds.
+    pub fn postpone(&self, unit: UnitId, later: i64) -> Asked {
+        let note = self.sign(self.amendment(unit, later));
+        wait(amend::postpone(&self.p, &self.buyer.actor, &note)).unwrap()
+    }
+
+    /// A custodian signs the amendment that is asked.
+    pub fn adopt_amendment(&self, asked: &Asked, custodian: usize) -> Result<Adopted, Error> {
+        let copy = self.countersigned::<Amendment>(&asked.note, custodian);
+        wait(amend::adopt_amendment(&self.p, asked.unit_id, &copy))
+    }
+}
+
+fn party(db: &Db, kind: Kind, seed: u8) -> Party {
+    let id = EnterpriseId::random(&SystemEntropy::new()).unwrap();
+    let name = key_name(ORIGIN, kind, id);
+    let own = SigningKey::from_seed(&name, KeyKind::Statement, &[seed; 32]).unwrap();
+    let verified = Verified {
+        application_sha256: Hash::of(b"application"),
+        enterprise: id,
+        key: own.verifying().clone(),
+        kind,
+        name: format!("Body {seed}"),
+        uscc: "91350100M000100Y43".to_owned(),
+    };
+    let note = Statement::signed(verified, &key("operator/op", 51)).unwrap().encode();
+    db.write_blocking(move |tx| {
+        tx.unrecorded("a test's party");
+        let row = diesel::insert_into(credential::table).values((
+            credential::enterprise.eq(id.to_string()),
+            credential::no.eq(1),
+            credential::note.eq(note),
+        ));
+        on_each!(tx.conn(), |c| row.execute(c))?;
+        Ok::<_, DbError>(())
+    })
+    .unwrap();
+    let actor = match kind {
+        Kind::Enterprise => Actor::Bidder(id),
+        Kind::Organisation => Actor::Buyer(id),
+    };
+    Party { key: Arc::new(own), actor }
+}
+
+fn stage(stage: Stage) -> StagePlan {
+    StagePlan { stage, deadline: DEADLINE, open_at: DEADLINE, challenge_ms: 60_000, min: 2 }
+}
+
+fn plan(lots: usize) -> Plan {
+    let lot = |i| LotPlan { title: format!("Lot {i}"), stages: vec![stage(Stage::Single)] };
+    Plan {
+        title: "Road works 道路工程".to_owned(),
+        documents_until: DEADLINE,
+        lots: (0..lots).map(lot).collect(),
+    }
+}
+
+fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Refused {
+    match outcome {
+        Err(Error::Refused(refused)) => refused,
+        other => panic!("{other:?}"),
+    }
+}
+
+on_both! {
+    fn a_tender_takes_effect_when_every_custodian_has_signed_every_unit(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(2)).unwrap();
+        let asked = s.publish(id, s.signed(id).1).unwrap();
+        assert_eq!(asked.len(), 2);
+        for custodian in 0..5 {
+            assert_eq!(s.adopt(&asked[0], custodian).unwrap(), Adopted::Waiting);
+        }
+        assert_eq!(s.unit(asked[0].unit_id).state, UnitState::Proposed);
+        for custodian in [4, 3, 2, 1] {
+            assert_eq!(s.adopt(&asked[1], custodian).unwrap(), Adopted::Waiting);
+        }
+        assert_eq!(s.tender(id).state, State::Proposed);
+        let Adopted::Effective(index) = s.adopt(&asked[1], 0).unwrap() else { panic!("waits") };
+        // Asked again, the answer is the same.
+        assert_eq!(s.adopt(&asked[1], 0).unwrap(), Adopted::Effective(index));
+        let published = s.tender(id);
+        assert_eq!(published.state, State::Published);
+        for asked in &asked {
+            let row = s.unit(asked.unit_id);
+            assert_eq!(row.state, UnitState::Open);
+            let effective = s.events(asked.unit_id, Unit::TYPE);
+            assert_eq!(effective, [row.unit.encode()]);
+            let keys = s.p.roster.statement_keys();
+            assert_eq!(row.unit.note().count(&keys).unwrap(), 5);
+            // The one order: the procuring entity, the platform, the roster.
+            let mut all = vec![s.buyer.key.verifying().clone(), s.p.key.verifying().clone()];
+            all.extend(keys);
+            assert_eq!(row.unit.note().ordered(&all), *row.unit.note());
+        }
+        let notice = published.notice_index.unwrap();
+        let entry = s.p.db.read(|conn| record::entry(conn, notice)).unwrap().unwrap();
+        assert_eq!(entry.kind, Notice::TYPE);
+    }
+}
+
+on_both! {
+    fn a_unit_is_on_the_record_before_any_custodian_is_asked(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(1)).unwrap();
+        let asked = s.publish(id, s.signed(id).1).unwrap();
+        let entry = |index| s.p.db.read(|conn| record::entry(conn, index)).unwrap().unwrap();
+        let proposed = entry(asked[0].proposed_index);
+        let event: OpeningEvent = serde_json::from_slice(&proposed.event).unwrap();
+        let OpeningEvent::Proposed { statement, unit_id, .. } = event else { panic!("{event:?}") };
+        assert_eq!((statement, unit_id), (asked[0].note.clone(), asked[0].unit_id));
+        wait(s.p.sequencer.tick()).unwrap();
+        let receipt = wait(s.p.receipt(asked[0].proposed_index)).unwrap();
+        receipt.verify(&s.p.roster.log_key, &s.p.roster.witness_keys()).unwrap();
+        assert_eq!(receipt.event, proposed.event);
+        assert!(s.events(asked[0].unit_id, Unit::TYPE).is_empty());
+    }
+}
+
+on_both! {
+    fn a_unit_whose_custodians_are_silent_for_an_hour_lapses_and_frees_its_tender(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(2)).unwrap();
+        let asked = s.publish(id, s.signed(id).1).unwrap();
+        s.adopt(&asked[0], 0).unwrap();
+        s.base.clock.advance(3_600_000 - 1);
+        assert!(wait(lapse_due(&s.p)).unwrap().is_empty());
+        s.base.clock.advance(1);
+        assert_eq!(wait(lapse_due(&s.p)).unwrap().len(), 2);
+        assert!(wait(lapse_due(&s.p)).unwrap().is_empty(), "once");
+        assert_eq!(s.events(asked[1].unit_id, "sealbid/lapsed/v1").len(), 1);
+        assert_eq!(refused(s.adopt(&asked[0], 1)), Refused::OutOfOrder);
+        assert_eq!(s.tender(id).state, State::Draft);
+        assert_eq!(s.publish(id, s.signed(id).1).unwrap().len(), 2, "again, with other units");
+    }
+}
+
+on_both! {
+    fn what_differs_from_the_draft_is_not_published(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(1)).unwrap();
+        let (units, right) = s.signed(id);
+        let with = |change: &dyn Fn(&mut Unit)| {
+            let mut unit = units[0].clone();
+            change(&mut unit);
+            let publication = Publication { units: vec![s.sign(unit)], ..right.clone() };
+            refused(s.publish(id, publication))
+        };
+        assert!(matches!(with(&|u| u.deadline = DEADLINE.plus(1)), Refused::Unit(_)));
+        assert!(matches!(with(&|u| u.t = 2), Refused::Unit(_)));
+        assert!(matches!(with(&|u| u.recipients.swap(0, 1)), Refused::Unit(_)));
+        assert!(matches!(with(&|u| drop(u.recipients.pop())), Refused::Unit(_)));
+        let twice = |u: &mut Unit| u.recipients[1].recipient = u.recipients[0].recipient.clone();
+        assert!(matches!(with(&twice), Refused::Unit(_)));
+        assert_eq!(with(&|u| u.issued_at = START.plus(-3_600_000)), Refused::Stale);
+        assert!(matches!(with(&|u| u.nonce = Hash::of(b"other")), Refused::Notice(_)));
+        let by_another = Statement::signed(units[0].clone(), &s.custodians[0]).unwrap().encode();
+        let forged = Publication { units: vec![by_another], ..right.clone() };
+        assert_eq!(refused(s.publish(id, forged)), Refused::Signature);
+        let other = Actor::Buyer(EnterpriseId::random(s.p.db.entropy()).unwrap());
+        let stolen = wait(publish(&s.p, &other, id, right.clone()));
+        assert!(matches!(stolen, Err(Error::Auth(sealbid::auth::Refused::NotFound))));
+        s.publish(id, right).unwrap();
+    }
+}
+
+on_both! {
+    fn a_tender_that_breaks_the_rule_pack_is_not_published(base: TestBase) {
+        let s = Stand::new(base);
+        let mut one = plan(1);
+        one.lots[0].stages[0].min = 1;
+        let id = s.draft(one).unwrap();
+        let broken = refused(s.publish(id, s.signed(id).1));
+        assert!(matches!(broken, Refused::Unlawful(u) if u.rule == "min_bidders"));
+        assert_eq!(s.tender(id).state, State::Draft);
+    }
+}
+
+on_both! {
+    fn a_plan_that_contradicts_itself_is_no_draft(base: TestBase) {
+        let s = Stand::new(base);
+        let mut early = plan(1);
+        early.lots[0].stages[0].open_at = DEADLINE.plus(-1);
+        assert!(matches!(refused(s.draft(early)), Refused::Plan(_)));
+        let mut half = plan(1);
+        half.lots[0].stages = vec![stage(Stage::Technical)];
+        assert!(matches!(refused(s.draft(half)), Refused::Plan(_)));
+        assert!(matches!(refused(s.draft(plan(0))), Refused::Plan(_)));
+        let mut two = plan(1);
+        two.lots[0].stages = vec![stage(Stage::Technical), stage(Stage::Commercial)];
+        s.draft(two).unwrap();
+    }
+}
+
+on_both! {
+    fn a_postponement_holds_with_the_qth_signature_and_not_before(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let asked = s.postpone(unit, 5000);
+        assert_eq!(s.postpone(unit, 5000), asked, "resent byte by byte");
+        let note = s.sign(s.amendment(unit, 6000));
+        let other = wait(amend::postpone(&s.p, &s.buyer.actor, &note));
+        assert_eq!(refused(other), Refused::Pending);
+        for custodian in [4, 2, 0] {
+            assert_eq!(s.adopt_amendment(&asked, custodian).unwrap(), Adopted::Waiting);
+            // The same custodian twice is still one.
+            assert_eq!(s.adopt_amendment(&asked, custodian).unwrap(), Adopted::Waiting);
+        }
+        assert_eq!(s.unit(unit).terms.deadline, DEADLINE);
+        assert!(matches!(s.adopt_amendment(&asked, 1).unwrap(), Adopted::Effective(_)));
+        let row = s.unit(unit);
+        assert_eq!((row.terms.deadline, row.amendment_no), (DEADLINE.plus(5000), 1));
+        assert!(row.pending.is_none());
+        let [effective] = &s.events(unit, Amendment::TYPE)[..] else { panic!("one") };
+        let effective = Statement::<Amendment>::parse(effective.as_bytes()).unwrap();
+        assert_eq!(effective.sha256(), row.last_sha256);
+        assert_eq!(effective.note().signatures().len(), 6);
+        let second = s.postpone(unit, 1000);
+        assert_ne!(second, asked);
+    }
+}
+
+on_both! {
+    fn an_amendment_moves_no_time_earlier_and_comes_before_the_deadline(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let ask = |later| {
+            let note = s.sign(s.amendment(unit, later));
+            refused(wait(amend::postpone(&s.p, &s.buyer.actor, &note)))
+        };
+        assert!(matches!(ask(0), Refused::Amendment(_)));
+        assert!(matches!(ask(-1), Refused::Amendment(_)));
+        s.base.clock.set(DEADLINE);
+        assert_eq!(ask(5000), Refused::Late);
+        let outage = Outage {
+            from: DEADLINE.plus(-10),
+            until: DEADLINE.plus(10),
+            text: "power".to_owned(),
+            deadline: DEADLINE.plus(7000),
+            open_at: DEADLINE.plus(7000),
+        };
+        let nobody = wait(amend::outage(&s.p, &s.buyer.actor, unit, outage.clone()));
+        assert!(matches!(nobody, Err(Error::Auth(_))));
+        let operator = Actor::Operator("op".to_owned());
+        let asked = wait(amend::outage(&s.p, &operator, unit, outage)).unwrap();
+        for custodian in 0..4 {
+            s.adopt_amendment(&asked, custodian).unwrap();
+        }
+        assert_eq!(s.unit(unit).terms.deadline, DEADLINE.plus(7000));
+    }
+}
+
+on_both! {
+    fn a_cancelled_unit_is_void_by_its_buyers_word_alone(base: TestBase) {
+        let s = Stand::new(base);
+        let unit_id = s.open_unit();
+        let reason = VoidReason::Cancelled;
+        let void = Void { close_sha256: None, fault: None, reason, unit_id };
+        let forged = Statement::signed(void.clone(), &s.custodians[0]).unwrap().encode();
+        let outcome = wait(amend::cancel(&s.p, &s.buyer.actor, &forged));
+        assert_eq!(refused(outcome), Refused::Signature);
+        let note = s.sign(void);
+        wait(amend::cancel(&s.p, &s.buyer.actor, &note)).unwrap();
+        assert_eq!(s.unit(unit_id).state, UnitState::Void);
+        assert_eq!(s.events(unit_id, Void::TYPE).len(), 1);
+        let again = wait(amend::cancel(&s.p, &s.buyer.actor, &note));
+        assert_eq!(refused(again), Refused::OutOfOrder);
+    }
+}
+
+on_both! {
+    fn tender_documents_are_the_buyers_until_published_and_then_everybodys(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(1)).unwrap();
+        let buyer = &s.buyer.actor;
+        let text = b"terms of reference";
+        let length = text.len() as u64;
+        let blob = wait(upload::create(&s.p, buyer, Purpose::Document, length)).unwrap();
+        let early = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob));
+        assert_eq!(refused(early), Refused::Upload);
+        let mut append = wait(upload::append(&s.p, buyer, blob, 0, None)).unwrap();
+        append.write(text).unwrap();
+        append.finish().unwrap();
+        wait(upload::complete(&s.p, buyer, blob)).unwrap();
+        let bad = wait(documents::add(&s.p, buyer, id, "../terms".to_owned(), blob));
+        assert!(matches!(refused(bad), Refused::Notice(_)));
+        let named = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob)).unwrap();
+        assert_eq!((named.sha256, named.size), (Hash::of(text), length));
+        let twice = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob));
+        assert_eq!(refused(twice), Refused::Upload);
+        let open = |actor: &Actor| wait(documents::open(&s.p, actor, named.document));
+        assert!(matches!(open(&Actor::Public), Err(Error::Auth(_))));
+        let asked = s.publish(id, s.signed(id).1).unwrap();
+        for custodian in 0..5 {
+            s.adopt(&asked[0], custodian).unwrap();
+        }
+        let (found, mut file) = open(&Actor::Public).unwrap();
+        let mut read = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut read).unwrap();
+        assert_eq!((found, read.as_slice()), (named, text.as_slice()));
+    }
+}
