@@ -41,3 +41,4 @@ mod tenders;
 mod tokens;
 mod vectors_age;
 mod verify;
+mod world;

@@ -1,0 +1,216 @@
+//! Five custodians: the real agents, their clocks, their losses, and a ledger of all they ever
+//! signed, whether or not the answer arrived.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sealbid::clock::Time;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::note::{Note, NoteSignature};
+use sealbid::crypto::statement::Statement;
+use sealbid::custodian::agent::{self, Agent, Change, Keys, Refusal, State};
+use sealbid::custodian::roster::{CustodianId, Roster};
+use sealbid::custodian::wire::{
+    AskAmendment, AskAnswer, AskChallenge, AskClose, AskRelease, AskUnit,
+};
+use sealbid::ids::UnitId;
+use sealbid::opening::statements::{Challenged, Close, Release};
+use sealbid::record::proof::Receipt;
+use sealbid::record::witness::{AddCheckpoint, WitnessRefusal};
+use sealbid::tender::statements::Amendment;
+
+use super::faults::{Rule, Rules};
+
+/// What is asked of an agent.
+#[derive(Clone)]
+pub enum Request {
+    Witness(AddCheckpoint),
+    Adopt(String),
+    Unit(AskUnit),
+    Amendment(AskAmendment),
+    Close(AskClose),
+    Challenge(AskChallenge),
+    Answer(AskAnswer),
+    Release(AskRelease),
+    Lodge(String),
+}
+
+/// What an agent answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    Cosigned(NoteSignature),
+    Stale(u64),
+    Note(Note),
+    Done,
+    Refused,
+    Unable,
+}
+
+impl Reply {
+    pub fn note(&self) -> Option<&Note> {
+        if let Self::Note(note) = self { Some(note) } else { None }
+    }
+}
+
+/// An identity that left an agent.
+#[derive(Clone)]
+pub struct Given {
+    pub agent: usize,
+    pub unit: UnitId,
+    pub close: Hash,
+    /// How many agents' clocks had reached each instant when it left.
+    pub clocks: Vec<Time>,
+}
+
+/// Who signed one text.
+pub type Signers<T> = BTreeMap<Hash, (T, BTreeSet<usize>)>;
+
+/// Everything that left the agents.
+#[derive(Default)]
+pub struct Ledger {
+    pub closes: BTreeMap<UnitId, Signers<Close>>,
+    pub amendments: BTreeMap<UnitId, Signers<Amendment>>,
+    pub given: Vec<Given>,
+}
+
+fn signed<T>(signers: &mut Signers<T>, sha256: Hash, body: T, agent: usize) {
+    signers.entry(sha256).or_insert_with(|| (body, BTreeSet::new())).1.insert(agent);
+}
+
+/// One custodian.
+pub struct Custodian {
+    pub id: CustodianId,
+    pub keys: Keys,
+    pub state: State,
+    /// Its clock against the truth, in milliseconds.
+    pub skew: i64,
+    /// Whether it answers.
+    pub is_up: bool,
+    /// The latest instant its clock ever showed.
+    pub reached: Time,
+}
+
+impl Custodian {
+    /// Its machine is restored from nothing but its seed.
+    pub fn wipe(&mut self, rules: Rules, now: Time) {
+        let recovered_at = rules.holds(Rule::RecoveryIsKnown).then_some(now.plus(self.skew));
+        self.state = State { recovered_at, ..State::default() };
+        self.is_up = true;
+    }
+}
+
+pub struct Agents {
+    pub roster: Statement<Roster>,
+    pub each: Vec<Custodian>,
+    pub ledger: Ledger,
+    pub rules: Rules,
+}
+
+impl Agents {
+    /// Lets one agent decide; its memory changes before the reply leaves.
+    pub fn handle(&mut self, place: usize, truth: Time, request: &Request) -> Reply {
+        let custodian = &mut self.each[place];
+        let now = truth.plus(custodian.skew);
+        custodian.reached = custodian.reached.max(now);
+        let (keys, state) = (&custodian.keys, &custodian.state);
+        let agent = Agent { keys, roster: &self.roster, state, now };
+        let (change, reply) = decide(&agent, request, self.rules);
+        self.each[place].state.apply(change);
+        self.note_down(place, request, &reply);
+        reply
+    }
+
+    fn note_down(&mut self, place: usize, request: &Request, reply: &Reply) {
+        let (Some(note), ledger) = (reply.note(), &mut self.ledger) else { return };
+        match request {
+            Request::Close(_) => {
+                let close = Statement::<Close>::from_note(note.clone()).unwrap();
+                let unit = ledger.closes.entry(close.body().unit_id).or_default();
+                signed(unit, close.sha256(), close.body().clone(), place);
+            }
+            Request::Amendment(_) => {
+                let amendment = Statement::<Amendment>::from_note(note.clone()).unwrap();
+                let unit = ledger.amendments.entry(amendment.body().unit_id).or_default();
+                signed(unit, amendment.sha256(), amendment.body().clone(), place);
+            }
+            Request::Release(_) => {
+                let release = Statement::<Release>::from_note(note.clone()).unwrap();
+                let clocks = self.each.iter().map(|custodian| custodian.reached).collect();
+                let (unit, close) = (release.body().unit_id, release.body().close_sha256);
+                ledger.given.push(Given { agent: place, unit, close, clocks });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn reply<B: sealbid::crypto::statement::Body>(
+    decided: Result<(Change, Statement<B>), Refusal>,
+) -> (Change, Reply) {
+    match decided {
+        Ok((change, statement)) => (change, Reply::Note(statement.note().clone())),
+        Err(_) => (Change::Nothing, Reply::Refused),
+    }
+}
+
+fn done(decided: Result<Change, Refusal>) -> (Change, Reply) {
+    match decided {
+        Ok(change) => (change, Reply::Done),
+        Err(_) => (Change::Nothing, Reply::Refused),
+    }
+}
+
+fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply) {
+    match request {
+        Request::Witness(ask) => match agent::cosign(agent, ask) {
+            Ok((change, line)) => (change, Reply::Cosigned(line)),
+            Err(WitnessRefusal::Stale { size }) => (Change::Nothing, Reply::Stale(size)),
+            Err(_) => (Change::Nothing, Reply::Unable),
+        },
+        Request::Adopt(checkpoint) => done(agent::adopt(agent, checkpoint)),
+        Request::Unit(ask) => reply(agent::sign_unit(agent, ask)),
+        Request::Amendment(ask) => match agent::sign_amendment(agent, ask) {
+            Err(Refusal::AlreadyClosed) if !rules.holds(Rule::NothingMovesAfterAClose) => {
+                let amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes()).unwrap();
+                (Change::Nothing, anyway(agent, amendment))
+            }
+            decided => reply(decided),
+        },
+        Request::Close(ask) => match agent::sign_close(agent, ask) {
+            Err(Refusal::SecondClose) if !rules.holds(Rule::OneClose) => {
+                let close = Statement::<Close>::parse(ask.close.as_bytes()).unwrap();
+                (Change::Nothing, anyway(agent, close))
+            }
+            decided => reply(decided),
+        },
+        Request::Challenge(ask) => reply::<Challenged>(agent::challenge(agent, ask)),
+        Request::Answer(ask) => reply::<Challenged>(agent::answer(agent, ask)),
+        Request::Release(ask) => match agent::release(agent, ask) {
+            Err(Refusal::TooFewLines) if !rules.holds(Rule::EnoughLines) => given(agent, ask),
+            Err(Refusal::TooEarlyToRelease) if !rules.holds(Rule::ReleaseHasItsHour) => {
+                given(agent, ask)
+            }
+            decided => reply(decided),
+        },
+        Request::Lodge(manifest) => {
+            let manifest = Statement::parse(manifest.as_bytes()).unwrap();
+            reply(agent::lodge(agent, &manifest))
+        }
+    }
+}
+
+/// What an agent without the rule would have signed.
+fn anyway<B: sealbid::crypto::statement::Body>(agent: &Agent<'_>, mut s: Statement<B>) -> Reply {
+    s.sign(&agent.keys.statement);
+    Reply::Note(s.note().clone())
+}
+
+/// The release of an agent without the rule.
+fn given(agent: &Agent<'_>, ask: &AskRelease) -> (Change, Reply) {
+    let receipt = Receipt::parse(ask.close_receipt.as_bytes()).unwrap();
+    let close = Statement::<Close>::parse(&receipt.event).unwrap();
+    let (close_sha256, unit_id) = (close.sha256(), close.body().unit_id);
+    let identity = agent.keys.unit_identity(&unit_id).encode().to_string();
+    let custodian = agent.custodian().unwrap();
+    let body = Release { close_sha256, custodian, identity, unit_id };
+    (Change::Nothing, anyway(agent, Statement::new(body).unwrap()))
+}

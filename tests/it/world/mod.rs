@@ -1,0 +1,228 @@
+//! Does the protocol hold whatever happens, in whatever order? A platform made of the pure rules,
+//! five real agents and some bidders in memory, on a clock that only histories move; after every
+//! step [`World::check`] re-verifies everything.
+
+mod acts;
+mod agents;
+mod bidders;
+mod check;
+mod faults;
+mod history;
+mod kept;
+mod platform;
+mod record;
+mod runs;
+mod steps;
+mod submit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sealbid::clock::{Clock, ManualClock, Time};
+use sealbid::crypto::entropy::SeededEntropy;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::note::{KeyKind, Note, SigningKey};
+use sealbid::crypto::statement::Statement;
+use sealbid::custodian::agent::{Keys, State};
+use sealbid::custodian::roster::{CustodianId, Member, Roster};
+use sealbid::enterprise::statements::Kind;
+use sealbid::ids::UnitId;
+use sealbid::opening::rules::Decryption;
+use sealbid::record::disclosure::Level;
+
+use self::agents::{Agents, Custodian, Ledger, Reply, Request};
+use self::bidders::Body;
+use self::check::Seen;
+use self::faults::{Fault, Net, Rules};
+use self::platform::Platform;
+use self::record::{Hand, NotRecorded, Record};
+use crate::support::START;
+
+const ORIGIN: &str = "sealbid.example/record";
+/// Five custodians, of which three open and four close.
+const N: usize = 5;
+const T: u8 = 3;
+/// Clocks of custodians against the truth at the start, in milliseconds.
+const SKEWS: [i64; N] = [0, 700, -900, 1_900, -1_700];
+
+/// The operator's and the regulator's keys.
+pub struct Keyring {
+    log: SigningKey,
+    platform: SigningKey,
+    operator: SigningKey,
+}
+
+/// Everything there is.
+pub struct World {
+    clock: ManualClock,
+    /// The platform's clock against the truth.
+    skew: i64,
+    keys: Keyring,
+    entropy: SeededEntropy,
+    pub record: Record,
+    pub platform: Platform,
+    pub agents: Agents,
+    net: Net,
+    pub buyer: Body,
+    pub bidders: Vec<Body>,
+    /// Signatures collected so far, by text; a crash forgets them.
+    drafts: BTreeMap<Hash, Note>,
+    /// What the platform believes each witness saw last; a crash forgets it.
+    believed: [u64; N],
+    /// Ciphertext, by its hash.
+    pub blobs: BTreeMap<Hash, Vec<u8>>,
+    /// What envelopes that are sealed in name only hold, by manifest.
+    hidden: BTreeMap<Hash, Decryption>,
+    /// Units whose envelopes are really sealed.
+    sealed: BTreeSet<UnitId>,
+    /// Statements that agents signed about lodged bids: they have a receipt's force.
+    pub lodged: Vec<(UnitId, Hash)>,
+    rules: Rules,
+    seen: Seen,
+}
+
+fn key(role: &str, seed: u8) -> SigningKey {
+    SigningKey::from_seed(role, KeyKind::Statement, &[seed; 32]).unwrap()
+}
+
+fn custodian(place: usize) -> Custodian {
+    let id: CustodianId = format!("c{}", place + 1).parse().unwrap();
+    let seed = [100 + place as u8; 32];
+    let keys = Keys::of_seed(seed.into(), ORIGIN, &id).unwrap();
+    let (state, skew) = (State::default(), SKEWS[place]);
+    Custodian { id, keys, state, skew, is_up: true, reached: START }
+}
+
+fn roster(keys: &Keyring, regulator: &SigningKey, each: &[Custodian]) -> Statement<Roster> {
+    let member = |c: &Custodian| Member {
+        address: format!("https://{}.example", c.id),
+        id: c.id.clone(),
+        name: c.id.to_string(),
+        statement_key: c.keys.statement.verifying().clone(),
+        witness_key: c.keys.witness.verifying().clone(),
+    };
+    let body = Roster {
+        custodians: each.iter().map(member).collect(),
+        issued_at: START,
+        log_key: keys.log.verifying().clone(),
+        operator_keys: vec![keys.operator.verifying().clone()],
+        origin: ORIGIN.to_owned(),
+        platform_key: keys.platform.verifying().clone(),
+        prev_sha256: None,
+        regulator_key: regulator.verifying().clone(),
+        sealer_sha256: None,
+        t: T,
+        version: 1,
+    };
+    body.check().unwrap();
+    Statement::signed(body, regulator).unwrap()
+}
+
+impl World {
+    pub fn new(rules: Rules) -> Self {
+        let keys = Keyring {
+            log: key(ORIGIN, 1),
+            platform: key(&format!("{ORIGIN}/platform"), 2),
+            operator: key(&format!("{ORIGIN}/operator/1"), 3),
+        };
+        let regulator = key(&format!("{ORIGIN}/regulator"), 4);
+        let each: Vec<Custodian> = (0..N).map(custodian).collect();
+        let roster = roster(&keys, &regulator, &each);
+        let entropy = SeededEntropy::new(1);
+        let buyer = Body::new(ORIGIN, Kind::Organisation, &keys.operator, &entropy);
+        let verified = buyer.verified.encode();
+        let mut world = Self {
+            clock: ManualClock::new(START),
+            skew: 0,
+            keys,
+            entropy,
+            record: Record::new(1, START),
+            platform: Platform::default(),
+            agents: Agents { roster, each, ledger: Ledger::default(), rules },
+            net: Net::default(),
+            buyer,
+            bidders: Vec::new(),
+            drafts: BTreeMap::new(),
+            believed: [0; N],
+            blobs: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            sealed: BTreeSet::new(),
+            lodged: Vec::new(),
+            rules,
+            seen: Seen::default(),
+        };
+        world.write(Level::Public, verified.into_bytes()).unwrap();
+        world
+    }
+
+    fn truth(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The platform's clock.
+    fn now(&self) -> Time {
+        self.truth().plus(self.skew)
+    }
+
+    fn q(&self) -> usize {
+        self.agents.roster.body().q()
+    }
+
+    /// The one door for writes: the event and what it changes, or neither. A program that dies here
+    /// starts again from the record.
+    fn write(&mut self, level: Level, event: Vec<u8>) -> Result<u64, NotRecorded> {
+        let now = self.now();
+        match self.record.append(Hand::Platform, level, now, event) {
+            Ok(index) => {
+                self.platform.apply(index, &self.record.entries[index as usize]);
+                Ok(index)
+            }
+            Err(NotRecorded::Crashed) => {
+                self.restart();
+                Err(NotRecorded::Crashed)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The platform starts again: what it knew beside the record is gone.
+    fn restart(&mut self) {
+        self.record.dies_in = None;
+        self.drafts.clear();
+        self.believed = [0; N];
+        self.platform = Platform::replay(&self.record);
+    }
+
+    /// Sends a request to an agent over a net that loses, repeats and reorders.
+    fn ask(&mut self, place: usize, request: &Request) -> Option<Reply> {
+        if !self.agents.each[place].is_up {
+            return None;
+        }
+        let truth = self.truth();
+        match self.net.faults.pop_front() {
+            Some(Fault::RequestLost) => None,
+            Some(Fault::ResponseLost) => {
+                self.agents.handle(place, truth, request);
+                None
+            }
+            Some(Fault::Duplicated) => {
+                self.agents.handle(place, truth, request);
+                Some(self.agents.handle(place, truth, request))
+            }
+            Some(Fault::Reordered) => {
+                self.net.late.push((place, request.clone()));
+                Some(self.agents.handle(place, truth, request))
+            }
+            None => Some(self.agents.handle(place, truth, request)),
+        }
+    }
+
+    /// Requests that took a detour arrive; nobody waits for the answers.
+    fn deliver_late(&mut self) {
+        let truth = self.truth();
+        for (place, request) in std::mem::take(&mut self.net.late) {
+            if self.agents.each[place].is_up {
+                self.agents.handle(place, truth, &request);
+            }
+        }
+    }
+}
