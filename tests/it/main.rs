@@ -20,6 +20,7 @@ mod databases;
 mod door;
 mod envelopes;
 mod formats_document;
+mod front_door;
 mod identifiers;
 mod languages;
 mod opening_rules;
