@@ -4,7 +4,9 @@
 //! refused with the reason and who is at fault; the rows and the entry are one commit. Deliberately
 //! absent: any key that could open an envelope.
 
+pub mod arrivals;
 pub mod envelope;
+pub mod lodged;
 pub mod refusal;
 pub mod rules;
 pub mod statements;
