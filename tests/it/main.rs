@@ -24,6 +24,8 @@ mod front_door;
 mod identifiers;
 mod languages;
 mod opening_rules;
+mod opening_world;
+mod openings;
 mod outside;
 mod record_formats;
 mod record_tree;
