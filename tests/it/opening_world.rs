@@ -13,7 +13,7 @@ use sealbid::clock::{Clock, ManualClock, Time};
 use sealbid::crypto::entropy::{Entropy, SystemEntropy};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
-use sealbid::crypto::note::{KeyKind, Note, SigningKey};
+use sealbid::crypto::note::{KeyKind, SigningKey};
 use sealbid::crypto::seal::payload::{Attachment, seal_bid};
 use sealbid::crypto::seal::{Identity, Recipient};
 use sealbid::crypto::shares::{Share, seal_share, split};
@@ -549,13 +549,6 @@ impl World {
 
     pub fn to(&self, time: Time) {
         self.base.clock.set(time);
-    }
-
-    /// A note as the wire carries it.
-    pub fn ask(&self, custodian: u8, path: &str, ask: &impl Serialize) -> Option<Note> {
-        let answer = self.agents.route(&id(custodian), path, &serde_json::to_vec(ask).unwrap());
-        let reply: NoteReply = serde_json::from_slice(&answer.body).ok()?;
-        Some(Note::parse(reply.note.as_bytes()).unwrap())
     }
 }
 
