@@ -1,3 +1,65 @@
-//! The one binary of Sealbid: every role's command line and the server.
+//! The one binary of Sealbid: reads the command line, runs the command, prints what it reports.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use sealbid::auth::provider::install_providers;
+use sealbid::cli::Cli;
+use sealbid::cli::output::Progress;
+use sealbid::error::Said;
+use sealbid::web::i18n::{self, Lang};
+use sealbid::web::problem::terminal;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    install_providers();
+    let lang = cli.lang(|name| std::env::var(name).ok());
+    match cli.run(lang, Arc::new(Terminal::new(lang))) {
+        Ok(report) => {
+            // A reader that went away (a closed pipe) is no failure of the command.
+            drop(std::io::stdout().write_all(report.text(lang).as_bytes()));
+            ExitCode::from(report.exit_code())
+        }
+        Err(error) => {
+            drop(std::io::stderr().write_all(terminal(&error, lang).as_bytes()));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Progress on stderr; the bar hides itself when that is no terminal.
+struct Terminal {
+    bar: ProgressBar,
+    lang: Lang,
+}
+
+impl Terminal {
+    fn new(lang: Lang) -> Self {
+        let bar = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}") {
+            bar.set_style(style);
+        }
+        Self { bar, lang }
+    }
+}
+
+impl Progress for Terminal {
+    fn at(&self, done: u64, total: u64) {
+        if self.bar.is_finished() {
+            self.bar.reset();
+        }
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        if done >= total {
+            self.bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, said: &Said) {
+        let line = format!("{}\n", i18n::say(self.lang, said));
+        self.bar.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
+    }
+}

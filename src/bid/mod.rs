@@ -4,9 +4,7 @@
 //! refused with the reason and who is at fault; the rows and the entry are one commit. Deliberately
 //! absent: any key that could open an envelope.
 
-pub mod arrivals;
 pub mod envelope;
-pub mod lodged;
 pub mod refusal;
 pub mod rules;
 pub mod statements;
@@ -16,6 +14,5 @@ pub mod upload;
 pub mod withdraw;
 
 pub use refusal::Error;
-pub use store::Purpose;
 pub use submit::{Answer, Outcome, Submission, status, submit};
 pub use withdraw::{sweep, withdraw};

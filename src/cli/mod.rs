@@ -1,3 +1,263 @@
-//! (being built)
+//! The command line: one file per audience, one struct per command.
+//!
+//! Invariant: commands take what they need from a [`Context`] and return a [`Report`]; nothing here
+//! prints, prompts (but for passphrases) or exits, so tests and `demo` call the same functions. An
+//! error is two lines, `error:` and `hint:`, and an exit code: 1 refused, 2 usage, 70 our failure,
+//! 75 try again later.
 
+pub mod bid;
+pub mod client;
+pub mod custodian;
+pub mod enterprise;
+pub mod failed;
+pub mod keys;
+pub mod output;
+pub mod record;
+pub mod roster;
+pub mod tender;
+pub mod trust;
+pub mod upload;
 pub mod verify;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::{Clock, SystemClock};
+use crate::crypto::entropy::{Entropy, SystemEntropy};
+use crate::crypto::note::SigningKey;
+use crate::error::{Args, Error, Refusal};
+use crate::verify::{EXIT_UNREADABLE, Trust as Pin};
+use crate::web::i18n::Lang;
+use crate::web::problem::terminal;
+
+use self::client::Client;
+use self::failed::Failed;
+use self::output::{Progress, Report};
+use self::trust::Pinned;
+
+/// Sealed public bidding: nobody can read a bid before its hour, and everybody can check
+#[derive(Debug, Parser)]
+#[command(name = "sealbid", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 refused, 2 wrong usage, 70 our failure, 75 try again."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// Language of messages: zh or en (else SEALBID_LANG, then LANG)
+    #[arg(long, global = true, value_name = "LANG", value_parser = language)]
+    lang: Option<Lang>,
+    /// The platform's address, such as https://bids.example
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// Your key file
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// What you trust from elsewhere: a roster's SHA-256, the regulator's key, or a file with one
+    #[arg(long, global = true, value_name = "PIN")]
+    trust: Option<String>,
+    /// The roster's file; fetched from the platform if absent
+    #[arg(long, global = true, value_name = "FILE")]
+    roster: Option<PathBuf>,
+}
+
+/// What can be done. Each command stands beside its audience's other ones.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make and show signing keys
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
+    /// The regulator: draft, sign and pin the roster of custodians
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// Enterprises and operators: register, verify, change keys
+    #[command(subcommand)]
+    Enterprise(enterprise::EnterpriseCommand),
+    /// Buyers: draft, publish, amend and void tenders
+    #[command(subcommand)]
+    Tender(tender::TenderCommand),
+    /// Bidders: seal, check, submit and follow bids
+    #[command(subcommand)]
+    Bid(bid::BidCommand),
+    /// Custodians: run the agent that guards the opening
+    #[command(subcommand)]
+    Custodian(custodian::CustodianCommand),
+    /// Everybody: read, export and watch the record
+    #[command(subcommand)]
+    Record(record::RecordCommand),
+    /// Auditors and everybody: check a case file without a network
+    Verify(verify::VerifyArgs),
+}
+
+fn language(text: &str) -> Result<Lang, String> {
+    Lang::from_accept(text).ok_or_else(|| "zh or en".to_owned())
+}
+
+/// What commands work with.
+pub struct Context {
+    /// Language of messages and of the platform's answers.
+    pub lang: Lang,
+    /// `--server`.
+    pub server: Option<String>,
+    /// `--key`.
+    pub key: Option<PathBuf>,
+    /// `--trust`.
+    pub trust: Option<String>,
+    /// `--roster`.
+    pub roster: Option<PathBuf>,
+    /// The machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Told of what goes on.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Context {
+    /// The key of `--key`.
+    ///
+    /// # Errors
+    /// [`Failed::Missing`], or as [`keys::load`].
+    pub fn key(&self) -> Result<Arc<SigningKey>, Failed> {
+        keys::load(self.key.as_deref().ok_or(Failed::Missing("--key"))?)
+    }
+
+    /// A client of `--server`, with `--key` if it was given.
+    ///
+    /// # Errors
+    /// [`Failed::Missing`], or as [`keys::load`].
+    pub fn client(&self) -> Result<Client, Failed> {
+        let server = self.server.as_deref().ok_or(Failed::Missing("--server"))?;
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        let client = Client::new(server, self.lang, clock, entropy)?;
+        Ok(match &self.key {
+            Some(path) => client.with_key(keys::load(path)?),
+            None => client,
+        })
+    }
+
+    /// The roster of `--roster`, or the platform's, if `--trust` pins it.
+    ///
+    /// # Errors
+    /// [`Failed::Missing`], [`Failed::NotPinned`].
+    pub async fn pinned(&self) -> Result<Pinned, Failed> {
+        let pin = self.pin()?;
+        let note = match &self.roster {
+            Some(path) => read_file(path)?,
+            None if self.server.is_none() => return Err(Failed::Missing("--roster")),
+            None => self.client()?.fetch("/record/roster").await?,
+        };
+        Pinned::new(&note, &pin)
+    }
+
+    /// `--trust`: a pin, or a file whose first word is one.
+    fn pin(&self) -> Result<Pin, Failed> {
+        let text = self.trust.as_deref().ok_or(Failed::Missing("--trust"))?;
+        if let Ok(pin) = text.parse() {
+            return Ok(pin);
+        }
+        let bytes = read_file(Path::new(text))?;
+        let file = String::from_utf8_lossy(&bytes);
+        let word = file.split_whitespace().next().unwrap_or_default();
+        word.parse().map_err(|e| Failed::content(text, e))
+    }
+
+    /// Waits for work that talks to others.
+    ///
+    /// # Errors
+    /// [`Failed::Machine`] when no threads can be had, or the work's own.
+    pub fn wait<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.map_err(|e| Failed::Machine(e.to_string()))?.block_on(work)
+    }
+}
+
+impl Cli {
+    /// The language to speak: `--lang`, else what the variables name.
+    pub fn lang(&self, variable: impl Fn(&str) -> Option<String>) -> Lang {
+        let named = |name| variable(name).and_then(|value| Lang::from_accept(&value));
+        self.options
+            .lang
+            .or_else(|| named("SEALBID_LANG"))
+            .or_else(|| named("LANG"))
+            .unwrap_or_default()
+    }
+
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// The refusal, for [`terminal`](crate::web::problem::terminal) and its exit code.
+    pub fn run(self, lang: Lang, progress: Arc<dyn Progress>) -> Result<Report, Error> {
+        let Options { server, key, trust, roster, .. } = self.options;
+        let context = Context {
+            lang,
+            server,
+            key,
+            trust,
+            roster,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy::new()),
+            progress,
+        };
+        let report = match self.command {
+            Command::Key(command) => command.run(&context)?,
+            Command::Roster(command) => command.run(&context)?,
+            Command::Enterprise(command) => command.run(&context)?,
+            Command::Tender(command) => command.run(&context)?,
+            Command::Bid(command) => command.run(&context)?,
+            Command::Custodian(command) => command.run(&context)?,
+            Command::Record(command) => command.run(&context)?,
+            Command::Verify(args) => judge(args, &context)?,
+        };
+        Ok(report)
+    }
+}
+
+/// `sealbid verify` has exit codes of its own, even for files that cannot be read.
+fn judge(mut args: verify::VerifyArgs, context: &Context) -> Result<Report, Failed> {
+    args.pin = match &context.trust {
+        Some(_) => Some(context.pin()?),
+        None => None,
+    };
+    let json = args.json;
+    let report = match verify::run(&args) {
+        Ok(report) => report,
+        Err(error) => {
+            let error = Error::from(Failed::content("the case", error));
+            let text = terminal(&error, context.lang);
+            return Ok(Report::plain(text).ending_with(EXIT_UNREADABLE));
+        }
+    };
+    let text = if json {
+        verify::json(&report, context.lang)
+    } else {
+        verify::text(&report, context.lang)
+    };
+    Ok(Report::plain(text).ending_with(report.exit()))
+}
+
+/// A file's content.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failed> {
+    std::fs::read(path).map_err(|e| Failed::file(path, &e))
+}
+
+/// The values of a sentence.
+fn args<const N: usize>(pairs: [(&'static str, String); N]) -> Args {
+    pairs.into_iter().map(|(name, value)| (name, value.into())).collect()
+}
+
+/// The code of an error: what tests and programs compare.
+#[must_use]
+pub fn code(failed: &Failed) -> String {
+    failed.told().map_or_else(|| failed.code().to_owned(), |told| told.code.clone())
+}

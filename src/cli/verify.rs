@@ -16,9 +16,9 @@ use crate::web::i18n::{self, Lang};
 pub struct VerifyArgs {
     /// The case file
     pub case: PathBuf,
-    /// SHA-256 of a roster, or the regulator's key, that you have from elsewhere
-    #[arg(long, value_name = "ROSTER_HASH_OR_KEY")]
-    pub trust: Option<Trust>,
+    /// What the reader trusts from elsewhere
+    #[arg(skip)]
+    pub pin: Option<Trust>,
     /// Your receipt: is your line in?
     #[arg(long, value_name = "FILE.tlog-proof")]
     pub receipt: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub fn run(args: &VerifyArgs) -> Result<Report, NotReadable> {
     let mut source = || -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(&args.case)?)))
     };
-    Ok(verify(&mut source, args.trust.as_ref(), receipt.as_deref()))
+    Ok(verify(&mut source, args.pin.as_ref(), receipt.as_deref()))
 }
 
 /// The report as text for people: the pin first, then one line a claim.

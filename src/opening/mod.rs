@@ -8,7 +8,6 @@
 pub mod casefile;
 mod close;
 pub mod decrypt;
-pub mod intake;
 mod lodged;
 mod moves;
 mod read;

@@ -62,9 +62,6 @@ pub enum Refused {
     /// There is no such upload of the buyer, complete.
     #[error("there is no such complete upload")]
     Upload,
-    /// A custodian does not answer: a unit needs all of them.
-    #[error("a custodian does not answer")]
-    Silent,
 }
 
 impl Refused {
@@ -88,7 +85,6 @@ impl Refused {
             Self::OutOfOrder => "tender-out-of-order",
             Self::NotACustodian => "tender-custodian",
             Self::Upload => "tender-upload",
-            Self::Silent => "tender-silent",
         }
     }
 
@@ -97,7 +93,6 @@ impl Refused {
     pub const fn status(&self) -> u16 {
         match self {
             Self::NotFound => 404,
-            Self::Silent => 503,
             Self::State | Self::Pending | Self::Late | Self::OutOfOrder => 409,
             _ => 422,
         }

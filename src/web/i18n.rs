@@ -37,7 +37,7 @@ macro_rules! features {
 
 /// Every feature with sentences: one line per folder under `src/`.
 pub const FEATURES: &[Feature] =
-    features!["auth", "custodian", "db", "enterprise", "rulepack", "verify", "web"];
+    features!["auth", "cli", "custodian", "db", "enterprise", "rulepack", "verify", "web"];
 
 /// A language that pages and refusals speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

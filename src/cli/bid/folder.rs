@@ -1,0 +1,165 @@
+//! A bid's folder: what is offered, and where the bidder's chain stands.
+//!
+//! ```text
+//! bid.toml     the unit, the offer and the names of the files, written by people
+//! chain.json   the last statement that the platform accepted, with a receipt that held
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bid::rules::ChainKind;
+use crate::bid::statements::Offer;
+use crate::crypto::entropy::Entropy;
+use crate::crypto::hash::Hash;
+use crate::crypto::seal::payload::Attachment;
+use crate::ids::{BidId, UnitId};
+
+use super::seal::Place;
+use super::send::Standing;
+use crate::cli::failed::Failed;
+use crate::cli::output::{Access, replace, write_new};
+
+/// `bid.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// For which unit.
+    pub unit: UnitId,
+    /// One id for all versions of this bid.
+    pub bid: BidId,
+    /// Files to be sealed, relative to the folder.
+    pub files: Vec<PathBuf>,
+    /// What is read out.
+    pub offer: Offer,
+}
+
+/// `chain.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// One id for all versions.
+    pub bid_id: BidId,
+    /// Of the last accepted statement.
+    pub seq: u32,
+    /// SHA-256 of its text.
+    pub sha256: Hash,
+    /// Whether it withdrew the bid.
+    pub withdrawn: bool,
+}
+
+/// A bid's folder.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes a folder with a `bid.toml` to be filled in.
+    ///
+    /// # Errors
+    /// [`Failed::Exists`], [`Failed::File`].
+    pub fn create(path: &Path, unit: UnitId, entropy: &dyn Entropy) -> Result<Self, Failed> {
+        let bid = BidId::random(entropy)?;
+        if path.join("bid.toml").exists() {
+            return Err(Failed::Exists(path.join("bid.toml").display().to_string()));
+        }
+        std::fs::create_dir_all(path).map_err(|e| Failed::file(path, &e))?;
+        let text = format!(
+            "unit = \"{unit}\"\n# One id for all versions of this bid: leave it.\nbid = \"{bid}\"\n\
+             # Names of files in this folder, such as [\"technical.pdf\", \"prices.xlsx\"].\n\
+             files = []\n\n[offer]\ncurrency = \"CNY\"\n# A decimal; leave it out in a technical \
+             envelope.\n# price = \"1234567.89\"\n# duration_days = 120\npromises = []\n"
+        );
+        write_new(&path.join("bid.toml"), text.as_bytes(), Access::Usual)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The folder at a path; nothing is read yet.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// What is to be sealed.
+    ///
+    /// # Errors
+    /// [`Failed::File`], [`Failed::Content`].
+    pub fn plan(&self) -> Result<Plan, Failed> {
+        let path = self.0.join("bid.toml");
+        let text = std::fs::read_to_string(&path).map_err(|e| Failed::file(&path, &e))?;
+        toml::from_str(&text).map_err(|e| Failed::content(path.display(), e))
+    }
+
+    /// The files of a plan, under their own names.
+    ///
+    /// # Errors
+    /// [`Failed::File`], [`Failed::Content`].
+    pub fn attachments(&self, plan: &Plan) -> Result<Vec<Attachment>, Failed> {
+        let attachment = |file: &PathBuf| {
+            let path = self.0.join(file);
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or_else(|| Failed::content(path.display(), "its name"))?;
+            Attachment::file(name, &path).map_err(|e| Failed::file(&path, &e))
+        };
+        plan.files.iter().map(attachment).collect()
+    }
+
+    /// Where the next version stands: after what the platform says, or after what this folder
+    /// remembers when nobody can be asked.
+    ///
+    /// # Errors
+    /// [`Failed::Content`] when the two are of different bids.
+    pub fn next(&self, plan: &Plan, standing: Option<&Standing>) -> Result<Place, Failed> {
+        let known = match standing {
+            Some(standing) => Some(Chain::from(standing)),
+            None => self.chain()?,
+        };
+        let Some(known) = known else {
+            return Ok(Place { bid_id: plan.bid, seq: 1, prev_sha256: None });
+        };
+        if known.bid_id != plan.bid {
+            return Err(Failed::content("bid.toml", "this unit holds another bid of yours"));
+        }
+        let seq = known.seq.saturating_add(1);
+        Ok(Place { bid_id: known.bid_id, seq, prev_sha256: Some(known.sha256) })
+    }
+
+    /// What this folder remembers of the chain.
+    ///
+    /// # Errors
+    /// [`Failed::File`], [`Failed::Content`].
+    pub fn chain(&self) -> Result<Option<Chain>, Failed> {
+        let path = self.0.join("chain.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read(&path).map_err(|e| Failed::file(&path, &e))?;
+        serde_json::from_slice(&text).map(Some).map_err(|e| Failed::content(path.display(), e))
+    }
+
+    /// Remembers the last accepted statement.
+    ///
+    /// # Errors
+    /// [`Failed::File`].
+    pub fn remember(&self, chain: &Chain) -> Result<(), Failed> {
+        let text = serde_json::to_vec(chain).map_err(|e| Failed::content("chain.json", e))?;
+        replace(&self.0.join("chain.json"), &text)
+    }
+
+    /// A file of this folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl From<&Standing> for Chain {
+    fn from(standing: &Standing) -> Self {
+        Self {
+            bid_id: standing.bid_id,
+            seq: standing.seq,
+            sha256: standing.sha256,
+            withdrawn: standing.kind() == ChainKind::Withdrawal,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Bids on the bidder's side: sealed on its own machine, checked again, sent, and proven by receipts.
+//!
+//! Invariant: nothing is sealed for a unit that the pinned roster's parties did not all sign; the
+//! plain offer and the one-time identity never leave this machine; an act is reported as done only
+//! when its receipt holds. Everything here takes plain arguments and needs no terminal.
+
+pub mod check;
+mod commands;
+mod folder;
+mod seal;
+mod send;
+mod unit;
+
+pub use check::{Envelope, Findings, check, read};
+pub use commands::BidCommand;
+pub use folder::{Chain, Folder, Plan};
+pub use seal::{Draft, Made, Place, Sealer, seal};
+pub(crate) use send::accepted;
+pub use send::{Accepted, Lodging, Sending, Standing};
+pub use unit::{CheckedUnit, UnitView};

@@ -1,0 +1,275 @@
+//! Sending bids and taking them back; receipts are checked before anything is called done.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::Method;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use serde::{Deserialize, Serialize};
+
+use crate::bid::rules::ChainKind;
+use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::note::SigningKey;
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::CustodianId;
+use crate::custodian::wire::NoteReply;
+use crate::ids::{BidId, UnitId};
+use crate::opening::statements::Lodged;
+
+use super::check::{Envelope, read};
+use crate::cli::client::{Access, Acted, Client};
+use crate::cli::failed::{Failed, Told};
+use crate::cli::output::Progress;
+use crate::cli::trust::{Checked, Pinned};
+
+/// Between two looks at a receipt.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// The last accepted statement of the bidder in a unit, as the platform tells.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Standing {
+    /// Its seq.
+    pub seq: u32,
+    /// SHA-256 of its text.
+    pub sha256: Hash,
+    /// `manifest` or `withdrawal`.
+    pub kind: String,
+    /// One id for all versions.
+    pub bid_id: BidId,
+    /// Its entry's place in the record.
+    pub index: u64,
+    /// A `.tlog-proof` text.
+    pub receipt: String,
+}
+
+impl Standing {
+    /// What the last statement was.
+    #[must_use]
+    pub fn kind(&self) -> ChainKind {
+        if self.kind == "withdrawal" { ChainKind::Withdrawal } else { ChainKind::Manifest }
+    }
+}
+
+/// An act that stands in the record, by a receipt that held.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The entry's place.
+    pub index: u64,
+    /// The `.tlog-proof` text.
+    pub text: String,
+    /// What it shows.
+    pub checked: Checked,
+}
+
+/// A custodian's word that it received a bid.
+#[derive(Clone, Debug)]
+pub struct Lodging {
+    /// Its statement.
+    pub lodged: Statement<Lodged>,
+}
+
+/// Where a bid's bytes go from.
+#[derive(Clone, Copy)]
+pub struct Sending<'a> {
+    /// Remembers the upload's address between runs.
+    pub kept: Option<&'a Path>,
+    /// Told of the bytes sent.
+    pub progress: &'a dyn Progress,
+}
+
+#[derive(Serialize)]
+struct Submission<'a> {
+    manifest: String,
+    shares: Vec<String>,
+    upload: &'a str,
+}
+
+impl Client {
+    /// Submits a `.bid` file, first or later version alike: uploads it, sends the manifest, checks
+    /// the receipt.
+    ///
+    /// # Errors
+    /// [`Failed::Refused`] with the platform's code and, for a recorded refusal, its receipt.
+    pub async fn submit(
+        &self,
+        pinned: &Pinned,
+        bid: &Path,
+        sending: Sending<'_>,
+    ) -> Result<Accepted, Failed> {
+        let path = bid.to_owned();
+        let read = tokio::task::spawn_blocking(move || read(&path)).await;
+        let envelope = read.map_err(|e| Failed::Machine(e.to_string()))??;
+        self.submit_envelope(pinned, &envelope, sending).await
+    }
+
+    /// The same for an envelope that was read already.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn submit_envelope(
+        &self,
+        pinned: &Pinned,
+        envelope: &Envelope,
+        sending: Sending<'_>,
+    ) -> Result<Accepted, Failed> {
+        let upload = self.upload(&envelope.bid, sending.kept, sending.progress).await?;
+        let submission = Submission {
+            manifest: envelope.manifest.encode(),
+            shares: envelope.shares.iter().map(|share| BASE64.encode(share)).collect(),
+            upload: &upload,
+        };
+        let unit = envelope.manifest.body().unit_id;
+        let acted: Acted =
+            self.act(&format!("/units/{unit}/bids"), &submission, Access::Own).await?;
+        let accepted = accepted(pinned, acted)?;
+        check_event(&accepted, &envelope.manifest)?;
+        Ok(accepted)
+    }
+
+    /// Withdraws the live bid `manifest_sha256`; `seq` is one above its manifest's.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn withdraw(
+        &self,
+        pinned: &Pinned,
+        withdrawal: Withdrawal,
+    ) -> Result<(Accepted, Statement<Withdrawal>), Failed> {
+        let key: &SigningKey = self.key()?;
+        let signed =
+            Statement::signed(withdrawal, key).map_err(|e| Failed::Answer(e.to_string()))?;
+        let unit = signed.body().unit_id;
+        let body = serde_json::json!({ "withdrawal": signed.encode() });
+        let acted: Acted =
+            self.act(&format!("/units/{unit}/withdrawals"), &body, Access::Own).await?;
+        let accepted = accepted(pinned, acted)?;
+        match json::parse(&accepted.checked.receipt.event) {
+            Ok(BidEvent::Withdrawn { withdrawal, unit_id, .. })
+                if withdrawal == signed.encode() && unit_id == unit =>
+            {
+                Ok((accepted, signed))
+            }
+            _ => Err(Failed::Receipt("it is about something else".to_owned())),
+        }
+    }
+
+    /// The bidder's own last statement in a unit; none before the first.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn standing(&self, unit: &UnitId) -> Result<Option<Standing>, Failed> {
+        match self.get(&format!("/units/{unit}/bid"), Access::Own).await {
+            Ok(standing) => Ok(standing),
+            Err(failed) if failed.told().is_some_and(|told| told.status == 404) => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// A receipt again, with the cosignatures that came since.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn receipt(&self, pinned: &Pinned, index: u64) -> Result<Accepted, Failed> {
+        let path = format!("/record/receipts/{index}");
+        accepted(pinned, self.get(&path, Access::Own).await?)
+    }
+
+    /// A receipt that q custodians have cosigned, or the last one seen when `patience` is over.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn final_receipt(
+        &self,
+        pinned: &Pinned,
+        index: u64,
+        patience: Duration,
+    ) -> Result<Accepted, Failed> {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let accepted = self.receipt(pinned, index).await?;
+            if accepted.checked.is_final || tokio::time::Instant::now() >= until {
+                return Ok(accepted);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Lodges a `.bid` file with a custodian, for when the portal does not answer.
+    ///
+    /// # Errors
+    /// [`Failed::Refused`] with the agent's code, [`Failed::Receipt`] when its word does not hold.
+    pub async fn lodge(
+        &self,
+        pinned: &Pinned,
+        custodian: &CustodianId,
+        bid: &Path,
+    ) -> Result<Lodging, Failed> {
+        let member = pinned.roster().member(custodian);
+        let member = member.ok_or_else(|| Failed::content("--custodian", "not in the roster"))?;
+        let manifest = read(bid)?.manifest;
+        let wrong = |e: std::io::Error| Failed::file(bid, &e);
+        let file = tokio::fs::File::open(bid).await.map_err(wrong)?;
+        let size = file.metadata().await.map_err(wrong)?.len();
+        let slice = crate::cli::upload::Slice { path: bid.to_owned(), start: 0, size };
+        let url = format!("{}/lodge", member.address.trim_end_matches('/'));
+        let request = self.request(Method::POST, &url, Access::Public).await?;
+        let request = request
+            .header(CONTENT_TYPE, "application/x-tar")
+            .header(CONTENT_LENGTH, size)
+            .body(crate::cli::upload::body(&slice).await?);
+        let response = request.send().await.map_err(|e| Failed::Unreachable {
+            server: member.address.clone(),
+            reason: crate::cli::client::innermost(&e),
+        })?;
+        let body = self.body(self.refusal_of(response).await?).await?;
+        let reply: NoteReply =
+            serde_json::from_slice(&body).map_err(|e| Failed::Answer(e.to_string()))?;
+        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(e.to_string());
+        let lodged = Statement::<Lodged>::parse(reply.note.as_bytes()).map_err(|e| wrong(&e))?;
+        lodged.note().require(&member.statement_key).map_err(|e| wrong(&e))?;
+        let body = lodged.body();
+        let same = body.custodian == *custodian
+            && body.manifest_sha256 == manifest.sha256()
+            && body.unit_id == manifest.body().unit_id;
+        if same { Ok(Lodging { lodged }) } else { Err(wrong(&"it is about something else")) }
+    }
+}
+
+/// An act's answer, if its receipt holds.
+///
+/// # Errors
+/// [`Failed::Receipt`].
+pub(crate) fn accepted(pinned: &Pinned, acted: Acted) -> Result<Accepted, Failed> {
+    let checked = pinned.receipt(acted.receipt.as_bytes())?;
+    if checked.receipt.index != acted.index {
+        return Err(Failed::Receipt("it is for another entry".to_owned()));
+    }
+    Ok(Accepted { index: acted.index, text: acted.receipt, checked })
+}
+
+/// The receipt must be about this very manifest: a platform could answer with an older one. It may
+/// say that the manifest was refused, which is then the outcome.
+fn check_event(accepted: &Accepted, manifest: &Statement<Manifest>) -> Result<(), Failed> {
+    let unit = manifest.body().unit_id;
+    match json::parse(&accepted.checked.receipt.event) {
+        Ok(BidEvent::Accepted { manifest: note, manifest_sha256, unit_id, .. })
+            if note == manifest.encode()
+                && manifest_sha256 == manifest.sha256()
+                && unit_id == unit =>
+        {
+            Ok(())
+        }
+        Ok(BidEvent::Refused { statement, code, unit_id, .. })
+            if statement == manifest.encode() && unit_id == unit =>
+        {
+            let receipt = Some(accepted.text.clone());
+            let told = Told { status: 409, detail: code.clone(), code, hint: None, receipt };
+            Err(Failed::Refused(Box::new(told)))
+        }
+        _ => Err(Failed::Receipt("it is about something else".to_owned())),
+    }
+}

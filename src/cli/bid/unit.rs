@@ -1,0 +1,156 @@
+//! Is this the unit that everybody signed? Asked before anything is sealed for it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::crypto::note::VerifyingKey;
+use crate::crypto::seal::Recipient;
+use crate::crypto::statement::Statement;
+use crate::enterprise::credentials::credential;
+use crate::enterprise::statements::Kind;
+use crate::ids::UnitId;
+use crate::tender::statements::{SUITE, Unit};
+
+use crate::cli::client::{Access, Client};
+use crate::cli::failed::Failed;
+use crate::cli::trust::Pinned;
+
+/// What `GET /units/{id}` answers, as far as a bidder needs it; kept as a file for sealing off-line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitView {
+    /// The unit's note with everybody's signatures.
+    pub unit: String,
+    /// Statements that show the procuring entity's key, in record order.
+    pub credentials: Vec<String>,
+    /// The deadline in force, after amendments: shown, not proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
+    /// Receipt of the event by which the unit took effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// A unit that the procuring entity, the platform and all custodians of the pinned roster signed.
+#[derive(Clone, Debug)]
+pub struct CheckedUnit {
+    id: UnitId,
+    unit: Statement<Unit>,
+    recipients: Vec<Recipient>,
+}
+
+impl CheckedUnit {
+    /// Checks a unit against a pinned roster.
+    ///
+    /// # Errors
+    /// [`Failed::Unit`] with the first thing that is wrong, [`Failed::Receipt`].
+    pub fn new(view: &UnitView, pinned: &Pinned) -> Result<Self, Failed> {
+        let unit = Statement::<Unit>::parse(view.unit.as_bytes()).map_err(wrong)?;
+        let id = unit.body().id().map_err(wrong)?;
+        check_terms(unit.body(), pinned)?;
+        let buyer = buyer_key(&unit, &view.credentials, pinned)?;
+        let mut keys = pinned.unit_keys();
+        for key in &keys {
+            unit.note().require(key).map_err(|e| wrong(format!("{}: {e}", key.name())))?;
+        }
+        keys.insert(0, buyer);
+        unit.note().only_by(&keys).map_err(wrong)?;
+        if let Some(receipt) = &view.receipt {
+            let checked = pinned.receipt(receipt.as_bytes())?;
+            let event = String::from_utf8_lossy(&checked.receipt.event).into_owned();
+            // The event holds the unit's text, as a note or inside one line of JSON.
+            let draft = unit.note().text().lines().nth(1).unwrap_or_default();
+            let quoted = serde_json::to_string(draft).map_err(wrong)?;
+            let quoted = quoted.trim_matches('"');
+            if !event.contains(draft) && !event.contains(quoted) && !event.contains(&id.to_string())
+            {
+                return Err(Failed::Receipt("it is about something else".to_owned()));
+            }
+        }
+        let recipients = recipients(unit.body(), pinned)?;
+        Ok(Self { id, unit, recipients })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> UnitId {
+        self.id
+    }
+
+    /// What was signed.
+    #[must_use]
+    pub const fn body(&self) -> &Unit {
+        self.unit.body()
+    }
+
+    /// The custodians' recipients, in the roster's order.
+    #[must_use]
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.recipients
+    }
+}
+
+fn wrong(reason: impl std::fmt::Display) -> Failed {
+    Failed::Unit(reason.to_string())
+}
+
+fn check_terms(unit: &Unit, pinned: &Pinned) -> Result<(), Failed> {
+    if unit.roster_sha256 != pinned.sha256() {
+        return Err(wrong("it stands on another roster than the pinned one"));
+    }
+    if unit.t != pinned.roster().t || unit.suite != SUITE {
+        return Err(wrong("its threshold or its suite is not the roster's"));
+    }
+    if unit.open_at < unit.deadline {
+        return Err(wrong("it opens before its deadline"));
+    }
+    Ok(())
+}
+
+/// The key with which the procuring entity signed: one that was in force at some time, for the
+/// custodians judged by the hour when they signed.
+fn buyer_key(
+    unit: &Statement<Unit>,
+    credentials: &[String],
+    pinned: &Pinned,
+) -> Result<VerifyingKey, Failed> {
+    let roster = pinned.roster();
+    for count in 1..=credentials.len() {
+        let notes = credentials.get(..count).unwrap_or_default();
+        let known = credential(&roster.origin, &roster.operator_keys, notes).map_err(wrong)?;
+        if known.enterprise != unit.body().procuring_entity || known.kind != Kind::Organisation {
+            return Err(wrong("the credentials are not its procuring entity's"));
+        }
+        if let Some(key) = known.key
+            && unit.note().signed_by(&key).map_err(wrong)?
+        {
+            return Ok(key);
+        }
+    }
+    Err(wrong("its procuring entity did not sign it"))
+}
+
+fn recipients(unit: &Unit, pinned: &Pinned) -> Result<Vec<Recipient>, Failed> {
+    let named = unit.recipients.iter().map(|r| &r.custodian);
+    if !named.eq(pinned.roster().custodians.iter().map(|member| &member.id)) {
+        return Err(wrong("its recipients are not the roster's custodians in their order"));
+    }
+    let parsed = unit.recipients.iter().map(|r| r.recipient.parse::<Recipient>().map_err(wrong));
+    let recipients: Vec<Recipient> = parsed.collect::<Result<_, _>>()?;
+    let distinct: BTreeSet<_> = recipients.iter().collect();
+    if distinct.len() != recipients.len() {
+        return Err(wrong("two custodians have one recipient"));
+    }
+    Ok(recipients)
+}
+
+impl Client {
+    /// A unit as the platform tells of it; nothing of it is checked.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn unit(&self, id: &UnitId) -> Result<UnitView, Failed> {
+        self.get(&format!("/units/{id}"), Access::Public).await
+    }
+}

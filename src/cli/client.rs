@@ -1,0 +1,357 @@
+//! The platform's API as a bidder, a buyer, an operator or a regulator uses it.
+//!
+//! Invariant: an act carries one Idempotency-Key however often it is sent, so a lost answer never
+//! makes two acts; a login is signed only for the platform that the key is named after. Answers are
+//! believed as far as their signatures go, which is the caller's part. Deliberately absent: keeping
+//! sessions between runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use reqwest::header::{ACCEPT_LANGUAGE, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::auth::login::Login;
+use crate::clock::{Clock, Time};
+use crate::crypto::entropy::{self, Entropy};
+use crate::crypto::hash::Hash;
+use crate::crypto::note::SigningKey;
+use crate::crypto::statement::Statement;
+use crate::web::i18n::Lang;
+
+use super::failed::{Failed, Told};
+
+/// How long the platform may take to be reached.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long it may be silent within an answer.
+const SILENCE: Duration = Duration::from_secs(60);
+/// The largest answer that is not a file, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
+/// How often a request is sent before its failure is reported.
+const ATTEMPTS: u32 = 5;
+/// The first pause between attempts; each next one is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A token is renewed this many milliseconds before it expires.
+const RENEW_MS: i64 = 30_000;
+
+/// Who is asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody in particular.
+    Public,
+    /// The holder of the client's key.
+    Own,
+}
+
+/// A platform, and perhaps a key to log in with.
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    lang: Lang,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    key: Option<Arc<SigningKey>>,
+    token: Mutex<Option<Token>>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Token {
+    token: String,
+    expires_at: Time,
+}
+
+/// What an act is answered with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Acted {
+    /// The entry's place in the record.
+    pub index: u64,
+    /// A `.tlog-proof` text.
+    pub receipt: String,
+}
+
+struct Request<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<Vec<u8>>,
+    access: Access,
+    idempotency_key: Option<String>,
+}
+
+impl Client {
+    /// A client of the platform at `server`, such as `https://bids.example`.
+    ///
+    /// # Errors
+    /// [`Failed::Machine`] when no connection can ever be made.
+    pub fn new(
+        server: &str,
+        lang: Lang,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Failed> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| Failed::Machine(innermost(&e)))?;
+        let base = server.trim_end_matches('/').to_owned();
+        Ok(Self { http, base, lang, clock, entropy, key: None, token: Mutex::new(None) })
+    }
+
+    /// The same client, logging in with this key when it needs to.
+    #[must_use]
+    pub fn with_key(mut self, key: Arc<SigningKey>) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The key that it logs in with.
+    ///
+    /// # Errors
+    /// [`Failed::Missing`].
+    pub fn key(&self) -> Result<&Arc<SigningKey>, Failed> {
+        self.key.as_ref().ok_or(Failed::Missing("--key"))
+    }
+
+    /// The client's clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The client's randomness.
+    #[must_use]
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// Asks; `path` starts behind `/api/v1`.
+    ///
+    /// # Errors
+    /// [`Failed::Refused`], [`Failed::Unreachable`], [`Failed::Answer`].
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, access: Access) -> Result<T, Failed> {
+        let path = format!("/api/v1{path}");
+        let request =
+            Request { method: Method::GET, path: &path, body: None, access, idempotency_key: None };
+        parse(&self.send(&request).await?)
+    }
+
+    /// Acts, once, however often it has to be sent.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn act<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        access: Access,
+    ) -> Result<T, Failed> {
+        let path = format!("/api/v1{path}");
+        let body = serde_json::to_vec(body).map_err(|e| Failed::Answer(e.to_string()))?;
+        let key = hex::encode(entropy::array::<16>(&*self.entropy)?);
+        let request = Request {
+            method: Method::POST,
+            path: &path,
+            body: Some(body),
+            access,
+            idempotency_key: Some(key),
+        };
+        parse(&self.send(&request).await?)
+    }
+
+    /// Fetches what is no JSON: a checkpoint, a tile, the roster; `path` starts at the root.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn fetch(&self, path: &str) -> Result<Vec<u8>, Failed> {
+        let request = Request {
+            method: Method::GET,
+            path,
+            body: None,
+            access: Access::Public,
+            idempotency_key: None,
+        };
+        self.send(&request).await
+    }
+
+    /// Ends the session, if there is one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn log_out(&self) -> Result<(), Failed> {
+        let Some(token) = self.token.lock().await.take() else { return Ok(()) };
+        let request = self.http.delete(format!("{}/api/v1/login", self.base));
+        let response = request.bearer_auth(token.token).send().await;
+        self.refusal_of(response.map_err(|e| self.unreachable(&e))?).await.map(|_| ())
+    }
+
+    /// A request to an address of this platform with what every request carries. `url` is whole or
+    /// starts at the root.
+    pub(super) async fn request(
+        &self,
+        method: Method,
+        url: &str,
+        access: Access,
+    ) -> Result<RequestBuilder, Failed> {
+        let url = if url.starts_with('/') { format!("{}{url}", self.base) } else { url.to_owned() };
+        // A token is for this platform alone: nobody may send the client elsewhere with it.
+        let is_ours = url.strip_prefix(&self.base).is_some_and(|rest| rest.starts_with('/'));
+        let request = self.http.request(method, &url).header(ACCEPT_LANGUAGE, self.lang.tag());
+        match access {
+            Access::Own if is_ours => Ok(request.bearer_auth(self.token().await?)),
+            Access::Own => Err(Failed::Answer(format!("it names the foreign address {url}"))),
+            Access::Public => Ok(request),
+        }
+    }
+
+    /// Sends until it is answered, a few times.
+    async fn send(&self, request: &Request<'_>) -> Result<Vec<u8>, Failed> {
+        let mut pause = PAUSE;
+        let mut attempt = 1;
+        loop {
+            let answer = self.send_once(request).await;
+            let again = match &answer {
+                Err(Failed::Unreachable { .. }) => true,
+                Err(Failed::Refused(told)) if told.status == 503 => true,
+                Err(Failed::Refused(told)) if is_stale(told) => {
+                    self.token.lock().await.take();
+                    request.access == Access::Own && attempt == 1
+                }
+                _ => false,
+            };
+            if !again || attempt == ATTEMPTS {
+                return answer;
+            }
+            attempt += 1;
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+    }
+
+    async fn send_once(&self, request: &Request<'_>) -> Result<Vec<u8>, Failed> {
+        let mut sent = self.request(request.method.clone(), request.path, request.access).await?;
+        if let Some(body) = &request.body {
+            sent = sent.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        if let Some(key) = &request.idempotency_key {
+            sent = sent.header("idempotency-key", key);
+        }
+        let response = sent.send().await.map_err(|e| self.unreachable(&e))?;
+        self.body(self.refusal_of(response).await?).await
+    }
+
+    /// The response of something done; what was refused becomes an error.
+    pub(super) async fn refusal_of(&self, response: Response) -> Result<Response, Failed> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = self.body(response).await?;
+        Err(refused(status.as_u16(), &body))
+    }
+
+    pub(super) async fn body(&self, response: Response) -> Result<Vec<u8>, Failed> {
+        let mut body = Vec::new();
+        let mut parts = response.bytes_stream();
+        while let Some(part) = parts.next().await {
+            body.extend_from_slice(&part.map_err(|e| self.unreachable(&e))?);
+            if body.len() > MAX_ANSWER {
+                return Err(Failed::Answer("it is too long".to_owned()));
+            }
+        }
+        Ok(body)
+    }
+
+    /// The platform, or the way to it, failed.
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failed {
+        Failed::Unreachable { server: self.base.clone(), reason: innermost(error) }
+    }
+
+    /// The token of a login that still holds.
+    async fn token(&self) -> Result<String, Failed> {
+        let mut kept = self.token.lock().await;
+        let soon = self.clock.now().plus(RENEW_MS);
+        if let Some(token) = kept.as_ref().filter(|token| token.expires_at > soon) {
+            return Ok(token.token.clone());
+        }
+        let token = self.log_in().await?;
+        Ok(kept.insert(token).token.clone())
+    }
+
+    async fn log_in(&self) -> Result<Token, Failed> {
+        #[derive(Deserialize)]
+        struct Challenge {
+            origin: String,
+            nonce: Hash,
+        }
+        let key = self.key()?;
+        let answer = self.post_once("/api/v1/login/challenges", b"{}".to_vec()).await?;
+        let Challenge { origin, nonce } = parse(&answer)?;
+        let ours = key.verifying().name().strip_prefix(&origin);
+        if !ours.is_some_and(|rest| rest.starts_with('/')) {
+            return Err(Failed::OtherPlatform(origin));
+        }
+        let login = Login { at: self.clock.now(), key: key.verifying().clone(), nonce, origin };
+        let signed = Statement::signed(login, key).map_err(|e| Failed::Answer(e.to_string()))?;
+        let body = serde_json::json!({ "statement": signed.encode() });
+        parse(&self.post_once("/api/v1/login", body.to_string().into_bytes()).await?)
+    }
+
+    async fn post_once(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Failed> {
+        let request = Request {
+            method: Method::POST,
+            path,
+            body: Some(body),
+            access: Access::Public,
+            idempotency_key: None,
+        };
+        // Boxed, for sending is what asked for a token.
+        Box::pin(self.send_once(&request)).await
+    }
+}
+
+/// A session that is over: the next login makes another.
+fn is_stale(told: &Told) -> bool {
+    told.status == 401 && matches!(told.code.as_str(), "auth-expired" | "auth-revoked")
+}
+
+/// An error's document, ours or a proxy's.
+pub(super) fn refused(status: u16, body: &[u8]) -> Failed {
+    #[derive(Deserialize)]
+    struct Problem {
+        code: String,
+        detail: String,
+        #[serde(default)]
+        hint: Option<String>,
+        #[serde(default)]
+        receipt: Option<String>,
+    }
+    let told = match serde_json::from_slice::<Problem>(body) {
+        Ok(Problem { code, detail, hint, receipt }) => Told { status, code, detail, hint, receipt },
+        Err(_) => Told {
+            status,
+            code: format!("http-{status}"),
+            detail: String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned(),
+            hint: None,
+            receipt: None,
+        },
+    };
+    Failed::Refused(Box::new(told))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
+    serde_json::from_slice(body).map_err(|e| Failed::Answer(e.to_string()))
+}
+
+/// The innermost reason: reqwest's own words name only the URL.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

@@ -1,0 +1,348 @@
+//! `sealbid enterprise …`: bodies apply, operators vouch, keys change hands.
+//!
+//! Invariant: an operator signs what the application itself says, not what a page shows of it; a
+//! key's successor is proven by both keys.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::crypto::hash::Hash;
+use crate::crypto::note::{SigningKey, VerifyingKey};
+use crate::crypto::statement::{Body, Statement};
+use crate::enterprise::credentials::{enterprise_of, key_name};
+use crate::enterprise::statements::{
+    Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
+};
+use crate::enterprise::uscc::Uscc;
+use crate::ids::EnterpriseId;
+
+use super::bid::{Accepted, accepted};
+use super::client::{Access, Acted, Client};
+use super::failed::Failed;
+use super::keys;
+use super::output::{Report, replace};
+use super::trust::Pinned;
+use super::{Context, args};
+
+/// `sealbid enterprise …`
+#[derive(Debug, clap::Subcommand)]
+pub enum EnterpriseCommand {
+    /// Apply for registration with the key of --key
+    Apply {
+        /// The registered name
+        #[arg(long)]
+        name: String,
+        /// The Unified Social Credit Code
+        #[arg(long)]
+        uscc: String,
+        /// Whom the operator may ask; never published
+        #[arg(long)]
+        contact: String,
+    },
+    /// Operator: who waits for verification
+    Waiting,
+    /// Show a registration and its statements
+    Show {
+        /// Whose (ent_…)
+        enterprise: EnterpriseId,
+    },
+    /// Operator: vouch for an application, after checking who it is
+    Verify {
+        /// Whose (ent_…)
+        enterprise: EnterpriseId,
+    },
+    /// Operator: decline an application
+    Decline {
+        /// Whose (ent_…)
+        enterprise: EnterpriseId,
+        /// What to mend
+        #[arg(long)]
+        reason: String,
+    },
+    /// Replace or revoke a key
+    #[command(subcommand)]
+    Key(KeyChange),
+}
+
+/// `sealbid enterprise key …`
+#[derive(Debug, clap::Subcommand)]
+pub enum KeyChange {
+    /// Hand over from --key to a new key; the new key's file is made
+    Rotate {
+        /// The new key's file; it must not exist
+        #[arg(long, value_name = "FILE")]
+        new: PathBuf,
+    },
+    /// Revoke a key: your own, or as an operator another's
+    Revoke {
+        /// The key's public half; --key's own if absent
+        #[arg(long)]
+        which: Option<VerifyingKey>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// A registration as the platform tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Registered {
+    /// Whose.
+    pub enterprise: EnterpriseId,
+    /// What it does.
+    pub kind: Kind,
+    /// Its registered name.
+    pub name: String,
+    /// Its Unified Social Credit Code.
+    #[serde(default)]
+    pub uscc: String,
+    /// Where it stands.
+    pub state: String,
+    /// Of the last application's text.
+    pub application_sha256: Hash,
+    /// The key that it brings, or that is in force.
+    pub key: VerifyingKey,
+    /// Whom the operator may ask.
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// The statements that make its credential.
+    #[serde(default)]
+    pub credentials: Vec<String>,
+}
+
+impl Client {
+    /// Applies for registration with the client's key.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn apply(
+        &self,
+        pinned: &Pinned,
+        name: &str,
+        uscc: Uscc,
+        contact: &str,
+    ) -> Result<Accepted, Failed> {
+        let key = self.key()?;
+        let (enterprise, kind) = body_of(key.verifying())?;
+        let application = Application {
+            contact: contact.to_owned(),
+            enterprise,
+            key: key.verifying().clone(),
+            kind,
+            name: name.to_owned(),
+            uscc: uscc.as_str().to_owned(),
+        };
+        let body = serde_json::json!({ "application": signed(application, key)?.encode() });
+        let acted: Acted = self.act("/enterprises", &body, Access::Public).await?;
+        accepted(pinned, acted)
+    }
+
+    /// A registration.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn registered(&self, id: EnterpriseId) -> Result<Registered, Failed> {
+        let access = if self.key().is_ok() { Access::Own } else { Access::Public };
+        self.get(&format!("/enterprises/{id}"), access).await
+    }
+
+    /// As an operator: vouches for the waiting application of a body.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn vouch(&self, pinned: &Pinned, id: EnterpriseId) -> Result<Accepted, Failed> {
+        let waits = self.waiting().await?;
+        let it = waits.into_iter().find(|it| it.enterprise == id);
+        let it = it.ok_or_else(|| Failed::content(id, "no application waits"))?;
+        let expected = key_name(&pinned.roster().origin, it.kind, id);
+        if it.key.name() != expected {
+            return Err(Failed::Answer("the key is not named after its body".to_owned()));
+        }
+        let verified = Verified {
+            application_sha256: it.application_sha256,
+            enterprise: id,
+            key: it.key,
+            kind: it.kind,
+            name: it.name,
+            uscc: it.uscc,
+        };
+        let path = format!("/enterprises/{id}/verification");
+        self.state(pinned, &path, &signed(verified, self.key()?)?).await
+    }
+
+    /// As an operator: declines the waiting application of a body.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn decline(
+        &self,
+        pinned: &Pinned,
+        id: EnterpriseId,
+        reason: &str,
+    ) -> Result<Accepted, Failed> {
+        let application_sha256 = self.registered(id).await?.application_sha256;
+        let declined = Declined { application_sha256, enterprise: id, reason: reason.to_owned() };
+        let path = format!("/enterprises/{id}/verification");
+        self.state(pinned, &path, &signed(declined, self.key()?)?).await
+    }
+
+    /// Who waits for an operator, the oldest first.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn waiting(&self) -> Result<Vec<Registered>, Failed> {
+        #[derive(Deserialize)]
+        struct Page {
+            enterprises: Vec<Registered>,
+            #[serde(default)]
+            next: Option<String>,
+        }
+        let mut found = Vec::new();
+        let mut path = "/enterprises?state=applied".to_owned();
+        loop {
+            let Page { enterprises, next } = self.get(&path, Access::Own).await?;
+            found.extend(enterprises);
+            match next {
+                Some(next) => path = format!("/enterprises?state=applied&after={next}"),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// Hands over from the client's key to `new`.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn rotate_key(&self, pinned: &Pinned, new: &SigningKey) -> Result<Accepted, Failed> {
+        let old = self.key()?;
+        let (enterprise, _) = body_of(old.verifying())?;
+        let rotation = KeyRotation {
+            enterprise,
+            new_key: new.verifying().clone(),
+            old_key: old.verifying().clone(),
+        };
+        let mut rotation = signed(rotation, old)?;
+        rotation.sign(new);
+        self.state(pinned, &format!("/enterprises/{enterprise}/keys"), &rotation).await
+    }
+
+    /// Revokes a key of a body, as its holder or as an operator.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn revoke_key(
+        &self,
+        pinned: &Pinned,
+        which: &VerifyingKey,
+        reason: &str,
+    ) -> Result<Accepted, Failed> {
+        let (enterprise, _) = body_of(which)?;
+        let revocation =
+            KeyRevocation { enterprise, key: which.clone(), reason: reason.to_owned() };
+        let revocation = signed(revocation, self.key()?)?;
+        self.state(pinned, &format!("/enterprises/{enterprise}/keys"), &revocation).await
+    }
+
+    /// Sends a signed statement, `{"statement": …}`, whose signature alone is its authority.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn state<B: Body>(
+        &self,
+        pinned: &Pinned,
+        path: &str,
+        statement: &Statement<B>,
+    ) -> Result<Accepted, Failed> {
+        let body = serde_json::json!({ "statement": statement.encode() });
+        accepted(pinned, self.act(path, &body, Access::Own).await?)
+    }
+}
+
+pub(super) fn signed<B: Body>(body: B, key: &SigningKey) -> Result<Statement<B>, Failed> {
+    Statement::signed(body, key).map_err(|e| Failed::content("the statement", e))
+}
+
+/// Whose key it is, by its name.
+fn body_of(key: &VerifyingKey) -> Result<(EnterpriseId, Kind), Failed> {
+    let wrong = || Failed::content(key.name(), "not the key of an enterprise or organisation");
+    let id = enterprise_of(key.name()).ok_or_else(wrong)?;
+    let role = key.name().rsplit('/').nth(1).unwrap_or_default();
+    let kind = [Kind::Enterprise, Kind::Organisation].into_iter().find(|k| k.code() == role);
+    Ok((id, kind.ok_or_else(wrong)?))
+}
+
+impl EnterpriseCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub fn run(&self, context: &Context) -> Result<Report, Failed> {
+        context.wait(self.ask(context))
+    }
+
+    async fn ask(&self, context: &Context) -> Result<Report, Failed> {
+        let client = context.client()?;
+        match self {
+            Self::Waiting => {
+                let all = client.waiting().await?;
+                Ok(all.iter().fold(Report::default(), |report, it| report.and_plain(line(it))))
+            }
+            Self::Show { enterprise } => {
+                let it = client.registered(*enterprise).await?;
+                let report = Report::plain(line(&it));
+                Ok(it.credentials.iter().fold(report, |report, note| report.and_plain(note)))
+            }
+            Self::Apply { name, uscc, contact } => {
+                let uscc = Uscc::parse(uscc).map_err(|e| Failed::content("--uscc", e))?;
+                let pinned = context.pinned().await?;
+                recorded(context, &client.apply(&pinned, name, uscc, contact).await?, "application")
+            }
+            Self::Verify { enterprise } => {
+                let done = client.vouch(&context.pinned().await?, *enterprise).await?;
+                recorded(context, &done, "verified")
+            }
+            Self::Decline { enterprise, reason } => {
+                let done = client.decline(&context.pinned().await?, *enterprise, reason).await?;
+                recorded(context, &done, "declined")
+            }
+            Self::Key(KeyChange::Rotate { new }) => {
+                let pinned = context.pinned().await?;
+                let name = client.key()?.verifying().name().to_owned();
+                keys::create(new, &name, &*context.entropy)?;
+                let done = client.rotate_key(&pinned, &*keys::load(new)?).await?;
+                recorded(context, &done, "key-rotation")
+            }
+            Self::Key(KeyChange::Revoke { which, reason }) => {
+                let pinned = context.pinned().await?;
+                let own = client.key()?.verifying().clone();
+                let which = which.clone().unwrap_or(own);
+                let done = client.revoke_key(&pinned, &which, reason).await?;
+                recorded(context, &done, "key-revocation")
+            }
+        }
+    }
+}
+
+fn line(it: &Registered) -> String {
+    let contact = it.contact.as_deref().unwrap_or("-");
+    let kind = it.kind.code();
+    format!("{}\t{kind}\t{}\t{}\t{}\t{contact}", it.enterprise, it.state, it.uscc, it.name)
+}
+
+/// The receipt of an act, kept beside the key that acted.
+pub(super) fn recorded(
+    context: &Context,
+    accepted: &Accepted,
+    what: &str,
+) -> Result<Report, Failed> {
+    let beside = context.key.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let path = beside.join(format!("{what}-{}.tlog-proof", accepted.index));
+    replace(&path, accepted.text.as_bytes())?;
+    let values = args([
+        ("index", accepted.index.to_string()),
+        ("path", path.display().to_string()),
+        ("count", accepted.checked.cosigned.to_string()),
+    ]);
+    Ok(Report::said("cli-say-recorded", values))
+}

@@ -1,0 +1,197 @@
+//! Why a command did not do what it was asked to.
+//!
+//! Invariant: what the platform refused keeps the platform's own code and words; what was refused
+//! here never left this machine.
+
+use std::path::Path;
+
+use crate::config::ConfigError;
+use crate::crypto::entropy::NoEntropy;
+use crate::custodian::home::HomeError;
+use crate::error::{Arg, Args, Refusal};
+
+/// What the platform, or a custodian's agent, answered instead of doing it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code: what programs compare.
+    pub code: String,
+    /// One sentence, in the language that was asked for.
+    pub detail: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The receipt of the recorded refusal, when there is one: a `.tlog-proof` text.
+    pub receipt: Option<String>,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// A file could not be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// There is something under the name that was to be written.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// A file is not what it should be.
+    #[error("{what} is not right: {reason}")]
+    Content {
+        /// The file, or what it is.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// A secret file, or the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A custodian's folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// An option without which the command cannot go on.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// The roster is not the pinned one.
+    #[error("the roster is not the one that was pinned")]
+    NotPinned,
+    /// The unit is not signed as it must be, or not for this roster.
+    #[error("the unit must not be sealed for: {0}")]
+    Unit(String),
+    /// Nothing was sealed.
+    #[error("nothing was sealed: {0}")]
+    Sealing(String),
+    /// A sealed bid is damaged, or another's.
+    #[error("the bid does not hold: {0}")]
+    Bid(String),
+    /// The passphrase is wrong, or the two entries differ.
+    #[error("the passphrase: {0}")]
+    Passphrase(String),
+    /// The platform holds a live bid: this would replace it.
+    #[error("there is a live bid already")]
+    LiveBid,
+    /// The platform holds no live bid.
+    #[error("there is no live bid")]
+    NoLiveBid,
+    /// Nobody answers.
+    #[error("{server} does not answer: {reason}")]
+    Unreachable {
+        /// Who was asked.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// Asked and refused.
+    #[error("refused with {}: {}", .0.status, .0.code)]
+    Refused(Box<Told>),
+    /// The answer is not what the API promises.
+    #[error("the answer is not understood: {0}")]
+    Answer(String),
+    /// The receipt does not show what the platform says.
+    #[error("the receipt does not hold: {0}")]
+    Receipt(String),
+    /// The platform asks to be logged in to under a name that the key is not for.
+    #[error("the key is not for the platform {0}")]
+    OtherPlatform(String),
+    /// The machine gave no random bytes, no thread, no socket.
+    #[error("the machine refused: {0}")]
+    Machine(String),
+}
+
+impl Failed {
+    /// A file that the system refused.
+    #[must_use]
+    pub fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), reason: error.to_string() }
+    }
+
+    /// Something that is not what it should be.
+    pub fn content(what: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
+        Self::Content { what: what.to_string(), reason: reason.to_string() }
+    }
+
+    /// The platform's own code, when it was the platform that refused.
+    #[must_use]
+    pub fn told(&self) -> Option<&Told> {
+        match self {
+            Self::Refused(told) => Some(told),
+            _ => None,
+        }
+    }
+}
+
+impl From<NoEntropy> for Failed {
+    fn from(error: NoEntropy) -> Self {
+        Self::Machine(error.to_string())
+    }
+}
+
+impl Refusal for Failed {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "cli-file",
+            Self::Exists(_) => "cli-exists",
+            Self::Content { .. } => "cli-content",
+            Self::Config(error) => error.code(),
+            Self::Home(_) => "cli-home",
+            Self::Missing(_) => "cli-missing",
+            Self::NotPinned => "cli-not-pinned",
+            Self::Unit(_) => "cli-unit",
+            Self::Sealing(_) => "cli-sealing",
+            Self::Bid(_) => "cli-bid",
+            Self::Passphrase(_) => "cli-passphrase",
+            Self::LiveBid => "cli-live-bid",
+            Self::NoLiveBid => "cli-no-live-bid",
+            Self::Unreachable { .. } => "cli-unreachable",
+            Self::Refused(_) => "cli-refused",
+            Self::Answer(_) => "cli-answer",
+            Self::Receipt(_) => "cli-receipt",
+            Self::OtherPlatform(_) => "cli-other-platform",
+            Self::Machine(_) => "cli-machine",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Unreachable { .. } => 503,
+            Self::Refused(told) => told.status,
+            Self::Machine(_) => 500,
+            _ => 422,
+        }
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::File { path, reason } => text(&[("path", path), ("reason", reason)]),
+            Self::Exists(path) => text(&[("path", path)]),
+            Self::Content { what, reason } => text(&[("what", what), ("reason", reason)]),
+            Self::Config(error) => error.args(),
+            Self::Home(error) => vec![("reason", error.to_string().into())],
+            Self::Missing(option) => vec![("option", (*option).into())],
+            Self::Unreachable { server, reason } => text(&[("server", server), ("reason", reason)]),
+            Self::OtherPlatform(origin) => text(&[("origin", origin)]),
+            Self::Refused(told) => {
+                let mut args = text(&[("detail", &told.detail), ("code", &told.code)]);
+                let hint = told.hint.clone().map_or(Arg::Word("cli-say-no-hint"), Arg::Text);
+                args.push(("hint", hint));
+                args
+            }
+            Self::Unit(reason)
+            | Self::Sealing(reason)
+            | Self::Bid(reason)
+            | Self::Passphrase(reason)
+            | Self::Answer(reason)
+            | Self::Receipt(reason)
+            | Self::Machine(reason) => text(&[("reason", reason)]),
+            Self::NotPinned | Self::LiveBid | Self::NoLiveBid => Args::new(),
+        }
+    }
+}
+
+fn text(pairs: &[(&'static str, &String)]) -> Args {
+    pairs.iter().map(|(name, value)| (*name, Arg::Text((*value).clone()))).collect()
+}

@@ -1,0 +1,137 @@
+//! The regulator's roster: written as TOML, drafted, signed, pinned.
+//!
+//! Invariant: what is signed is what the draft says, byte for byte; nothing is signed that a
+//! verifier would refuse.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::config::Origin;
+use crate::crypto::hash::Hash;
+use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::{Member, Roster};
+
+use super::failed::Failed;
+use super::output::{Access, Report, write_new};
+use super::{Context, args, read_file};
+
+/// `sealbid roster …`
+#[derive(Debug, clap::Subcommand)]
+pub enum RosterCommand {
+    /// Turn a TOML file (origin, t, the keys, the custodians) into a draft to be signed
+    Draft {
+        /// The TOML file: origin, t, log_key, platform_key, regulator_key, operator_keys,
+        /// [[custodians]] as `sealbid custodian member` prints them
+        file: PathBuf,
+        /// The roster in force, which this one follows
+        #[arg(long, value_name = "FILE")]
+        after: Option<PathBuf>,
+        /// The draft to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Sign a draft, or add a signature to a signed one
+    Sign {
+        /// The draft or the signed roster
+        file: PathBuf,
+        /// The signed roster to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print the SHA-256 by which others pin a roster
+    Pin {
+        /// The signed roster
+        file: PathBuf,
+    },
+}
+
+/// A roster as the regulator writes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    origin: String,
+    t: u8,
+    log_key: VerifyingKey,
+    platform_key: VerifyingKey,
+    regulator_key: VerifyingKey,
+    operator_keys: Vec<VerifyingKey>,
+    #[serde(default)]
+    sealer_sha256: Option<Hash>,
+    custodians: Vec<Member>,
+}
+
+impl RosterCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub fn run(&self, context: &Context) -> Result<Report, Failed> {
+        match self {
+            Self::Draft { file, after, out } => {
+                let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+                let source: Source =
+                    toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
+                let after = after.as_ref().map(|path| parse(&read_file(path)?)).transpose()?;
+                let roster = source.roster(after.as_ref(), context)?;
+                let draft = Statement::new(roster).map_err(wrong)?;
+                write_new(out, draft.note().text().as_bytes(), Access::Usual)?;
+                Ok(Report::plain(draft.sha256().to_string()))
+            }
+            Self::Sign { file, out } => {
+                let mut roster = parse(&read_file(file)?)?;
+                roster.body().check().map_err(wrong)?;
+                roster.sign(&*context.key()?);
+                write_new(out, roster.encode().as_bytes(), Access::Usual)?;
+                let values = args([("pin", roster.sha256().to_string())]);
+                Ok(Report::said("cli-say-roster-signed", values))
+            }
+            Self::Pin { file } => {
+                let roster = parse(&read_file(file)?)?;
+                roster.body().check().map_err(wrong)?;
+                roster.note().require(&roster.body().regulator_key).map_err(wrong)?;
+                Ok(Report::plain(roster.sha256().to_string()))
+            }
+        }
+    }
+}
+
+impl Source {
+    fn roster(
+        self,
+        after: Option<&Statement<Roster>>,
+        context: &Context,
+    ) -> Result<Roster, Failed> {
+        let origin = Origin::parse(&self.origin)?.as_str().to_owned();
+        let version = after.map_or(0, |before| before.body().version).saturating_add(1);
+        let roster = Roster {
+            custodians: self.custodians,
+            issued_at: context.clock.now(),
+            log_key: self.log_key,
+            operator_keys: self.operator_keys,
+            origin,
+            platform_key: self.platform_key,
+            prev_sha256: after.map(Statement::sha256),
+            regulator_key: self.regulator_key,
+            sealer_sha256: self.sealer_sha256,
+            t: self.t,
+            version,
+        };
+        roster.check().map_err(wrong)?;
+        Ok(roster)
+    }
+}
+
+/// A signed roster, or a draft without signatures.
+fn parse(bytes: &[u8]) -> Result<Statement<Roster>, Failed> {
+    if let Ok(signed) = Statement::parse(bytes) {
+        return Ok(signed);
+    }
+    let text = String::from_utf8(bytes.to_vec()).map_err(wrong)?;
+    Statement::from_note(Note::new(text).map_err(wrong)?).map_err(wrong)
+}
+
+fn wrong(reason: impl std::fmt::Display) -> Failed {
+    Failed::content("the roster", reason)
+}

@@ -1,0 +1,327 @@
+//! `sealbid tender …`: a buyer drafts, publishes, postpones and voids.
+//!
+//! Invariant: the buyer signs a unit or a notice only after comparing it with what it drafted and
+//! with the pinned roster; the platform's preparation is a proposal, not an instruction.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::Time;
+use crate::crypto::note::Note;
+use crate::crypto::statement::{Body, Statement};
+use crate::enterprise::credentials::enterprise_of;
+use crate::ids::{EnterpriseId, TenderId, UnitId};
+use crate::opening::statements::{Void, VoidReason};
+use crate::tender::rules::{LotPlan, Plan, StagePlan};
+use crate::tender::statements::{Amendment, AmendmentReason, Notice, SUITE, Stage, Unit};
+
+use super::bid::Accepted;
+use super::client::{Access, Client};
+use super::enterprise::{recorded, signed};
+use super::failed::Failed;
+use super::output::Report;
+use super::trust::Pinned;
+use super::upload::Slice;
+use super::{Context, read_file};
+
+/// `sealbid tender …`
+#[derive(Debug, clap::Subcommand)]
+pub enum TenderCommand {
+    /// Draft a tender from a TOML file: title, documents_until, [[lots]] with [[lots.stages]]
+    Draft {
+        /// The file
+        file: PathBuf,
+    },
+    /// Add a document to a draft
+    Document {
+        /// The tender
+        tender: TenderId,
+        /// The document
+        file: PathBuf,
+    },
+    /// Sign notice and units and have every custodian sign
+    Publish {
+        /// The tender
+        tender: TenderId,
+    },
+    /// Move a unit's deadline and opening later
+    Amend {
+        /// The opening unit
+        unit: UnitId,
+        /// RFC 3339, or local time as 2026-11-24T09:00
+        #[arg(long, value_parser = instant)]
+        deadline: Time,
+        /// The deadline if absent
+        #[arg(long, value_parser = instant)]
+        open_at: Option<Time>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Cancel a unit: it is never opened
+    Void {
+        /// The opening unit
+        unit: UnitId,
+    },
+    /// Show a tender
+    Show {
+        /// The tender
+        tender: TenderId,
+    },
+}
+
+/// A tender as people write it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    title: String,
+    documents_until: String,
+    lots: Vec<SourceLot>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceLot {
+    title: String,
+    stages: Vec<SourceStage>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceStage {
+    stage: Stage,
+    deadline: String,
+    open_at: String,
+    challenge_ms: i64,
+    min: u32,
+}
+
+impl Source {
+    fn plan(self) -> Result<Plan, Failed> {
+        let time = |text: &str| instant(text).map_err(|e| Failed::content(text, e));
+        let stage = |it: SourceStage| {
+            Ok(StagePlan {
+                stage: it.stage,
+                deadline: time(&it.deadline)?,
+                open_at: time(&it.open_at)?,
+                challenge_ms: it.challenge_ms,
+                min: it.min,
+            })
+        };
+        let lot = |it: SourceLot| {
+            let stages = it.stages.into_iter().map(stage).collect::<Result<_, Failed>>()?;
+            Ok(LotPlan { title: it.title, stages })
+        };
+        let documents_until = time(&self.documents_until)?;
+        let lots = self.lots.into_iter().map(lot).collect::<Result<_, Failed>>()?;
+        Ok(Plan { title: self.title, documents_until, lots })
+    }
+}
+
+/// What the platform proposes to be signed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Prepared {
+    /// The notice's text.
+    pub notice: String,
+    /// The units' texts, with their recipients.
+    pub units: Vec<String>,
+}
+
+impl Client {
+    /// Drafts a tender.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn draft_tender(&self, plan: &Plan) -> Result<TenderId, Failed> {
+        #[derive(Deserialize)]
+        struct Drafted {
+            tender: TenderId,
+        }
+        let drafted: Drafted = self.act("/tenders", plan, Access::Own).await?;
+        Ok(drafted.tender)
+    }
+
+    /// Adds a document to a draft, under the file's own name.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn add_document(&self, tender: TenderId, file: &Path) -> Result<Value, Failed> {
+        let wrong = |e: std::io::Error| Failed::file(file, &e);
+        let size = std::fs::metadata(file).map_err(wrong)?.len();
+        let name = file.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| Failed::content(file.display(), "its name"))?;
+        let slice = Slice { path: file.to_owned(), start: 0, size };
+        self.put_document(tender, name, &slice).await
+    }
+
+    /// Publishes a draft: compares what the platform prepared with the roster and the buyer's own
+    /// key, signs it, and sends it. Gives the platform's word on each unit.
+    ///
+    /// # Errors
+    /// [`Failed::Unit`] when the preparation is not to be signed, [`Failed`].
+    pub async fn publish(&self, pinned: &Pinned, tender: TenderId) -> Result<Value, Failed> {
+        let empty = serde_json::json!({});
+        let path = format!("/tenders/{tender}/preparation");
+        let prepared: Prepared = self.act(&path, &empty, Access::Own).await?;
+        let key = self.key()?;
+        let buyer = enterprise_of(key.verifying().name());
+        let buyer = buyer.ok_or_else(|| Failed::content("--key", "not an organisation's"))?;
+        let mut units = Vec::new();
+        let mut ids = Vec::new();
+        for text in &prepared.units {
+            let mut unit: Statement<Unit> = proposed(text)?;
+            check_unit(unit.body(), pinned, tender, buyer)?;
+            ids.push(unit.body().id().map_err(|e| Failed::Unit(e.to_string()))?);
+            unit.sign(key);
+            units.push(unit.encode());
+        }
+        let mut notice: Statement<Notice> = proposed(&prepared.notice)?;
+        check_notice(notice.body(), &ids, tender, buyer)?;
+        notice.sign(key);
+        let body = serde_json::json!({ "notice": notice.encode(), "units": units });
+        self.act(&format!("/tenders/{tender}/publication"), &body, Access::Own).await
+    }
+
+    /// Postpones a unit: signs the amendment that follows the last one in force.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn postpone(
+        &self,
+        pinned: &Pinned,
+        unit: UnitId,
+        times: (Time, Time),
+        reason: &str,
+    ) -> Result<Accepted, Failed> {
+        #[derive(Deserialize)]
+        struct View {
+            unit: String,
+            #[serde(default)]
+            amendments: Vec<String>,
+        }
+        let view: View = self.get(&format!("/units/{unit}"), Access::Public).await?;
+        let note = view.amendments.last().unwrap_or(&view.unit);
+        let last = Note::parse(note.as_bytes()).map_err(|e| Failed::Answer(e.to_string()))?;
+        let count = u32::try_from(view.amendments.len()).unwrap_or(u32::MAX);
+        let (deadline, open_at) = times;
+        let amendment = Amendment {
+            deadline,
+            no: count.saturating_add(1),
+            open_at,
+            prev_sha256: last.sha256(),
+            reason: AmendmentReason::Postponed { text: reason.to_owned() },
+            unit_id: unit,
+        };
+        let statement = signed(amendment, self.key()?)?;
+        self.state(pinned, &format!("/units/{unit}/amendments"), &statement).await
+    }
+
+    /// Cancels a unit.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn cancel(&self, pinned: &Pinned, unit: UnitId) -> Result<Accepted, Failed> {
+        let void =
+            Void { close_sha256: None, fault: None, reason: VoidReason::Cancelled, unit_id: unit };
+        let statement = signed(void, self.key()?)?;
+        self.state(pinned, &format!("/units/{unit}/void"), &statement).await
+    }
+}
+
+/// A statement's text without signatures, or with the platform's.
+fn proposed<B: Body>(text: &str) -> Result<Statement<B>, Failed> {
+    if let Ok(statement) = Statement::parse(text.as_bytes()) {
+        return Ok(statement);
+    }
+    let note = Note::new(text.to_owned()).map_err(|e| Failed::Answer(e.to_string()))?;
+    Statement::from_note(note).map_err(|e| Failed::Answer(e.to_string()))
+}
+
+fn check_unit(
+    unit: &Unit,
+    pinned: &Pinned,
+    tender: TenderId,
+    buyer: EnterpriseId,
+) -> Result<(), Failed> {
+    let roster = pinned.roster();
+    let named = unit.recipients.iter().map(|r| &r.custodian);
+    let fits = unit.tender == tender
+        && unit.procuring_entity == buyer
+        && unit.roster_sha256 == pinned.sha256()
+        && unit.t == roster.t
+        && unit.suite == SUITE
+        && unit.open_at >= unit.deadline
+        && named.eq(roster.custodians.iter().map(|member| &member.id));
+    let wrong = "the platform proposes to sign something else than was drafted";
+    if fits { Ok(()) } else { Err(Failed::Unit(wrong.to_owned())) }
+}
+
+fn check_notice(
+    notice: &Notice,
+    units: &[UnitId],
+    tender: TenderId,
+    buyer: EnterpriseId,
+) -> Result<(), Failed> {
+    let named = notice.lots.iter().flat_map(|lot| &lot.units);
+    let fits = notice.tender == tender && notice.procuring_entity == buyer && named.eq(units);
+    if fits { Ok(()) } else { Err(Failed::Unit("the notice names other units".to_owned())) }
+}
+
+impl TenderCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub fn run(&self, context: &Context) -> Result<Report, Failed> {
+        context.wait(self.ask(context))
+    }
+
+    async fn ask(&self, context: &Context) -> Result<Report, Failed> {
+        let client = context.client()?;
+        match self {
+            Self::Draft { file } => {
+                let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+                let source: Source =
+                    toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
+                Ok(Report::plain(client.draft_tender(&source.plan()?).await?.to_string()))
+            }
+            Self::Document { tender, file } => shown(&client.add_document(*tender, file).await?),
+            Self::Publish { tender } => {
+                shown(&client.publish(&context.pinned().await?, *tender).await?)
+            }
+            Self::Amend { unit, deadline, open_at, reason } => {
+                let times = (*deadline, open_at.unwrap_or(*deadline));
+                let pinned = context.pinned().await?;
+                let done = client.postpone(&pinned, *unit, times, reason).await?;
+                recorded(context, &done, "amendment")
+            }
+            Self::Void { unit } => {
+                let done = client.cancel(&context.pinned().await?, *unit).await?;
+                recorded(context, &done, "void")
+            }
+            Self::Show { tender } => {
+                let access = if context.key.is_some() { Access::Own } else { Access::Public };
+                shown(&client.get(&format!("/tenders/{tender}"), access).await?)
+            }
+        }
+    }
+}
+
+/// The platform's JSON, laid out for people.
+fn shown(answer: &Value) -> Result<Report, Failed> {
+    let text = serde_json::to_string_pretty(answer);
+    text.map(Report::plain).map_err(|e| Failed::Answer(e.to_string()))
+}
+
+/// An instant as people type it: RFC 3339, or `2026-11-24 09:00[:00[.000]]` in the platform's zone.
+fn instant(text: &str) -> Result<Time, String> {
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Ok(Time::from_millis(instant.as_millisecond()));
+    }
+    let local: jiff::civil::DateTime = text.parse().map_err(|e: jiff::Error| e.to_string())?;
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8));
+    let zoned = local.to_zoned(zone).map_err(|e| e.to_string())?;
+    Ok(Time::from_millis(zoned.timestamp().as_millisecond()))
+}
