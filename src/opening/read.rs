@@ -139,7 +139,8 @@ impl Opener {
         };
         let reopen = reopen(line.bid.blob, &*self.parts.blobs);
         match decrypt::document(&line.envelope, &keys, &reopen, name) {
-            Ok(found) => Ok(found.map(|file| Box::new(file) as Box<dyn io::Read + Send>)),
+            Ok(Some(file)) => Ok(Some(Box::new(file))),
+            Ok(None) => Ok(None),
             Err(_) => Err(Error::Misplaced("this bid did not open")),
         }
     }
@@ -200,8 +201,8 @@ fn standing_of(line: &Line, claims: &Claims) -> Option<LineStatus> {
 
 fn reopen(blob: UploadId, blobs: &dyn Blobs) -> impl Fn(&Envelope) -> io::Result<Ciphertext> {
     move |_| {
-        let blob = blobs.open(blob).map_err(io::Error::other)?;
-        Ok(Box::new(blob) as Ciphertext)
+        let blob: Ciphertext = Box::new(blobs.open(blob).map_err(io::Error::other)?);
+        Ok(blob)
     }
 }
 
