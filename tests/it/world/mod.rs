@@ -11,6 +11,7 @@ mod history;
 mod kept;
 mod platform;
 mod record;
+mod refusals;
 mod runs;
 mod steps;
 mod submit;

@@ -49,7 +49,7 @@ impl World {
     }
 
     /// Feeds the last checkpoint to every witness; one that lost its state adopts first.
-    fn witness(&mut self) {
+    pub fn witness(&mut self) {
         let keys = self.agents.roster.body().witness_keys();
         for place in 0..N {
             self.help_recover(place);

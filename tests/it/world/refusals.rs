@@ -1,0 +1,311 @@
+//! Does an agent refuse for each reason it has, and for exactly that one? Each test takes a request
+//! that would be granted and breaks one thing.
+
+use sealbid::clock::Time;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::note::SigningKey;
+use sealbid::crypto::statement::Statement;
+use sealbid::custodian::agent::{self, Agent, KeptChallenge, Refusal, State};
+use sealbid::custodian::wire::{
+    AskAmendment, AskChallenge, AskClose, AskRelease, AskSuspend, AskUnit,
+};
+use sealbid::ids::UnitId;
+use sealbid::opening::rules::AmendmentFault;
+use sealbid::opening::statements::{Close, Suspension, SuspensionState};
+use sealbid::record::disclosure::Level;
+use sealbid::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
+
+use super::agents::Request;
+use super::faults::Rules;
+use super::history::{Op, Submit};
+use super::record::{Hand, proposed};
+use super::{ORIGIN, World, key};
+
+const BID: Op = Op::Submit { bidder: 0, unit: 0, how: Submit::OnTime };
+
+/// A world with one open unit, after some more has happened.
+fn world(min: u8, ops: &[Op]) -> (World, UnitId) {
+    let mut world = World::new(Rules::default());
+    let begin = [Op::Register, Op::Register, Op::Publish { min, sealed: false }, Op::Tick];
+    for op in begin.iter().chain(ops) {
+        world.act(*op);
+        world.check().ok().expect("everything holds");
+    }
+    let id = *world.platform.units.keys().next().unwrap();
+    (world, id)
+}
+
+/// One whose unit is closed by all.
+fn closed(min: u8) -> (World, UnitId) {
+    world(min, &[BID, Op::AdvanceToEdge(2_000), Op::Tick, Op::Tick])
+}
+
+fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
+    let custodian = &world.agents.each[0];
+    Agent { keys: &custodian.keys, roster: &world.agents.roster, state, now }
+}
+
+fn state(world: &World) -> State {
+    world.agents.each[0].state.clone()
+}
+
+fn regulator() -> SigningKey {
+    key(&format!("{ORIGIN}/regulator"), 4)
+}
+
+fn unit_refusal(world: &World, ask: &AskUnit, state: &State) -> Option<Refusal> {
+    agent::sign_unit(&agent(world, state, world.truth()), ask).err()
+}
+
+fn ask_unit(world: &World, id: UnitId) -> AskUnit {
+    let Request::Unit(ask) = world.ask_for_unit(world.row(&id)) else { unreachable!() };
+    ask
+}
+
+/// The request for a unit with another body, signed as it should be.
+fn with_body(world: &World, id: UnitId, change: impl FnOnce(&mut Unit)) -> AskUnit {
+    let mut body = world.row(&id).unit.body().clone();
+    change(&mut body);
+    let mut unit = Statement::signed(body, &world.buyer.key).unwrap();
+    unit.sign(&world.keys.platform);
+    AskUnit { unit: unit.encode(), ..ask_unit(world, id) }
+}
+
+#[test]
+fn a_unit_is_refused_for_each_thing_that_is_wrong_with_it() {
+    let (world, id) = world(0, &[]);
+    let (fresh, good) = (State::default(), ask_unit(&world, id));
+    let refusal = |ask: &AskUnit| unit_refusal(&world, ask, &fresh);
+    assert_eq!(refusal(&good), None);
+
+    let garbage = AskUnit { unit: "not a note".to_owned(), ..good.clone() };
+    assert!(matches!(refusal(&garbage), Some(Refusal::Statement(_))));
+    let body = world.row(&id).unit.body().clone();
+    let half = Statement::signed(body, &world.buyer.key).unwrap().encode();
+    let unsigned = AskUnit { unit: half, ..good.clone() };
+    assert!(matches!(refusal(&unsigned), Some(Refusal::Signature(_))));
+    let unknown = AskUnit { credentials: Vec::new(), ..good.clone() };
+    assert!(matches!(refusal(&unknown), Some(Refusal::Credential(_))));
+    let no_receipt = AskUnit { proposed: "not a receipt".to_owned(), ..good.clone() };
+    assert!(matches!(refusal(&no_receipt), Some(Refusal::Receipt(_))));
+    let other = world.record.latest_receipt(0).encode();
+    assert_eq!(refusal(&AskUnit { proposed: other, ..good }), Some(Refusal::NotRecorded));
+
+    let roster = with_body(&world, id, |unit| unit.roster_sha256 = Hash::of(b"another"));
+    assert_eq!(refusal(&roster), Some(Refusal::WrongRoster));
+    let t = with_body(&world, id, |unit| unit.t = 2);
+    assert!(matches!(refusal(&t), Some(Refusal::Range(_))));
+    let late = with_body(&world, id, |unit| unit.deadline = world.truth());
+    assert!(matches!(refusal(&late), Some(Refusal::Range(_))));
+    let swapped = with_body(&world, id, |unit| {
+        let first = unit.recipients[0].recipient.clone();
+        unit.recipients[0].recipient = unit.recipients[1].recipient.clone();
+        unit.recipients[1].recipient = first;
+    });
+    assert_eq!(refusal(&swapped), Some(Refusal::NotMyRecipient));
+}
+
+#[test]
+fn a_unit_from_before_a_lost_memory_or_more_than_an_hour_old_is_stale() {
+    let (world, id) = world(0, &[]);
+    let ask = ask_unit(&world, id);
+    let issued_at = world.row(&id).unit.body().issued_at;
+    let lost = |at: Time| State { recovered_at: Some(at), ..State::default() };
+    assert_eq!(unit_refusal(&world, &ask, &lost(issued_at)), Some(Refusal::Stale));
+    assert_eq!(unit_refusal(&world, &ask, &lost(issued_at.plus(-1))), None);
+}
+
+fn amendment(world: &World, id: UnitId, no: u32) -> Statement<Amendment> {
+    let row = world.row(&id);
+    let body = Amendment {
+        deadline: row.terms.deadline.plus(30_000),
+        no,
+        open_at: row.terms.open_at.plus(30_000),
+        prev_sha256: row.unit.sha256(),
+        reason: AmendmentReason::Postponed { text: "more time".to_owned() },
+        unit_id: id,
+    };
+    let mut amendment = Statement::signed(body, &world.buyer.key).unwrap();
+    amendment.sign(&world.keys.platform);
+    amendment
+}
+
+fn ask_amendment(world: &mut World, id: UnitId, no: u32) -> AskAmendment {
+    let amendment = amendment(world, id, no);
+    let (event, now) = (proposed(id, &amendment), world.now());
+    let index = world.record.append(Hand::Rival, Level::Public, now, event).unwrap();
+    world.publish();
+    AskAmendment {
+        amendment: amendment.encode(),
+        credentials: world.buyer.credentials(),
+        proposed: world.record.latest_receipt(index).encode(),
+        unit_id: id,
+    }
+}
+
+fn amendment_refusal(world: &World, ask: &AskAmendment, state: &State) -> Option<Refusal> {
+    agent::sign_amendment(&agent(world, state, world.truth()), ask).err()
+}
+
+#[test]
+fn an_amendment_is_refused_out_of_its_chain_of_an_unknown_unit_and_after_a_close() {
+    let (mut world, id) = world(0, &[]);
+    let next = ask_amendment(&mut world, id, 1);
+    assert_eq!(amendment_refusal(&world, &next, &state(&world)), None);
+    assert_eq!(amendment_refusal(&world, &next, &State::default()), Some(Refusal::UnknownUnit));
+    let second = ask_amendment(&mut world, id, 2);
+    let expected = Some(Refusal::Amendment(AmendmentFault::Chain));
+    assert_eq!(amendment_refusal(&world, &second, &state(&world)), expected);
+    let (mut world, id) = closed(0);
+    let next = ask_amendment(&mut world, id, 1);
+    assert_eq!(amendment_refusal(&world, &next, &state(&world)), Some(Refusal::AlreadyClosed));
+}
+
+/// The request for a close of these lines at the last checkpoint.
+fn ask_close(world: &mut World, id: UnitId, lines: Vec<Hash>) -> AskClose {
+    let size = world.record.checkpoints.last().unwrap().checkpoint().size;
+    let close = Close { lines, size, unit_id: id };
+    let close = Statement::signed(close, &world.keys.platform).unwrap();
+    let (event, now) = (proposed(id, &close), world.now());
+    let index = world.record.append(Hand::Rival, Level::Public, now, event).unwrap();
+    world.publish();
+    let Request::Close(ask) = world.ask_for_close(id, index, &close) else { unreachable!() };
+    ask
+}
+
+fn close_refusal(world: &World, ask: &AskClose) -> Option<Refusal> {
+    agent::sign_close(&agent(world, &state(world), world.truth()), ask).err()
+}
+
+#[test]
+fn a_close_is_refused_before_its_time_out_of_order_or_as_a_second_one() {
+    let (mut early, id) = world(0, &[]);
+    early.witness();
+    let ask = ask_close(&mut early, id, Vec::new());
+    assert_eq!(close_refusal(&early, &ask), Some(Refusal::TooEarlyToClose));
+
+    early.act(Op::AdvanceToEdge(2_000));
+    early.publish();
+    early.witness();
+    let good = ask_close(&mut early, id, Vec::new());
+    assert_eq!(close_refusal(&early, &good), None);
+    let note = early.row(&id).unit.encode();
+    let no_checkpoint = AskClose { checkpoint: note, ..good };
+    assert!(matches!(close_refusal(&early, &no_checkpoint), Some(Refusal::Checkpoint(_))));
+
+    early.publish();
+    early.witness();
+    let lines = vec![Hash::from_bytes([2; 32]), Hash::from_bytes([1; 32])];
+    let unsorted = ask_close(&mut early, id, lines);
+    assert_eq!(close_refusal(&early, &unsorted), Some(Refusal::Lines));
+
+    let (mut closed, id) = closed(0);
+    let second = ask_close(&mut closed, id, Vec::new());
+    assert_eq!(close_refusal(&closed, &second), Some(Refusal::SecondClose));
+}
+
+#[test]
+fn a_close_that_forgets_a_lodged_bid_is_refused_and_a_late_bid_is_not_lodged() {
+    let lodge = Op::Lodge { bidder: 0, unit: 0, agent: 0 };
+    let (mut world, id) = world(0, &[lodge, Op::AdvanceToEdge(2_000)]);
+    world.publish();
+    world.witness();
+    let lines = world.row(&id).lines(Rules::default());
+    let good = ask_close(&mut world, id, lines);
+    assert_eq!(close_refusal(&world, &good), None);
+    let silent = AskClose { lodged: Vec::new(), ..good };
+    assert_eq!(close_refusal(&world, &silent), Some(Refusal::LodgedMissing));
+    let manifest = world.seal(1, id, Submit::OnTime);
+    let late = agent::lodge(&agent(&world, &state(&world), world.truth()), &manifest);
+    assert!(matches!(late, Err(Refusal::Lodge(_))));
+}
+
+fn ask_release(world: &World, id: UnitId) -> AskRelease {
+    let Some(Request::Release(ask)) = world.ask_for_release(world.row(&id)) else { unreachable!() };
+    ask
+}
+
+fn release_refusal(world: &World, ask: &AskRelease, state: &State) -> Option<Refusal> {
+    agent::release(&agent(world, state, world.truth()), ask).err()
+}
+
+#[test]
+fn a_release_is_refused_early_below_the_minimum_challenged_or_suspended() {
+    let (few, id) = closed(2);
+    let ask = ask_release(&few, id);
+    assert_eq!(release_refusal(&few, &ask, &state(&few)), Some(Refusal::TooFewLines));
+
+    let (mut world, id) = closed(0);
+    let early = ask_release(&world, id);
+    let refused = Some(Refusal::TooEarlyToRelease);
+    assert_eq!(release_refusal(&world, &early, &state(&world)), refused);
+    world.act(Op::AdvanceTime(20_000));
+    assert_eq!(release_refusal(&world, &early, &state(&world)), refused);
+    world.publish();
+    world.witness();
+    let ask = ask_release(&world, id);
+    assert_eq!(release_refusal(&world, &ask, &state(&world)), None);
+
+    let mut challenged = state(&world);
+    let kept = challenged.units.get_mut(&id).unwrap();
+    kept.challenges.insert(Hash::of(b"a line").to_string(), KeptChallenge::Open);
+    assert_eq!(release_refusal(&world, &ask, &challenged), Some(Refusal::ChallengeOpen));
+
+    let stop = |no, state| {
+        let body = Suspension { no, reason: "a complaint".to_owned(), state, unit_id: id };
+        AskSuspend { suspension: Statement::signed(body, &regulator()).unwrap().encode() }
+    };
+    let mut stopped = state(&world);
+    let suspend = stop(1, SuspensionState::Suspended);
+    let change = agent::suspend(&agent(&world, &stopped, world.truth()), &suspend).unwrap();
+    stopped.apply(change);
+    assert_eq!(release_refusal(&world, &ask, &stopped), Some(Refusal::Suspended));
+    let old = stop(1, SuspensionState::Lifted);
+    let old = agent::suspend(&agent(&world, &stopped, world.truth()), &old).err();
+    assert_eq!(old, Some(Refusal::OldSuspension));
+}
+
+#[test]
+fn a_second_envelope_is_not_released_without_its_order() {
+    let (mut world, id) = closed(0);
+    let mut body = world.row(&id).unit.body().clone();
+    body.release = ReleaseBy::Order;
+    let unit_id = body.id().unwrap();
+    let mut unit = Statement::new(body).unwrap();
+    let mut close = Statement::new(Close { lines: Vec::new(), size: 8, unit_id }).unwrap();
+    close.sign(&world.keys.platform);
+    for custodian in &world.agents.each {
+        unit.sign(&custodian.keys.statement);
+        close.sign(&custodian.keys.statement);
+    }
+    let now = world.now();
+    let event = close.encode().into_bytes();
+    let index = world.record.append(Hand::Rival, Level::Public, now, event).unwrap();
+    world.publish();
+    world.witness();
+    let close_receipt = world.record.latest_receipt(index).encode();
+    let ask = AskRelease { unit: unit.encode(), close_receipt, ..ask_release(&world, id) };
+    assert_eq!(release_refusal(&world, &ask, &state(&world)), Some(Refusal::NoOrder));
+}
+
+#[test]
+fn a_challenge_is_refused_on_a_close_without_quorum_and_on_receipts_of_something_else() {
+    let (world, id) = closed(0);
+    let row = world.row(&id);
+    let (_, close) = row.closed.clone().unwrap();
+    let account = |index| sealbid::custodian::wire::Account {
+        accepted: world.record.latest_receipt(index).encode(),
+        credentials: Vec::new(),
+        later: None,
+    };
+    let state = state(&world);
+    let refusal = |close: String, index| {
+        let ask = AskChallenge { account: account(index), close };
+        agent::challenge(&agent(&world, &state, world.truth()), &ask).err()
+    };
+    let bid = row.accepted[0].index;
+    assert_eq!(refusal(close.encode(), bid), None);
+    assert_eq!(refusal(close.encode(), 0), Some(Refusal::NoChallenge));
+    let alone = close.ordered(&[world.keys.platform.verifying().clone()]).encode();
+    assert_eq!(refusal(alone, bid), Some(Refusal::NoQuorum));
+}
