@@ -4,7 +4,9 @@
 //! refused with the reason and who is at fault; the rows and the entry are one commit. Deliberately
 //! absent: any key that could open an envelope.
 
+pub mod arrivals;
 pub mod envelope;
+pub mod lodged;
 pub mod refusal;
 pub mod rules;
 pub mod statements;
@@ -14,5 +16,6 @@ pub mod upload;
 pub mod withdraw;
 
 pub use refusal::Error;
+pub use store::Purpose;
 pub use submit::{Answer, Outcome, Submission, status, submit};
 pub use withdraw::{sweep, withdraw};

@@ -5,6 +5,7 @@
 //! first time and changes nothing. A login binds nobody.
 
 pub mod credentials;
+pub mod http;
 pub mod refused;
 pub mod rules;
 pub mod session;

@@ -14,6 +14,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::{Note, VerifyingKey};
 use crate::crypto::statement::Statement;
+use crate::ids::EnterpriseId;
 
 /// The longest name, contact or reason in characters.
 pub const MAX_TEXT: usize = 500;
@@ -264,6 +265,17 @@ fn check_text(field: &'static str, text: &str) -> Result<(), Refused> {
         return Err(Refused::Text(field));
     }
     Ok(())
+}
+
+/// Whom a statement's text is about, by its field `enterprise`, whatever its type.
+#[must_use]
+pub fn subject(text: &str) -> Option<EnterpriseId> {
+    #[derive(serde::Deserialize)]
+    struct About {
+        enterprise: EnterpriseId,
+    }
+    let line = text.lines().nth(1)?;
+    serde_json::from_str::<About>(line).ok().map(|about| about.enterprise)
 }
 
 /// Why a key speaks no more.

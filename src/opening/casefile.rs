@@ -142,30 +142,25 @@ impl CaseSource<'_> {
     fn find(&self, conn: &mut Conn, units: &[UnitId], roster: &Roster) -> Result<Found, Error> {
         let mut found =
             Found { entries: Vec::new(), heads: BTreeMap::new(), rows: vec![], bids: vec![] };
-        let head = record::latest_cosigned(conn, u32::try_from(roster.q()).unwrap_or(u32::MAX))?;
-        let head = match head {
-            Some(head) => Some(head),
-            None => record::latest_cosigned(conn, u32::from(roster.t))?,
-        };
-        let head = head.ok_or(Error::NotCosigned)?;
-        let size = head.size;
         let mut bodies = BTreeSet::new();
         for id in units {
             let row = store::find(conn, id)?;
             self.heads_of(conn, &row, &mut found.heads)?;
             bodies.insert(row.unit.body().procuring_entity);
-            for entry in public_of(conn, *id)?.into_iter().filter(|e| e.index < size) {
+            for entry in public_of(conn, *id)? {
                 bodies.extend(bidders(&entry));
                 found.entries.push(entry);
             }
             found.bids.extend(store::envelopes(conn, id)?);
             found.rows.push(row);
         }
+        found.entries.extend(about(conn, &bodies)?);
+        found.entries.sort_by_key(|entry| entry.index);
+        let head = head_for(conn, roster, found.entries.last().map_or(0, |last| last.index))?;
+        let size = head.size;
+        found.entries.retain(|entry| entry.index < size);
         found.heads.retain(|old, _| *old < size);
         found.heads.insert(size, head);
-        let about = about(conn, &bodies)?;
-        found.entries.extend(about.into_iter().filter(|entry| entry.index < size));
-        found.entries.sort_by_key(|entry| entry.index);
         Ok(found)
     }
 
@@ -253,6 +248,19 @@ fn may_show(
     let is_opened = store::find(conn, id)?.opening_index.is_some();
     opened.insert(*id, is_opened);
     Ok(is_opened)
+}
+
+/// The head of a case: the last that q have cosigned, or, when that does not hold everything and t
+/// have cosigned a later one, that one.
+fn head_for(conn: &mut Conn, roster: &Roster, last: u64) -> Result<StoredCheckpoint, Error> {
+    let quorum = u32::try_from(roster.q()).unwrap_or(u32::MAX);
+    let by_quorum = record::latest_cosigned(conn, quorum)?;
+    match by_quorum {
+        Some(head) if head.size > last => Ok(head),
+        other => {
+            record::latest_cosigned(conn, u32::from(roster.t))?.or(other).ok_or(Error::NotCosigned)
+        }
+    }
 }
 
 type Row = (i64,);

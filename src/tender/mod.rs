@@ -7,8 +7,10 @@
 //! absent: the wire to the custodians, who are asked by whoever calls these acts.
 
 pub mod amend;
+pub mod consent;
 pub mod documents;
 pub mod draft;
+mod law;
 pub mod platform;
 pub mod publish;
 pub mod refusal;

@@ -62,6 +62,9 @@ pub enum Refused {
     /// There is no such upload of the buyer, complete.
     #[error("there is no such complete upload")]
     Upload,
+    /// A custodian does not answer: a unit needs all of them.
+    #[error("a custodian does not answer")]
+    Silent,
 }
 
 impl Refused {
@@ -85,6 +88,7 @@ impl Refused {
             Self::OutOfOrder => "tender-out-of-order",
             Self::NotACustodian => "tender-custodian",
             Self::Upload => "tender-upload",
+            Self::Silent => "tender-silent",
         }
     }
 
@@ -93,6 +97,7 @@ impl Refused {
     pub const fn status(&self) -> u16 {
         match self {
             Self::NotFound => 404,
+            Self::Silent => 503,
             Self::State | Self::Pending | Self::Late | Self::OutOfOrder => 409,
             _ => 422,
         }

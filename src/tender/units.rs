@@ -90,6 +90,27 @@ pub fn unit(conn: &mut Conn, id: UnitId) -> Result<UnitRow, Error> {
     unit_of(on_each!(conn, |c| query.select(RawUnit::as_select()).first(c))?)
 }
 
+/// The units that wait for custodians' signatures, by id.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn proposed(conn: &mut Conn) -> Result<Vec<UnitRow>, Error> {
+    let query = unit::table.filter(unit::state.eq(UnitState::Proposed.code())).order(unit::unit_id);
+    let rows: Vec<RawUnit> = on_each!(conn, |c| query.select(RawUnit::as_select()).load(c))?;
+    rows.into_iter().map(unit_of).collect()
+}
+
+/// The open units whose amendment waits for custodians' signatures, by id.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn amending(conn: &mut Conn) -> Result<Vec<UnitRow>, Error> {
+    let pending = unit::state.eq(UnitState::Open.code()).and(unit::amendment_pending.is_not_null());
+    let query = unit::table.filter(pending).order(unit::unit_id);
+    let rows: Vec<RawUnit> = on_each!(conn, |c| query.select(RawUnit::as_select()).load(c))?;
+    rows.into_iter().map(unit_of).collect()
+}
+
 /// The units of a tender that did not lapse, by id.
 ///
 /// # Errors

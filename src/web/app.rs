@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::token::TokenKey;
+use crate::bid::arrivals::Arrivals;
 use crate::blob::Blobs;
 use crate::clock::Clock;
 use crate::crypto::entropy::Entropy;
@@ -12,10 +13,12 @@ use crate::custodian::client::Custodians;
 use crate::custodian::roster::Roster;
 use crate::db::Db;
 use crate::ids::InstanceId;
+use crate::opening::Opener;
 use crate::record::proof::Receipt;
 use crate::record::sequencer::Sequencer;
 use crate::record::store;
 use crate::rulepack::Pack;
+use crate::tender::Platform;
 
 /// A running platform.
 pub struct App {
@@ -43,6 +46,12 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// The platform as tenders and bids see it.
+    pub platform: Platform,
+    /// Statements under way.
+    pub arrivals: Arrivals,
+    /// Carries units from their deadline to their end.
+    pub opener: Arc<Opener>,
 }
 
 impl App {

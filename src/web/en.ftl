@@ -67,3 +67,15 @@ web-start-listen = Cannot listen on { $address }: { $reason }
     .hint = Choose a free address with `listen`.
 web-start-internal = The server could not start: { $reason }
     .hint = Try again; the log says more.
+
+web-say-start-runs = This is Sealbid { $version }, keeping the record { $origin } under the rule pack "{ $pack }". The platform's clock said { $now }.
+web-say-start-api = API document (OpenAPI)
+web-say-start-record = Latest checkpoint of the record
+web-say-start-roster = Roster
+web-say-start-custodians = Custodians
+web-say-start-opens = { $n } custodians hold the keys to sealed bids; any { $t } of them together open, and fewer cannot.
+web-say-start-apart = Each custodian's agent runs on a host of its own. Whether the organisations are independent is for you to judge by their names.
+web-say-start-together = The custodians' agents share a host or run on this machine: they are NOT independent. This is fit for a demonstration only.
+web-say-start-name = Organisation
+web-say-start-address = Address of its agent
+web-say-start-pin = SHA-256 of the roster, to be compared with what the regulator published:

@@ -39,8 +39,12 @@ pub mod answer;
 pub mod app;
 pub mod edge;
 pub mod i18n;
+pub mod idempotency;
+pub mod openapi;
+pub mod page;
 pub mod problem;
 pub mod start;
+pub mod who;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -50,7 +54,7 @@ use std::net::TcpListener;
 use self::answer::finish;
 use self::app::App;
 use self::edge::Edge;
-use crate::record;
+use crate::{enterprise, record};
 
 /// JSON bodies above this many bytes are refused; sealed files travel as uploads.
 const MAX_JSON: usize = 1 << 20;
@@ -58,6 +62,18 @@ const MAX_JSON: usize = 1 << 20;
 /// Every route, grouped by reader.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
+        // Everybody: what this is
+        .route("/", web::get().to(page::start))
+        .route("/api/v1/openapi.json", web::get().to(openapi::document))
+        // Everybody: login and registration
+        .route("/api/v1/login/challenges", web::post().to(enterprise::http::challenge))
+        .route("/api/v1/login", web::post().to(enterprise::http::login))
+        .route("/api/v1/login", web::delete().to(enterprise::http::logout))
+        .route("/api/v1/enterprises", web::post().to(enterprise::http::apply))
+        .route("/api/v1/enterprises", web::get().to(enterprise::http::waiting))
+        .route("/api/v1/enterprises/{id}", web::get().to(enterprise::http::show))
+        .route("/api/v1/enterprises/{id}/verification", web::post().to(enterprise::http::decide))
+        .route("/api/v1/enterprises/{id}/keys", web::post().to(enterprise::http::change_key))
         // Everybody: the record
         .route("/record/checkpoint", web::get().to(record::http::checkpoint))
         .route("/record/roster", web::get().to(record::http::roster))
@@ -73,6 +89,7 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
         Actix::new()
             .app_data(app.clone())
             .app_data(web::JsonConfig::default().limit(MAX_JSON))
+            .wrap(from_fn(idempotency::once))
             .wrap(from_fn(finish))
             .configure(routes)
             .default_service(web::to(nothing_here))

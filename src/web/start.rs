@@ -3,12 +3,14 @@
 
 use std::future::Future;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::token::TokenKey;
-use crate::blob::Folder;
+use crate::bid::arrivals::Arrivals;
+use crate::bid::lodged::LodgedIntake;
+use crate::blob::{Blobs, Folder};
 use crate::clock::Clock;
 use crate::config::{Config, read_seed};
 use crate::crypto::entropy::Entropy;
@@ -19,6 +21,7 @@ use crate::custodian::roster::{Roster, check_next};
 use crate::db::{self, Db, Options};
 use crate::error::{Args, Refusal};
 use crate::ids::InstanceId;
+use crate::opening::{Opener, Parts};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::feed::Feed;
@@ -26,6 +29,8 @@ use crate::record::leaf::PadKey;
 use crate::record::sequencer::{Keys, Pace, Sequencer};
 use crate::record::store;
 use crate::rulepack::Pack;
+use crate::tender::Platform;
+use crate::timer;
 
 use super::app::App;
 
@@ -207,10 +212,14 @@ pub struct Started {
 }
 
 impl Started {
-    /// Extends the record and feeds its witnesses for as long as it is polled.
+    /// Extends the record, feeds its witnesses and does what is due, for as long as it is polled.
     pub async fn work(&self) {
         let sequencer = &self.app.sequencer;
-        tokio::join!(sequencer.run(), self.feed.run(sequencer.follow()));
+        tokio::join!(
+            sequencer.run(),
+            self.feed.run(sequencer.follow()),
+            timer::run(&self.app.opener, &self.app.platform, &*self.app.custodians),
+        );
     }
 }
 
@@ -237,19 +246,49 @@ pub async fn open(
         .await
         .map_err(|(witness, error)| StartError::Behind { witness, reason: error.to_string() })?;
     record_roster(&db, &papers.roster).await?;
+    let sequencer = Arc::new(sequencer);
+    let pack = Arc::new(papers.pack);
+    let platform_key = Arc::new(papers.platform);
+    let blobs: Arc<dyn Blobs> = Arc::new(open_folder(config)?);
+    let platform = Platform {
+        db: db.clone(),
+        sequencer: Arc::clone(&sequencer),
+        blobs: Arc::clone(&blobs),
+        key: Arc::clone(&platform_key),
+        roster: Arc::new(papers.roster.body().clone()),
+        roster_sha256: papers.roster.sha256(),
+        law: Arc::<Pack>::clone(&pack),
+        max_upload: config.max_upload_bytes,
+        credentials: Arc::default(),
+    };
+    let arrivals = Arrivals::default();
+    let opener = Opener::new(Parts {
+        db: db.clone(),
+        blobs: Arc::clone(&blobs),
+        wire: Arc::clone(&custodians),
+        sequencer: Arc::clone(&sequencer),
+        rosters: vec![papers.roster.clone()],
+        key: Arc::clone(&platform_key),
+        decided: Arc::new(arrivals.clone()),
+        intake: Arc::new(LodgedIntake(platform.clone())),
+        spool: spool(config)?,
+    });
     let app = App {
         instance: InstanceId::random(&*entropy).map_err(internal)?,
         db,
-        sequencer: Arc::new(sequencer),
+        sequencer,
         roster: Arc::new(papers.roster),
-        platform_key: Arc::new(papers.platform),
+        platform_key,
         tokens: papers.tokens,
-        blobs: Arc::new(open_folder(config)?),
+        blobs,
         custodians,
-        pack: Arc::new(papers.pack),
+        pack,
         clock,
         entropy,
         max_upload_bytes: config.max_upload_bytes,
+        platform,
+        arrivals,
+        opener: Arc::new(opener),
     };
     Ok(Started { app: Arc::new(app), feed })
 }
@@ -269,6 +308,16 @@ fn open_folder(config: &Config) -> Result<Folder, StartError> {
         path: config.data_dir.display().to_string(),
         reason: e.to_string(),
     })
+}
+
+/// Where lodged files stand while they are taken in.
+fn spool(config: &Config) -> Result<PathBuf, StartError> {
+    let spool = config.data_dir.join("spool");
+    std::fs::create_dir_all(&spool).map_err(|e| StartError::Folder {
+        path: spool.display().to_string(),
+        reason: e.to_string(),
+    })?;
+    Ok(spool)
 }
 
 /// The first roster is the record's first entry, before anything that depends on it.

@@ -67,3 +67,15 @@ web-start-listen = 不能在 { $address } 上监听：{ $reason }
     .hint = 请用 `listen` 选择空闲的地址。
 web-start-internal = 服务器不能启动：{ $reason }
     .hint = 请重试；日志中有更多信息。
+
+web-say-start-runs = 这是 Sealbid { $version }，维护日志 { $origin }，适用规则包“{ $pack }”。平台时间为 { $now }。
+web-say-start-api = 接口文档（OpenAPI）
+web-say-start-record = 日志的最新检查点
+web-say-start-roster = 名册
+web-say-start-custodians = 密钥保管人
+web-say-start-opens = { $n } 家保管人分别持有开启密封投标的密钥；任意 { $t } 家共同方可开启，不足则不能。
+web-say-start-apart = 各保管人的代理程序各自运行于不同主机。各机构是否独立，请依其名称自行判断。
+web-say-start-together = 保管人的代理程序共用主机或运行于本机：并不独立，仅可用于演示。
+web-say-start-name = 机构
+web-say-start-address = 代理程序地址
+web-say-start-pin = 名册的 SHA-256，请与监督部门公布的值核对：

@@ -79,7 +79,9 @@ fn every_arrow_runs_downward() {
         let Some(allowed) = allowed(room) else { continue };
         for (used, part) in uses(&fs::read_to_string(path).unwrap()) {
             let edge = used == "web" && is_edge(path);
-            if !allowed.contains(&used.as_str()) && !edge {
+            // The case file is a format that one room writes and another judges.
+            let format = used == "verify" && part == "casefile" && room == "opening";
+            if !allowed.contains(&used.as_str()) && !edge && !format {
                 wrong.push(format!("{} uses {used}::{part}", inside.display()));
             }
         }

@@ -28,25 +28,25 @@ use sealbid::record::disclosure::Level;
 use crate::on_both;
 use crate::support::{START, wait};
 
-const ORIGIN: &str = "bids.example.org/record";
+pub const ORIGIN: &str = "bids.example.org/record";
 
-fn id(n: u64) -> EnterpriseId {
+pub fn id(n: u64) -> EnterpriseId {
     EnterpriseId::random(&SeededEntropy::new(n)).unwrap()
 }
 
-fn signer(name: &str, seed: u8) -> SigningKey {
+pub fn signer(name: &str, seed: u8) -> SigningKey {
     SigningKey::from_seed(name, KeyKind::Statement, &[seed; 32]).unwrap()
 }
 
-fn key(n: u64, seed: u8) -> SigningKey {
+pub fn key(n: u64, seed: u8) -> SigningKey {
     signer(&format!("{ORIGIN}/enterprise/{}", id(n)), seed)
 }
 
-fn operator() -> SigningKey {
+pub fn operator() -> SigningKey {
     signer(&format!("{ORIGIN}/operator/wang"), 100)
 }
 
-fn roster() -> Roster {
+pub fn roster() -> Roster {
     let public = |name: &str, seed| signer(&format!("{ORIGIN}/{name}"), seed).verifying().clone();
     Roster {
         custodians: vec![Member {
@@ -69,7 +69,7 @@ fn roster() -> Roster {
     }
 }
 
-fn application(n: u64, seed: u8) -> Application {
+pub fn application(n: u64, seed: u8) -> Application {
     Application {
         contact: "li@example.org".to_owned(),
         enterprise: id(n),
@@ -80,13 +80,13 @@ fn application(n: u64, seed: u8) -> Application {
     }
 }
 
-fn signed<B: Body>(body: B, keys: &[&SigningKey]) -> Statement<B> {
+pub fn signed<B: Body>(body: B, keys: &[&SigningKey]) -> Statement<B> {
     let mut statement = Statement::new(body).unwrap();
     keys.iter().for_each(|key| statement.sign(key));
     statement
 }
 
-fn vouched(application: &Statement<Application>) -> Verified {
+pub fn vouched(application: &Statement<Application>) -> Verified {
     let body = application.body().clone();
     Verified {
         application_sha256: application.sha256(),

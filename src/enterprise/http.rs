@@ -1,0 +1,306 @@
+//! Registration, keys and sessions over HTTP.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::refused::Refused;
+use super::rules::State;
+use super::store::{self, Enterprise};
+use super::{Done, rules, session};
+use crate::auth::table::{Act, Owner};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::note::Note;
+use crate::crypto::statement::{Body as _, type_of};
+use crate::ids::EnterpriseId;
+use crate::web::answer::{Answer, Failure};
+use crate::web::app::App;
+use crate::web::edge::Edge;
+use crate::web::who::Caller;
+
+/// Applications to a page.
+const PAGE: u32 = 100;
+
+/// A signed statement as text.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatementBody {
+    /// The whole signed note.
+    pub statement: String,
+}
+
+/// A signed application as text.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationBody {
+    /// The whole signed note.
+    pub application: String,
+}
+
+/// What came of an act, with its receipt.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Receipted {
+    /// What came of it.
+    #[serde(flatten)]
+    pub done: Done,
+    /// A `.tlog-proof` file with the salt and the event: keep it.
+    pub receipt: String,
+}
+
+/// A login challenge.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChallengeAnswer {
+    /// The platform that the login names.
+    pub origin: String,
+    /// 64 hexadecimal digits.
+    #[schema(value_type = String)]
+    pub nonce: Hash,
+    /// Unix milliseconds; from then on it is refused.
+    #[schema(value_type = i64)]
+    pub expires_at: Time,
+}
+
+/// A session's token.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LoginAnswer {
+    /// As whom: `bidder:ent_…`, `buyer:ent_…`, `operator:…`, `regulator`, `custodian:…`.
+    pub actor: String,
+    /// For `Authorization: Bearer …`.
+    pub token: String,
+    /// Unix milliseconds; from then on it is refused.
+    #[schema(value_type = i64)]
+    pub expires_at: Time,
+}
+
+/// A registration as the public sees it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EnterpriseView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub enterprise: EnterpriseId,
+    /// `enterprise` or `organisation`.
+    pub kind: &'static str,
+    /// Its registered name.
+    pub name: String,
+    /// Its Unified Social Credit Code.
+    pub uscc: String,
+    /// applied, verified, declined, keyless or reapplied.
+    pub state: &'static str,
+    /// What to mend, after a refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whom the operator may ask; shown to it, to the regulator and to the enterprise itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// The application that an operator decides on.
+    #[schema(value_type = String)]
+    pub application_sha256: Hash,
+    /// The key that it brings, or that is in force.
+    pub key: String,
+    /// The statements that make its credential, in record order.
+    pub credentials: Vec<String>,
+}
+
+/// Who waits for an operator.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WaitingView {
+    /// The oldest first.
+    pub enterprises: Vec<EnterpriseView>,
+    /// For the next page, if there may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Which registrations to list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingQuery {
+    /// `applied`: those that wait for an operator.
+    pub state: String,
+    /// The `next` of the page before.
+    pub after: Option<String>,
+}
+
+fn view(it: &Enterprise, contact: Option<String>, credentials: Vec<String>) -> EnterpriseView {
+    let reason = match &it.state {
+        State::Declined { reason } => Some(reason.clone()),
+        _ => None,
+    };
+    EnterpriseView {
+        enterprise: it.application.enterprise,
+        kind: it.application.kind.code(),
+        name: it.application.name.clone(),
+        uscc: it.application.uscc.clone(),
+        state: it.state.code(),
+        reason,
+        contact,
+        application_sha256: it.application_sha256,
+        key: it.application.key.to_string(),
+        credentials,
+    }
+}
+
+async fn receipted(app: &App, done: Done) -> Answer {
+    let receipt = app.receipt(done.index).await?.encode();
+    Ok(HttpResponse::Ok().json(Receipted { done, receipt }))
+}
+
+fn id_of(path: &str) -> Result<EnterpriseId, Edge> {
+    path.parse().map_err(|e: crate::ids::NotAnId| Edge::Path(e.to_string()))
+}
+
+/// Asks for a login challenge.
+///
+/// # Errors
+/// `db-busy` when too many wait.
+#[utoipa::path(post, path = "/api/v1/login/challenges", tag = "login",
+    responses((status = 200, body = ChallengeAnswer)))]
+pub async fn challenge(app: web::Data<App>) -> Answer {
+    let challenge = session::challenge(&app.db).await?;
+    Ok(HttpResponse::Ok().json(ChallengeAnswer {
+        origin: app.roster.body().origin.clone(),
+        nonce: challenge.nonce,
+        expires_at: challenge.expires_at,
+    }))
+}
+
+/// Answers a challenge by a signed `sealbid/login/v1`.
+///
+/// # Errors
+/// `auth-…`.
+#[utoipa::path(post, path = "/api/v1/login", tag = "login", request_body = StatementBody,
+    responses((status = 200, body = LoginAnswer)))]
+pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answer {
+    let bytes = body.statement.as_bytes();
+    let (opened, token) = session::login(&app.db, app.roster.body(), &app.tokens, bytes).await?;
+    let (actor, expires_at) = (opened.actor.to_string(), opened.expires_at);
+    Ok(HttpResponse::Ok().json(LoginAnswer { actor, token, expires_at }))
+}
+
+/// Ends the session that asks.
+///
+/// # Errors
+/// `auth-…`.
+#[utoipa::path(delete, path = "/api/v1/login", tag = "login", responses((status = 204)))]
+pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
+    let id = caller.session.ok_or(crate::auth::Refused::NotLoggedIn)?;
+    session::logout(&app.db, caller.actor, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Applies for registration by a signed `sealbid/application/v1`.
+///
+/// # Errors
+/// `enterprise-…`.
+#[utoipa::path(post, path = "/api/v1/enterprises", tag = "enterprises",
+    request_body = ApplicationBody, responses((status = 200, body = Receipted)))]
+pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Answer {
+    let bytes = body.application.as_bytes();
+    let done = super::apply(&app.db, app.roster.body(), bytes).await?;
+    receipted(&app, done).await
+}
+
+/// Who waits for an operator.
+///
+/// # Errors
+/// `auth-…`, `web-query`.
+#[utoipa::path(get, path = "/api/v1/enterprises", tag = "enterprises", params(WaitingQuery),
+    responses((status = 200, body = WaitingView)))]
+pub async fn waiting(
+    app: web::Data<App>,
+    caller: Caller,
+    query: web::Query<WaitingQuery>,
+) -> Answer {
+    caller.allow(Act::ReadApplication, &Owner::Exactly(crate::auth::Actor::Public))?;
+    if query.state != "applied" {
+        return Err(Edge::Query("state must be applied".to_owned()).into());
+    }
+    let after = query.after.as_deref().map(cursor).transpose()?;
+    let found = app.db.query(move |conn| store::waiting(conn, after, PAGE)).await?;
+    let is_full = u32::try_from(found.len()).is_ok_and(|n| n == PAGE);
+    let next = found
+        .last()
+        .filter(|_| is_full)
+        .map(|last| format!("{}.{}", last.applied_at.millis(), last.application.enterprise));
+    let views = found.iter().map(|it| view(it, Some(it.application.contact.clone()), Vec::new()));
+    Ok(HttpResponse::Ok().json(WaitingView { enterprises: views.collect(), next }))
+}
+
+fn cursor(text: &str) -> Result<(Time, EnterpriseId), Failure> {
+    let parts = text
+        .split_once('.')
+        .and_then(|(at, id)| Some((Time::from_millis(at.parse().ok()?), id.parse().ok()?)));
+    parts.ok_or_else(|| Edge::Query("after is not a cursor of ours".to_owned()).into())
+}
+
+/// A registration. Before it is verified, only who was told its random id can ask for it.
+///
+/// # Errors
+/// `enterprise-unknown`.
+#[utoipa::path(get, path = "/api/v1/enterprises/{id}", tag = "enterprises",
+    params(("id" = String, Path, description = "ent_…")),
+    responses((status = 200, body = EnterpriseView)))]
+pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    let id = id_of(&path)?;
+    let read = move |conn: &mut crate::db::Conn| {
+        let found = store::find(conn, id)?.ok_or(Refused::Unknown)?;
+        Ok::<_, Refused>((found, store::statements(conn, id)?))
+    };
+    let (found, credentials) = app.db.query(read).await?;
+    let may_ask = caller.allow(Act::ReadApplication, &Owner::Enterprise(id)).is_ok();
+    let contact = may_ask.then(|| found.application.contact.clone());
+    Ok(HttpResponse::Ok().json(view(&found, contact, credentials)))
+}
+
+/// An operator vouches for an application or declines it, by a signed `sealbid/verified/v1` or
+/// `sealbid/declined/v1`.
+///
+/// # Errors
+/// `enterprise-…`.
+#[utoipa::path(post, path = "/api/v1/enterprises/{id}/verification", tag = "enterprises",
+    params(("id" = String, Path, description = "ent_…")), request_body = StatementBody,
+    responses((status = 200, body = Receipted)))]
+pub async fn decide(
+    app: web::Data<App>,
+    path: web::Path<String>,
+    body: web::Json<StatementBody>,
+) -> Answer {
+    let note = about(&path, &body.statement)?;
+    let done = super::decide(&app.db, app.roster.body(), note.encode().as_bytes()).await?;
+    receipted(&app, done).await
+}
+
+/// Replaces or revokes a key, by a signed `sealbid/key-rotation/v1` or `sealbid/key-revocation/v1`.
+///
+/// # Errors
+/// `enterprise-…`.
+#[utoipa::path(post, path = "/api/v1/enterprises/{id}/keys", tag = "enterprises",
+    params(("id" = String, Path, description = "ent_…")), request_body = StatementBody,
+    responses((status = 200, body = Receipted)))]
+pub async fn change_key(
+    app: web::Data<App>,
+    path: web::Path<String>,
+    body: web::Json<StatementBody>,
+) -> Answer {
+    let note = about(&path, &body.statement)?;
+    let bytes = note.encode().into_bytes();
+    let is_rotation = type_of(note.text()) == Some(super::statements::KeyRotation::TYPE);
+    let done = if is_rotation {
+        super::rotate_key(&app.db, &bytes).await?
+    } else {
+        super::revoke_key(&app.db, app.roster.body(), &bytes).await?
+    };
+    receipted(&app, done).await
+}
+
+/// The note of a statement about the enterprise that the path names.
+fn about(path: &str, statement: &str) -> Result<Note, Failure> {
+    let id = id_of(path)?;
+    let note = Note::parse(statement.as_bytes()).map_err(|e| Refused::Statement(e.to_string()))?;
+    if rules::subject(note.text()) == Some(id) {
+        Ok(note)
+    } else {
+        Err(Refused::Statement("it is about another registration".to_owned()).into())
+    }
+}

@@ -1,0 +1,397 @@
+//! Does the server let in whom the use-cases let in, and does every answer carry what it must?
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use reqwest::{Client, Method, Response, StatusCode};
+use sealbid::auth::login::Login;
+use sealbid::auth::provider::install_providers;
+use sealbid::auth::token::TokenKey;
+use sealbid::blob::Folder;
+use sealbid::clock::Time;
+use sealbid::crypto::entropy::{SeededEntropy, SystemEntropy};
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::statement::{Body, Statement};
+use sealbid::custodian::client::Http;
+use sealbid::enterprise::statements::{Application, Declined, KeyRevocation};
+use sealbid::ids::InstanceId;
+use sealbid::record::leaf::PadKey;
+use sealbid::record::proof::Receipt;
+use sealbid::record::sequencer::{Keys, Pace, Sequencer};
+use sealbid::rulepack::Pack;
+use sealbid::web::app::App;
+use serde_json::{Value, json};
+
+use crate::on_both;
+use crate::registration::{
+    ORIGIN, application, id, key, operator, roster, signed, signer, vouched,
+};
+use crate::support::{START, TestFolder, folder, wait};
+
+/// A running server over a test's database.
+struct Server {
+    address: String,
+    client: Client,
+    app: Data<App>,
+    _folder: TestFolder,
+}
+
+fn log_key() -> SigningKey {
+    SigningKey::from_seed(ORIGIN, KeyKind::Statement, &[101; 32]).unwrap()
+}
+
+impl Server {
+    fn start(base: &crate::support::TestBase) -> Self {
+        install_providers();
+        let db = base.open();
+        let blobs = folder("front_door");
+        let keys = Keys { log: log_key(), pads: PadKey::from_bytes([9; 32]) };
+        let pace = Pace { cadence: Duration::from_millis(10), ..Pace::default() };
+        let sequencer = wait(Sequencer::open(db.clone(), keys, pace)).unwrap();
+        let mut body = roster();
+        body.log_key = log_key().verifying().clone();
+        let custodians = Http::new(&body).unwrap();
+        let roster = signed(body, &[&signer(&format!("{ORIGIN}/regulator"), 105)]);
+        let app = Data::new(App {
+            instance: InstanceId::random(&SeededEntropy::new(1)).unwrap(),
+            db,
+            sequencer: Arc::new(sequencer),
+            roster: Arc::new(roster),
+            platform_key: Arc::new(signer(&format!("{ORIGIN}/platform"), 102)),
+            tokens: TokenKey::new(&[9; 32], ORIGIN).unwrap(),
+            blobs: Arc::new(Folder::open(&blobs).unwrap()),
+            custodians: Arc::new(custodians),
+            pack: Arc::new(Pack::parse(include_str!("../../rulepacks/demo.toml")).unwrap()),
+            clock: base.clock.clone(),
+            entropy: Arc::new(SystemEntropy::new()),
+            max_upload_bytes: 1 << 20,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let served = app.clone();
+        wait(async move {
+            let server = sealbid::web::serve(served.clone(), listener).unwrap();
+            tokio::spawn(server);
+            tokio::spawn(async move { served.sequencer.run().await });
+        });
+        Self { address, client: Client::new(), app, _folder: blobs }
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Response {
+        let mut request = self.client.request(method, format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        wait(request.send()).unwrap()
+    }
+
+    fn get(&self, path: &str, token: Option<&str>) -> (StatusCode, Value) {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
+        read(self.ask(Method::GET, path, &headers, None))
+    }
+
+    fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        read(self.ask(Method::POST, path, &[], Some(body)))
+    }
+
+    fn state<B: Body>(&self, path: &str, statement: &Statement<B>) -> (StatusCode, Value) {
+        self.post(path, json!({ "statement": statement.encode() }))
+    }
+
+    fn apply(&self, statement: &Statement<Application>) -> (StatusCode, Value) {
+        self.post("/api/v1/enterprises", json!({ "application": statement.encode() }))
+    }
+
+    fn register(&self, n: u64, seed: u8) {
+        let statement = signed(application(n, seed), &[&key(n, seed)]);
+        assert_eq!(self.apply(&statement).0, StatusCode::OK);
+        let path = format!("/api/v1/enterprises/{}/verification", id(n));
+        let (status, done) = self.state(&path, &signed(vouched(&statement), &[&operator()]));
+        assert_eq!((status, &done["state"]), (StatusCode::OK, &json!("verified")), "{done}");
+    }
+
+    fn login(&self, signer: &SigningKey) -> String {
+        let (_, challenge) = self.post("/api/v1/login/challenges", json!({}));
+        let body = Login {
+            at: START,
+            key: signer.verifying().clone(),
+            nonce: challenge["nonce"].as_str().unwrap().parse().unwrap(),
+            origin: challenge["origin"].as_str().unwrap().to_owned(),
+        };
+        let (status, session) = self.state("/api/v1/login", &signed(body, &[signer]));
+        assert_eq!(status, StatusCode::OK, "{session}");
+        session["token"].as_str().unwrap().to_owned()
+    }
+}
+
+fn read(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let text = wait(response.text()).unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+on_both! {
+    fn an_application_is_answered_with_a_receipt_that_proves_it(base: TestBase) {
+        let server = Server::start(&base);
+        let statement = signed(application(1, 1), &[&key(1, 1)]);
+        let (status, done) = server.apply(&statement);
+        assert_eq!(status, StatusCode::OK, "{done}");
+        assert_eq!(done["state"], "applied");
+        assert_eq!(done["sha256"], statement.sha256().to_string());
+        let receipt = Receipt::parse(done["receipt"].as_str().unwrap().as_bytes()).unwrap();
+        receipt.verify(log_key().verifying(), &[]).unwrap();
+        assert_eq!(receipt.event, statement.encode().into_bytes());
+        assert_eq!(json!(receipt.index), done["index"]);
+        assert_eq!(server.apply(&statement).1["index"], done["index"], "twice is once");
+    }
+}
+
+on_both! {
+    fn a_registration_is_shown_to_everybody_and_its_contact_to_few(base: TestBase) {
+        let server = Server::start(&base);
+        server.register(1, 1);
+        server.register(2, 2);
+        let path = format!("/api/v1/enterprises/{}", id(1));
+        let (status, shown) = server.get(&path, None);
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!((&shown["state"], &shown["kind"]), (&json!("verified"), &json!("enterprise")));
+        assert_eq!(shown["credentials"].as_array().unwrap().len(), 1);
+        assert_eq!(shown.get("contact"), None);
+        for (signer, sees) in [(key(1, 1), true), (key(2, 2), false), (operator(), true)] {
+            let (_, shown) = server.get(&path, Some(&server.login(&signer)));
+            assert_eq!(shown.get("contact").is_some(), sees, "{signer:?}");
+        }
+        let (status, refused) = server.get(&format!("/api/v1/enterprises/{}", id(9)), None);
+        assert_eq!((status, &refused["code"]), (StatusCode::NOT_FOUND, &json!("enterprise-unknown")));
+        let (status, refused) = server.get("/api/v1/enterprises/ent_1", None);
+        assert_eq!((status, &refused["code"]), (StatusCode::NOT_FOUND, &json!("web-path")));
+    }
+}
+
+on_both! {
+    fn who_waits_is_for_operators_and_the_regulator(base: TestBase) {
+        let server = Server::start(&base);
+        server.register(1, 1);
+        server.apply(&signed(application(2, 2), &[&key(2, 2)]));
+        server.apply(&signed(application(3, 3), &[&key(3, 3)]));
+        let path = "/api/v1/enterprises?state=applied";
+        assert_eq!(server.get(path, None).0, StatusCode::UNAUTHORIZED);
+        let bidder = server.login(&key(1, 1));
+        assert_eq!(server.get(path, Some(&bidder)).0, StatusCode::NOT_FOUND);
+        let (status, list) = server.get(path, Some(&server.login(&operator())));
+        assert_eq!(status, StatusCode::OK);
+        let waiting = list["enterprises"].as_array().unwrap();
+        assert_eq!(waiting.len(), 2);
+        assert!(waiting.iter().all(|it| it["state"] == "applied" && it["contact"].is_string()));
+    }
+}
+
+on_both! {
+    fn a_statement_goes_to_the_address_of_its_subject_only(base: TestBase) {
+        let server = Server::start(&base);
+        server.register(1, 1);
+        let revocation = KeyRevocation {
+            enterprise: id(1),
+            key: key(1, 1).verifying().clone(),
+            reason: "lost".to_owned(),
+        };
+        let statement = signed(revocation, &[&operator()]);
+        let wrong = format!("/api/v1/enterprises/{}/keys", id(2));
+        assert_eq!(server.state(&wrong, &statement).1["code"], "enterprise-statement");
+        let declined = Declined {
+            application_sha256: Hash::of(b""),
+            enterprise: id(1),
+            reason: "no".to_owned(),
+        };
+        let right = format!("/api/v1/enterprises/{}/keys", id(1));
+        let (status, refused) = server.state(&right, &signed(declined, &[&operator()]));
+        assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("enterprise-statement")));
+        assert_eq!(server.state(&right, &statement).1["state"], "keyless");
+    }
+}
+
+on_both! {
+    fn a_session_ends_when_it_says_so(base: TestBase) {
+        let server = Server::start(&base);
+        server.register(1, 1);
+        let token = server.login(&key(1, 1));
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let path = format!("/api/v1/enterprises/{}", id(1));
+        assert_eq!(server.get(&path, Some(&token)).0, StatusCode::OK);
+        let ended = server.ask(Method::DELETE, "/api/v1/login", &headers, None);
+        assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+        let (status, refused) = server.get(&path, Some(&token));
+        assert_eq!((status, &refused["code"]), (StatusCode::UNAUTHORIZED, &json!("auth-revoked")));
+        let (status, refused) = server.get(&path, Some("nonsense"));
+        assert_eq!((status, &refused["code"]), (StatusCode::UNAUTHORIZED, &json!("auth-token")));
+        let nobody = read(server.ask(Method::DELETE, "/api/v1/login", &[], None));
+        assert_eq!(nobody.1["code"], "auth-login-needed");
+    }
+}
+
+on_both! {
+    fn one_idempotency_key_is_one_act(base: TestBase) {
+        let server = Server::start(&base);
+        let ask = |key: &str, body: Value| {
+            let headers = [("idempotency-key", key)];
+            let response = server.ask(Method::POST, "/api/v1/login/challenges", &headers, Some(body));
+            let replayed = response.headers().contains_key("idempotency-replayed");
+            let (status, answer) = read(response);
+            (status, replayed, answer)
+        };
+        let first = ask("k1", json!({}));
+        assert_eq!((first.0, first.1), (StatusCode::OK, false));
+        let second = ask("k1", json!({}));
+        assert_eq!((second.0, second.1, &second.2), (StatusCode::OK, true, &first.2));
+        assert_ne!(ask("k2", json!({})).2["nonce"], first.2["nonce"]);
+        let reused = ask("k1", json!({ "other": 1 }));
+        assert_eq!(reused.0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(reused.2["code"], "web-idempotency-reused");
+        assert!(reused.2["instance"].is_string(), "a refusal of the middleware has its text too");
+        let long = "k".repeat(65);
+        assert_eq!(ask(&long, json!({})).2["code"], "web-idempotency-key");
+        // After a day it is forgotten.
+        base.clock.advance(24 * 3_600_000);
+        assert!(!ask("k1", json!({})).1);
+    }
+}
+
+on_both! {
+    fn a_refusal_is_not_kept_under_its_key(base: TestBase) {
+        let server = Server::start(&base);
+        let statement = signed(application(1, 1), &[&key(1, 1)]);
+        let path = format!("/api/v1/enterprises/{}/verification", id(1));
+        let body = json!({ "statement": signed(vouched(&statement), &[&operator()]).encode() });
+        let headers = [("idempotency-key", "k1")];
+        let early = read(server.ask(Method::POST, &path, &headers, Some(body.clone())));
+        assert_eq!(early.1["code"], "enterprise-unknown");
+        server.apply(&statement);
+        let again = read(server.ask(Method::POST, &path, &headers, Some(body)));
+        assert_eq!(again.1["state"], "verified");
+    }
+}
+
+on_both! {
+    fn every_answer_carries_the_clock_the_zone_and_its_id(base: TestBase) {
+        let server = Server::start(&base);
+        base.clock.set(Time::from_millis(START.millis() + 7));
+        for (method, path) in [
+            (Method::GET, "/"),
+            (Method::GET, "/api/v1/openapi.json"),
+            (Method::GET, "/record/checkpoint"),
+            (Method::GET, "/nothing/here"),
+            (Method::PUT, "/api/v1/login"),
+            (Method::POST, "/api/v1/login"),
+        ] {
+            let response = server.ask(method, path, &[], None);
+            let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+            assert_eq!(header("x-sealbid-time"), (START.millis() + 7).to_string(), "{path}");
+            assert_eq!(header("x-sealbid-zone"), "Asia/Shanghai");
+            assert_eq!(header("x-request-id").len(), 16);
+            if response.status().is_client_error() {
+                assert_eq!(header("content-type"), "application/problem+json");
+                let id = header("x-request-id");
+                assert_eq!(read(response).1["instance"], id, "{path}");
+            }
+        }
+    }
+}
+
+on_both! {
+    fn wrong_bodies_are_refused_in_the_readers_language(base: TestBase) {
+        let server = Server::start(&base);
+        let ask = |body: &str, lang: &str| {
+            let request = server
+                .client
+                .post(format!("{}/api/v1/login", server.address))
+                .header("content-type", "application/json")
+                .header("accept-language", lang)
+                .body(body.to_owned());
+            read(wait(request.send()).unwrap())
+        };
+        for body in ["", "{", "{}", r#"{"statement": 1}"#, r#"{"statement": "x", "more": 1}"#] {
+            let (status, problem) = ask(body, "en");
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+            assert_eq!(problem["code"], "web-body-json", "{body}");
+            assert_eq!(problem["title"], "Bad request");
+        }
+        assert_eq!(ask("{}", "zh-CN").1["title"], "请求有误");
+        let large = format!("{{\"statement\": \"{}\"}}", "x".repeat(1 << 20));
+        assert_eq!(ask(&large, "en").0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}
+
+on_both! {
+    fn the_start_page_says_that_agents_on_one_machine_are_not_independent(base: TestBase) {
+        let server = Server::start(&base);
+        let page = |lang: &str| {
+            let response = server.ask(Method::GET, "/", &[("accept-language", lang)], None);
+            assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("'none'"));
+            wait(response.text()).unwrap()
+        };
+        let (zh, en) = (page("zh-CN"), page("en"));
+        assert!(en.contains("NOT independent") && zh.contains("并不独立"), "{en}");
+        assert!(en.contains("/api/v1/openapi.json") && en.contains(ORIGIN));
+        assert!(en.contains(&server.app.roster.sha256().to_string()));
+        assert!(!en.contains("<script") && !en.contains("http-equiv"));
+    }
+}
+
+#[test]
+fn custodians_are_apart_only_on_hosts_of_their_own() {
+    let with = |addresses: &[&str]| {
+        let mut body = roster();
+        let member = body.custodians[0].clone();
+        body.custodians = addresses
+            .iter()
+            .map(|address| {
+                let mut member = member.clone();
+                member.address = (*address).to_owned();
+                member
+            })
+            .collect();
+        sealbid::web::page::are_apart(&body)
+    };
+    assert!(with(&["https://a.example", "https://b.example:8443/x", "https://192.0.2.1"]));
+    for together in [
+        &["https://a.example:1", "https://a.example:2"][..],
+        &["https://a.example", "http://127.0.0.1:7"],
+        &["https://a.example", "http://localhost:7"],
+        &["https://a.example", "http://[::1]:7"],
+    ] {
+        assert!(!with(together), "{together:?}");
+    }
+}
+
+#[test]
+fn the_api_document_describes_every_handler_of_the_front_door() {
+    use utoipa::OpenApi;
+    let document = serde_json::to_value(sealbid::web::openapi::Api::openapi()).unwrap();
+    for (path, method) in [
+        ("/api/v1/login/challenges", "post"),
+        ("/api/v1/login", "post"),
+        ("/api/v1/login", "delete"),
+        ("/api/v1/enterprises", "post"),
+        ("/api/v1/enterprises", "get"),
+        ("/api/v1/enterprises/{id}", "get"),
+        ("/api/v1/enterprises/{id}/verification", "post"),
+        ("/api/v1/enterprises/{id}/keys", "post"),
+    ] {
+        assert!(document["paths"][path][method].is_object(), "{method} {path}");
+    }
+    assert!(document["components"]["schemas"]["Problem"].is_object());
+}

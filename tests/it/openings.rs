@@ -1,0 +1,260 @@
+//! Does a unit get from its deadline to its opening, whoever sleeps and wherever it is interrupted?
+
+use std::io::Read;
+
+use sealbid::crypto::json;
+use sealbid::crypto::statement::Statement;
+use sealbid::opening::casefile::CaseSource;
+use sealbid::opening::rules::{Step, UnitState};
+use sealbid::opening::statements::{
+    FailCode, LineStatus, Opening, OpeningEvent, RejectCode, Void, VoidReason,
+};
+use sealbid::tender::statements::ReleaseBy;
+use sealbid::verify::{Trust, Verdict, verify_bytes};
+
+use crate::on_both;
+use crate::opening_world::{CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, id, pads, who};
+use crate::support::TestBase;
+
+/// Three good bids.
+fn with_bids(base: TestBase) -> World {
+    let world = World::start(base, 3, ReleaseBy::Time);
+    for bidder in 1..=3 {
+        world.accept(bidder, &world.seal(bidder, bidder, Spoil::Nothing));
+    }
+    world.beat();
+    world
+}
+
+/// From the deadline until the close is signed and its window runs.
+fn close(world: &World) {
+    world.to(DEADLINE);
+    world.settle(4);
+    assert_eq!(world.row().state, UnitState::Closed);
+}
+
+fn opening(world: &World) -> Opening {
+    let events = world.events("sealbid/opening/v1");
+    assert_eq!(events.len(), 1);
+    Statement::<Opening>::parse(&events[0]).unwrap().body().clone()
+}
+
+/// Both case files verify, and the auditors' decides everything.
+fn verified(world: &World) {
+    let source = CaseSource {
+        db: &world.db,
+        blobs: &world.blobs,
+        rosters: std::slice::from_ref(&world.roster),
+        pads: &pads(),
+    };
+    let trust = Trust::Roster(world.roster.sha256());
+    let (mut public, mut auditor) = (Vec::new(), Vec::new());
+    source.public(&[world.id], &mut public).unwrap();
+    source.auditor(&[world.id], &mut auditor).unwrap();
+    for (file, whole) in [(public, false), (auditor, true)] {
+        let report = verify_bytes(&file, Some(&trust), None);
+        for claim in &report.claims {
+            let told = format!("{} {:?}", claim.id, claim.detail);
+            assert_ne!(claim.verdict, Verdict::Failed, "{told}");
+            let needs_end = claim.id == "void" || claim.id == "opening";
+            assert!(!whole || needs_end || claim.verdict == Verdict::Ok, "{told}");
+        }
+        assert_eq!(report.exit(), 0);
+    }
+}
+
+on_both! {
+    fn from_deadline_to_opening(base: TestBase) {
+        let world = with_bids(base);
+        world.to(DEADLINE.plus(-1));
+        assert_eq!(world.settle(3), [Step::Wait; 3], "a millisecond early nothing happens");
+        close(&world);
+        world.to(OPEN_AT.plus(-1));
+        assert_eq!(world.settle(3), [Step::Wait; 3]);
+        assert!(!world.leaks());
+        world.to(OPEN_AT);
+        let steps = world.settle(4);
+        assert!(steps.contains(&Step::Open), "{steps:?}");
+        let opening = opening(&world);
+        assert_eq!(opening.lines.len(), 3);
+        for line in &opening.lines {
+            assert!(matches!(line.outcome, LineStatus::Opened { .. }), "{:?}", line.outcome);
+        }
+        let read = world.events("sealbid/read-out/v1");
+        let OpeningEvent::ReadOut { lines, .. } = json::parse(&read[0]).unwrap() else { panic!() };
+        assert_eq!((read.len(), lines.len()), (1, 3));
+        assert_eq!(world.settle(3), [Step::Wait; 3], "what is opened stays as it is");
+        let line = opening.lines[0].line;
+        let mut file = world.opener().document(world.id, line, "offer.pdf").unwrap().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("MARKER of the offer"));
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn a_restart_between_any_two_steps_changes_nothing(base: TestBase) {
+        let mut world = with_bids(base);
+        for time in [DEADLINE, OPEN_AT] {
+            world.to(time);
+            for _ in 0..5 {
+                world.step();
+                world = world.restart();
+            }
+        }
+        assert_eq!(opening(&world).lines.len(), 3);
+        for kind in ["sealbid/close/v1", "sealbid/read-out/v1"] {
+            assert_eq!(world.events(kind).len(), 1, "{kind}");
+        }
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn too_few_bids_are_void_and_no_key_is_ever_asked_for(base: TestBase) {
+        let world = World::start(base, 3, ReleaseBy::Time);
+        let blobs = [1, 2].map(|b| world.accept(b, &world.seal(b, b, Spoil::Nothing)));
+        world.to(DEADLINE);
+        world.settle(6);
+        assert_eq!(world.row().state, UnitState::Void);
+        world.to(OPEN_AT.plus(3_600_000));
+        world.settle(5);
+        let void = Statement::<Void>::parse(&world.events("sealbid/void/v1")[0]).unwrap();
+        assert_eq!(void.body().reason, VoidReason::TooFew);
+        assert!(!world.leaks());
+        for blob in blobs {
+            assert!(world.blobs.open(blob).is_err(), "ciphertext of a void unit is gone");
+        }
+        verified_public(&world);
+    }
+}
+
+/// A void unit's bids stay sealed, so only the public file decides what it can.
+fn verified_public(world: &World) {
+    let source = CaseSource {
+        db: &world.db,
+        blobs: &world.blobs,
+        rosters: std::slice::from_ref(&world.roster),
+        pads: &pads(),
+    };
+    let trust = Trust::Roster(world.roster.sha256());
+    let mut file = Vec::new();
+    source.public(&[world.id], &mut file).unwrap();
+    let report = verify_bytes(&file, Some(&trust), None);
+    assert_eq!(report.exit(), 0, "{:?}", report.claims);
+}
+
+on_both! {
+    fn one_custodian_missing_at_the_close_and_another_at_the_release_stop_nothing(base: TestBase) {
+        let world = with_bids(base);
+        world.agents.sleep(&[2]);
+        close(&world);
+        world.agents.sleep(&[4]);
+        world.to(OPEN_AT);
+        world.settle(4);
+        assert_eq!(opening(&world).releases, [id(1), id(2), id(3)]);
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn below_the_quorum_no_close_takes_effect_until_it_is_there(base: TestBase) {
+        let world = with_bids(base);
+        world.to(DEADLINE);
+        world.settle(2);
+        world.agents.sleep(&[1, 2]);
+        world.settle(3);
+        assert_eq!(world.row().state, UnitState::Closing);
+        let world = world.restart();
+        world.agents.sleep(&[1]);
+        world.settle(2);
+        assert_eq!(world.row().state, UnitState::Closed);
+        assert_eq!(world.row().close.unwrap().note().signatures().len(), 5);
+    }
+}
+
+on_both! {
+    fn a_missing_release_that_comes_an_hour_later_opens_everything(base: TestBase) {
+        let world = with_bids(base);
+        close(&world);
+        world.to(OPEN_AT);
+        world.step();
+        world.agents.sleep(&[1, 3, 5]);
+        world.settle(3);
+        assert_eq!(world.row().state, UnitState::Closed);
+        assert_eq!(world.events("sealbid/released/v1").len(), 2);
+        assert!(world.events("sealbid/read-out/v1").is_empty());
+        world.to(OPEN_AT.plus(3_600_000));
+        world.agents.sleep(&[1, 3]);
+        world.settle(3);
+        assert_eq!(opening(&world).releases, [id(2), id(4), id(5)]);
+        // Three are fewer than q: no claim fails, though a second history is not ruled out.
+        verified_public(&world);
+    }
+}
+
+on_both! {
+    fn an_identity_that_opens_nothing_does_not_count(base: TestBase) {
+        let world = with_bids(base);
+        close(&world);
+        world.agents.lying.lock().unwrap().insert(id(1));
+        world.to(OPEN_AT);
+        world.settle(4);
+        assert_eq!(opening(&world).releases, [id(2), id(3), id(4)]);
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn every_fault_is_its_makers(base: TestBase) {
+        let world = World::start(base, 3, ReleaseBy::Time);
+        let own = world.seal(1, 1, Spoil::Nothing);
+        world.accept(1, &own);
+        // An envelope that names another author, a spoilt share, a lying secret, a lost file.
+        world.accept(2, &world.seal(2, 1, Spoil::Nothing));
+        world.accept(3, &world.seal(3, 3, Spoil::Share));
+        world.accept(4, &world.seal(4, 4, Spoil::Secret));
+        let lost = world.accept(5, &world.seal(5, 5, Spoil::Nothing));
+        world.blobs.delete(lost).unwrap();
+        close(&world);
+        assert_eq!(world.events("sealbid/missing/v1").len(), 1);
+        world.to(OPEN_AT);
+        world.settle(4);
+        let opening = opening(&world);
+        let outcome = |bidder: u8| {
+            let mut lines = opening.lines.iter();
+            lines.find(|line| line.bidder == who(bidder).0).unwrap().outcome.clone()
+        };
+        assert!(matches!(outcome(1), LineStatus::Opened { .. }));
+        let named = Some(who(1).0);
+        assert_eq!(outcome(2), LineStatus::Rejected { code: RejectCode::Copied, named });
+        let failed = |code, custodian| LineStatus::Failed { code, custodian };
+        assert_eq!(outcome(3), failed(FailCode::BadShare, Some(id(1))));
+        assert_eq!(outcome(4), failed(FailCode::WrongSecret, None));
+        assert_eq!(outcome(5), LineStatus::Lost);
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn the_window_runs_before_anything_is_released(base: TestBase) {
+        let world = with_bids(base);
+        // q are awake again only after the hour of opening: the window starts then.
+        world.to(DEADLINE);
+        world.settle(2);
+        world.agents.sleep(&[1, 2, 3]);
+        world.settle(2);
+        world.to(OPEN_AT);
+        world.agents.sleep(&[]);
+        world.settle(2);
+        assert_eq!(world.row().state, UnitState::Closed);
+        world.to(OPEN_AT.plus(CHALLENGE - 1));
+        world.settle(3);
+        assert!(world.events("sealbid/released/v1").is_empty());
+        world.to(OPEN_AT.plus(CHALLENGE));
+        world.settle(4);
+        assert_eq!(opening(&world).lines.len(), 3);
+        verified(&world);
+    }
+}
