@@ -8,6 +8,7 @@ use crate::crypto::note::NoteError;
 use crate::crypto::seal::ProfileError;
 use crate::crypto::statement::StatementError;
 use crate::db;
+use crate::error::{Args, Refusal};
 
 use super::rules::Refused;
 
@@ -59,25 +60,100 @@ pub enum Error {
     Store(#[from] blob::Error),
 }
 
-impl Error {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+/// The edge's code of a recorded refusal; the record itself has the short one.
+impl Refusal for Refused {
+    fn code(&self) -> &'static str {
         match self {
-            Self::Refused(refused) => refused.code(),
-            Self::NotFound => "bid-not-found",
+            Self::Late => "bid-late",
+            Self::NotOpen => "bid-not-open",
+            Self::WrongUnit => "bid-wrong-unit",
+            Self::Signature => "bid-signature",
+            Self::ShareCount => "bid-share-count",
+            Self::BidId => "bid-id",
+            Self::Replayed => "bid-replayed",
+            Self::SeqTaken => "bid-seq-taken",
+            Self::SeqNotNext => "bid-seq-not-next",
+            Self::WrongPrev => "bid-wrong-prev",
+            Self::NothingToWithdraw => "bid-nothing-to-withdraw",
+            Self::Undecided => "bid-undecided",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::WrongUnit | Self::Signature | Self::ShareCount => 422,
+            _ => 409,
+        }
+    }
+}
+
+impl Refusal for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => Refusal::code(refused),
+            Self::NotFound | Self::Store(blob::Error::NotFound) => "bid-not-found",
             Self::NoKey => "bid-key",
             Self::Statement(_) => "bid-statement",
-            Self::Blob => "bid-blob",
+            Self::Blob => "bid-envelope",
             Self::Shares => "bid-shares",
-            Self::Profile(e) => e.code(),
+            Self::Profile(_) => "bid-profile",
             Self::Lodged => "bid-lodged",
             Self::TooLarge { .. } => "bid-too-large",
             Self::InUse => "bid-in-use",
-            Self::Auth(_) => "bid-auth",
-            Self::Db(_) => "bid-database",
-            Self::Store(_) => "bid-store",
+            Self::Auth(refused) => refused.code(),
+            Self::Db(error) => error.code(),
+            Self::Store(error) => store_code(error),
         }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Refused(refused) => refused.status(),
+            Self::NotFound | Self::Store(blob::Error::NotFound) => 404,
+            Self::InUse => 409,
+            Self::TooLarge { .. } => 413,
+            Self::Auth(refused) => refused.status(),
+            Self::Db(error) => error.status(),
+            Self::Store(error) => store_status(error),
+            _ => 422,
+        }
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::TooLarge { limit } => number("limit", *limit),
+            Self::Profile(cause) => vec![("cause", cause.code().into())],
+            Self::Store(blob::Error::Offset { actual }) => number("actual", *actual),
+            Self::Auth(refused) => refused.args(),
+            Self::Db(error) => error.args(),
+            _ => Args::new(),
+        }
+    }
+}
+
+fn number(name: &'static str, value: u64) -> Args {
+    vec![(name, i64::try_from(value).unwrap_or(i64::MAX).into())]
+}
+
+const fn store_code(error: &blob::Error) -> &'static str {
+    match error {
+        blob::Error::Offset { .. } => "bid-upload-offset",
+        blob::Error::Checksum => "bid-upload-checksum",
+        blob::Error::TooLong { .. } => "bid-upload-too-long",
+        blob::Error::Incomplete { .. } => "bid-upload-incomplete",
+        blob::Error::Busy => "bid-upload-busy",
+        blob::Error::Full(_) => "bid-upload-full",
+        _ => "bid-upload-failed",
+    }
+}
+
+const fn store_status(error: &blob::Error) -> u16 {
+    match error {
+        blob::Error::Offset { .. } | blob::Error::Incomplete { .. } | blob::Error::Busy => 409,
+        blob::Error::TooLong { .. } => 413,
+        blob::Error::Checksum => 422,
+        blob::Error::Full(_) => 503,
+        _ => 500,
     }
 }
 

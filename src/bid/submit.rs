@@ -9,6 +9,7 @@ use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
+use crate::crypto::note::{NoteSignature, VerifyingKey};
 use crate::crypto::shares::check_share;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
@@ -115,14 +116,14 @@ fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Result<Lo
 
 /// Whom the only signature names.
 fn signer_of(manifest: &Statement<Manifest>) -> Result<EnterpriseId, Error> {
-    let line = manifest.note().signatures().first().map(|line| line.line()).unwrap_or_default();
+    let line = manifest.note().signatures().first().map(NoteSignature::line).unwrap_or_default();
     // A signature line is an em dash, the key's name, and the signature.
     let name = line.split(' ').nth(1).unwrap_or_default();
     enterprise_of(name).ok_or(Error::Refused(Refused::Signature))
 }
 
 struct Found {
-    key: Option<crate::crypto::note::VerifyingKey>,
+    key: Option<VerifyingKey>,
     statements: i64,
     accepted: Option<u64>,
     upload: Option<UploadId>,

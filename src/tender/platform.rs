@@ -78,7 +78,7 @@ impl Platform {
             return self.receipt(recorded.index).await;
         };
         Ok(Receipt {
-            salt: recorded.salt.clone(),
+            salt: recorded.salt,
             event,
             index: recorded.index,
             hashes: hashes.to_vec(),

@@ -7,6 +7,7 @@ use crate::crypto::json::JsonError;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
 use crate::db;
+use crate::error::{Args, Refusal};
 use crate::opening::rules::{AmendmentFault, OutOfOrder};
 
 use super::rules::{PlanFault, Unlawful};
@@ -67,10 +68,8 @@ pub enum Refused {
     Silent,
 }
 
-impl Refused {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Refusal for Refused {
+    fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "tender-not-found",
             Self::State => "tender-state",
@@ -92,14 +91,24 @@ impl Refused {
         }
     }
 
-    /// The HTTP status that fits.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
+    fn status(&self) -> u16 {
         match self {
             Self::NotFound => 404,
             Self::Silent => 503,
             Self::State | Self::Pending | Self::Late | Self::OutOfOrder => 409,
             _ => 422,
+        }
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::Unlawful(broken) => {
+                vec![
+                    ("rule", broken.rule.clone().into()),
+                    ("article", broken.article.clone().into()),
+                ]
+            }
+            _ => Args::new(),
         }
     }
 }
@@ -119,6 +128,35 @@ pub enum Error {
     /// The store of files.
     #[error(transparent)]
     Blob(#[from] blob::Error),
+}
+
+impl Refusal for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => refused.code(),
+            Self::Auth(refused) => refused.code(),
+            Self::Db(error) => error.code(),
+            Self::Blob(_) => "tender-file",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Refused(refused) => refused.status(),
+            Self::Auth(refused) => refused.status(),
+            Self::Db(error) => error.status(),
+            Self::Blob(_) => 500,
+        }
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::Refused(refused) => refused.args(),
+            Self::Auth(refused) => refused.args(),
+            Self::Db(error) => error.args(),
+            Self::Blob(_) => Args::new(),
+        }
+    }
 }
 
 impl From<db::Error> for Error {

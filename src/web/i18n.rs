@@ -36,8 +36,18 @@ macro_rules! features {
 }
 
 /// Every feature with sentences: one line per folder under `src/`.
-pub const FEATURES: &[Feature] =
-    features!["auth", "cli", "custodian", "db", "enterprise", "rulepack", "verify", "web"];
+pub const FEATURES: &[Feature] = features![
+    "auth",
+    "bid",
+    "cli",
+    "custodian",
+    "db",
+    "enterprise",
+    "rulepack",
+    "tender",
+    "verify",
+    "web"
+];
 
 /// A language that pages and refusals speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
