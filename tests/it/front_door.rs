@@ -9,19 +9,23 @@ use reqwest::{Client, Method, Response, StatusCode};
 use sealbid::auth::login::Login;
 use sealbid::auth::provider::install_providers;
 use sealbid::auth::token::TokenKey;
-use sealbid::blob::Folder;
+use sealbid::bid::arrivals::Arrivals;
+use sealbid::bid::lodged::LodgedIntake;
+use sealbid::blob::{Blobs, Folder};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::{SeededEntropy, SystemEntropy};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::note::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body, Statement};
-use sealbid::custodian::client::Http;
+use sealbid::custodian::client::{Custodians, Http};
 use sealbid::enterprise::statements::{Application, Declined, KeyRevocation};
 use sealbid::ids::InstanceId;
+use sealbid::opening::{Opener, Parts};
 use sealbid::record::leaf::PadKey;
 use sealbid::record::proof::Receipt;
 use sealbid::record::sequencer::{Keys, Pace, Sequencer};
 use sealbid::rulepack::Pack;
+use sealbid::tender::Platform;
 use sealbid::web::app::App;
 use serde_json::{Value, json};
 
@@ -55,19 +59,50 @@ impl Server {
         body.log_key = log_key().verifying().clone();
         let custodians = Http::new(&body).unwrap();
         let roster = signed(body, &[&signer(&format!("{ORIGIN}/regulator"), 105)]);
+        let (sequencer, roster) = (Arc::new(sequencer), Arc::new(roster));
+        let custodians: Arc<dyn Custodians> = Arc::new(custodians);
+        let key = Arc::new(signer(&format!("{ORIGIN}/platform"), 102));
+        let pack = Arc::new(Pack::parse(include_str!("../../rulepacks/demo.toml")).unwrap());
+        let store: Arc<dyn Blobs> = Arc::new(Folder::open(&blobs).unwrap());
+        let platform = Platform {
+            db: db.clone(),
+            sequencer: sequencer.clone(),
+            blobs: store.clone(),
+            key: key.clone(),
+            roster: Arc::new(roster.body().clone()),
+            roster_sha256: roster.sha256(),
+            law: pack.clone(),
+            max_upload: 1 << 20,
+            credentials: Arc::default(),
+        };
+        let arrivals = Arrivals::default();
+        let opener = Opener::new(Parts {
+            db: db.clone(),
+            blobs: store.clone(),
+            wire: custodians.clone(),
+            sequencer: sequencer.clone(),
+            rosters: vec![Statement::clone(&roster)],
+            key: key.clone(),
+            decided: Arc::new(arrivals.clone()),
+            intake: Arc::new(LodgedIntake(platform.clone())),
+            spool: blobs.join("spool"),
+        });
         let app = Data::new(App {
             instance: InstanceId::random(&SeededEntropy::new(1)).unwrap(),
             db,
-            sequencer: Arc::new(sequencer),
-            roster: Arc::new(roster),
-            platform_key: Arc::new(signer(&format!("{ORIGIN}/platform"), 102)),
+            sequencer,
+            roster,
+            platform_key: key,
             tokens: TokenKey::new(&[9; 32], ORIGIN).unwrap(),
-            blobs: Arc::new(Folder::open(&blobs).unwrap()),
-            custodians: Arc::new(custodians),
-            pack: Arc::new(Pack::parse(include_str!("../../rulepacks/demo.toml")).unwrap()),
+            blobs: store,
+            custodians,
+            pack,
             clock: base.clock.clone(),
             entropy: Arc::new(SystemEntropy::new()),
             max_upload_bytes: 1 << 20,
+            platform,
+            arrivals,
+            opener: Arc::new(opener),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
