@@ -22,6 +22,7 @@ mod door;
 mod envelopes;
 mod formats_document;
 mod front_door;
+mod header_profile;
 mod identifiers;
 mod languages;
 mod opening_rules;
