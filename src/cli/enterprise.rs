@@ -291,7 +291,7 @@ impl EnterpriseCommand {
             Self::Show { enterprise } => {
                 let it = client.registered(*enterprise).await?;
                 let report = Report::plain(line(&it));
-                Ok(it.credentials.iter().fold(report, |report, note| report.and_plain(note)))
+                Ok(it.credentials.iter().fold(report, Report::and_plain))
             }
             Self::Apply { name, uscc, contact } => {
                 let uscc = Uscc::parse(uscc).map_err(|e| Failed::content("--uscc", e))?;

@@ -7,6 +7,7 @@
 pub mod check;
 mod commands;
 mod folder;
+mod prepare;
 mod seal;
 mod send;
 mod unit;

@@ -1,0 +1,210 @@
+//! `sealbid bid seal` and `sealbid bid check`: what a bidder does before anything leaves its machine.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use crate::clock::is_closed;
+use crate::config::read_secret;
+use crate::crypto::note::VerifyingKey;
+use crate::crypto::seal::kept::{WorkFactor, recover};
+use crate::error::Arg;
+
+use super::check::{Findings, check};
+use super::folder::Folder;
+use super::seal::{Draft, Sealer, seal};
+use super::unit::{CheckedUnit, UnitView};
+use crate::cli::failed::Failed;
+use crate::cli::output::Report;
+use crate::cli::{Context, args, read_file};
+
+/// `sealbid bid seal`
+#[derive(Debug, clap::Args)]
+pub struct Seal {
+    /// The bid's folder
+    folder: PathBuf,
+    #[command(flatten)]
+    unit: UnitFile,
+    #[command(flatten)]
+    passphrase: Passphrase,
+    /// The new files' name without ending, in the folder; bid-1, bid-2, … if absent
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// `sealbid bid check`
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The .bid file
+    file: PathBuf,
+    /// The bidder's public key, if --key is not given
+    #[arg(long)]
+    signer: Option<VerifyingKey>,
+    /// The kept identity (identity.age)
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    #[command(flatten)]
+    unit: UnitFile,
+    #[command(flatten)]
+    passphrase: Passphrase,
+}
+
+#[derive(Debug, clap::Args)]
+struct UnitFile {
+    /// The unit's file (from `bid unit`, or its bare note): then no platform is asked
+    #[arg(long = "unit", value_name = "FILE")]
+    unit_file: Option<PathBuf>,
+    /// With a bare note: the statements that show its procuring entity's key, in order
+    #[arg(long = "credential", value_name = "FILE")]
+    credentials: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Passphrase {
+    /// Read the passphrase from this file and do not ask
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl UnitFile {
+    /// The unit from its file.
+    fn read(&self) -> Result<Option<UnitView>, Failed> {
+        let Some(path) = &self.unit_file else { return Ok(None) };
+        let text = read_file(path)?;
+        if text.first() == Some(&b'{') {
+            let view = serde_json::from_slice(&text);
+            return view.map(Some).map_err(|e| Failed::content(path.display(), e));
+        }
+        let string = |bytes| String::from_utf8(bytes).map_err(|e| Failed::content("a note", e));
+        let credentials = self.credentials.iter().map(|path| string(read_file(path)?));
+        let credentials = credentials.collect::<Result<_, _>>()?;
+        Ok(Some(UnitView { unit: string(text)?, credentials, deadline: None, receipt: None }))
+    }
+}
+
+impl Passphrase {
+    fn read(&self, is_new: Twice) -> Result<Zeroizing<String>, Failed> {
+        if let Some(path) = &self.passphrase_file {
+            let text = read_secret(path)?;
+            return Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()));
+        }
+        let ask = |prompt: &str| {
+            let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
+            typed.map_err(|e| Failed::Passphrase(e.to_string()))
+        };
+        let typed = ask("Passphrase / 口令: ")?;
+        if typed.is_empty() {
+            return Err(Failed::Passphrase("empty".to_owned()));
+        }
+        if is_new == Twice::Yes && ask("Again / 再次输入: ")? != typed {
+            return Err(Failed::Passphrase("the two entries differ".to_owned()));
+        }
+        Ok(typed)
+    }
+}
+
+/// Whether a passphrase is typed twice because it is new.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Twice {
+    Yes,
+    No,
+}
+
+impl Seal {
+    pub(super) fn run(&self, context: &Context) -> Result<Report, Failed> {
+        let folder = Folder::at(&self.folder);
+        let plan = folder.plan()?;
+        let key = context.key()?;
+        let off_line = self.unit.read()?;
+        let (view, standing, pinned) = context.wait(async {
+            let pinned = context.pinned().await?;
+            Ok(match off_line {
+                Some(view) => (view, None, pinned),
+                None => {
+                    let client = context.client()?;
+                    let standing = client.standing(&plan.unit).await?;
+                    (client.unit(&plan.unit).await?, standing, pinned)
+                }
+            })
+        })?;
+        let unit = CheckedUnit::new(&view, &pinned)?;
+        if unit.id() != plan.unit {
+            return Err(Failed::Unit("it is not the one that bid.toml names".to_owned()));
+        }
+        let deadline = view.deadline.unwrap_or(unit.body().deadline);
+        if is_closed(context.clock.now(), deadline) {
+            return Err(Failed::Unit(format!("its deadline {deadline} has passed")));
+        }
+        let place = folder.next(&plan, standing.as_ref())?;
+        let name = self.name.clone().unwrap_or_else(|| format!("bid-{}", place.seq));
+        let passphrase = self.passphrase.read(Twice::Yes)?;
+        let files = folder.attachments(&plan)?;
+        let draft = Draft { unit: &unit, place, offer: plan.offer, files };
+        let sealer = Sealer {
+            key: &key,
+            passphrase: &passphrase,
+            work: WorkFactor::USUAL,
+            entropy: &*context.entropy,
+            progress: &*context.progress,
+        };
+        let made = seal(draft, &sealer, &folder.path(&name))?;
+        let values = args([
+            ("bid", made.bid.display().to_string()),
+            ("identity", made.identity.display().to_string()),
+        ]);
+        Ok(Report::said("cli-say-sealed", values)
+            .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]))
+    }
+}
+
+impl Check {
+    pub(super) fn run(&self, context: &Context) -> Result<Report, Failed> {
+        let signer = match &self.signer {
+            Some(signer) => signer.clone(),
+            None => context.key()?.verifying().clone(),
+        };
+        let unit = match self.unit.read()? {
+            Some(view) => Some(CheckedUnit::new(&view, &context.wait(context.pinned())?)?),
+            None => None,
+        };
+        let identity = match &self.identity {
+            Some(path) => {
+                let file = read_file(path)?;
+                let passphrase = self.passphrase.read(Twice::No)?;
+                let found = recover(&file, &passphrase);
+                Some(found.map_err(|e| Failed::Passphrase(e.to_string()))?)
+            }
+            None => None,
+        };
+        Ok(told(&check(&self.file, &signer, unit.as_ref(), identity.as_ref())?))
+    }
+}
+
+/// What was checked, and what could not be.
+fn told(found: &Findings) -> Report {
+    let manifest = &found.envelope.manifest;
+    let mut report = Report::said(
+        "cli-say-check-envelope",
+        args([
+            ("seq", manifest.body().seq.to_string()),
+            ("manifest", manifest.sha256().to_string()),
+            ("shares", found.envelope.shares.len().to_string()),
+        ]),
+    );
+    report = if found.is_for_unit {
+        report.and("cli-say-check-unit", args([]))
+    } else {
+        report.and("cli-say-check-no-unit", args([]))
+    };
+    report = match &found.opened {
+        Some((offer, files)) => {
+            let price = offer.price.clone().unwrap_or_else(|| "-".to_owned());
+            let count = files.len().to_string();
+            let (currency, price) = (offer.currency.clone(), price);
+            let values = args([("currency", currency), ("price", price), ("files", count)]);
+            report.and("cli-say-check-opened", values)
+        }
+        None => report.and("cli-say-check-not-opened", args([])),
+    };
+    report.and("cli-say-check-shares", args([]))
+}
