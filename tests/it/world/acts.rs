@@ -31,8 +31,6 @@ impl World {
             return;
         }
         let _ = match op {
-            Op::AdvanceTime(millis) => Ok(self.clock.advance(millis.into())),
-            Op::AdvanceToEdge(past) => Ok(self.advance_to_edge(past.into())),
             Op::Register => self.register(),
             Op::Publish { min, sealed } => self.publish_unit(min, sealed),
             Op::Amend { unit, by } => self.amend(unit, by),
@@ -45,13 +43,25 @@ impl World {
             }
             Op::Lodge { bidder, unit, agent } => self.lodge(bidder, unit, agent.into()),
             Op::Rival { unit, how } => self.rival(unit, how),
-            Op::AgentLost(agent) => Ok(self.agents.each[usize::from(agent)].is_up = false),
-            Op::AgentRecovered(agent, memory) => Ok(self.recover(agent.into(), memory)),
-            Op::Crash(nth) => Ok(self.record.dies_in = Some(nth.into())),
-            Op::Restart => Ok(self.restart()),
-            Op::ClockBack(millis) => Ok(self.skew = 500 - i64::from(millis)),
-            Op::RequestLost | Op::ResponseLost | Op::Duplicated | Op::Reordered => Ok(()),
+            other => {
+                self.befall(other);
+                Ok(())
+            }
         };
+    }
+
+    /// What nobody decides on: time, losses, crashes.
+    fn befall(&mut self, op: Op) {
+        match op {
+            Op::AdvanceTime(millis) => self.clock.advance(millis.into()),
+            Op::AdvanceToEdge(past) => self.advance_to_edge(past.into()),
+            Op::AgentLost(agent) => self.agents.each[usize::from(agent)].is_up = false,
+            Op::AgentRecovered(agent, memory) => self.recover(agent.into(), memory),
+            Op::Crash(nth) => self.record.dies_in = Some(nth.into()),
+            Op::Restart => self.restart(),
+            Op::ClockBack(millis) => self.skew = 500 - i64::from(millis),
+            other => unreachable!("{other:?} is an act"),
+        }
     }
 
     fn advance_to_edge(&mut self, past: i64) {

@@ -241,7 +241,7 @@ pub fn histories(sealed: bool) -> impl Strategy<Value = Vec<Op>> {
     of(op(), sealed)
 }
 
-/// The histories of a seed: always the same, and each knows how to become simpler.
+/// The histories of a seed: always the same.
 pub struct Seeded(TestRunner, BoxedStrategy<Vec<Op>>);
 
 impl Seeded {
@@ -255,7 +255,7 @@ impl Seeded {
         Self(TestRunner::new_with_rng(Config::default(), rng), of(ops, false).boxed())
     }
 
-    pub fn tree(&mut self) -> Box<dyn ValueTree<Value = Vec<Op>>> {
-        Box::new(self.1.new_tree(&mut self.0).unwrap())
+    pub fn draw(&mut self) -> Vec<Op> {
+        self.1.new_tree(&mut self.0).unwrap().current()
     }
 }

@@ -29,7 +29,7 @@ fn world(min: u8, ops: &[Op]) -> (World, UnitId) {
     let begin = [Op::Register, Op::Register, Op::Publish { min, sealed: false }, Op::Tick];
     for op in begin.iter().chain(ops) {
         world.act(*op);
-        world.check().ok().expect("everything holds");
+        assert_eq!(world.check(), Ok(()));
     }
     let id = *world.platform.units.keys().next().unwrap();
     (world, id)

@@ -23,8 +23,15 @@ pub fn run(ops: &[Op], rules: Rules) -> Result<World, Broken> {
     Ok(world)
 }
 
+fn whole(ops: &[Op]) -> World {
+    match run(ops, Rules::default()) {
+        Ok(world) => world,
+        Err(broken) => panic!("{broken:?}"),
+    }
+}
+
 /// A history in which nothing goes wrong, up to the opening.
-pub fn quiet(min: u8, sealed: bool, between: &[Op]) -> Vec<Op> {
+fn quiet(min: u8, sealed: bool, between: &[Op]) -> Vec<Op> {
     let mut ops = vec![Op::Register; 3];
     ops.extend([Op::Publish { min, sealed }, Op::Tick]);
     ops.extend(between);
@@ -55,8 +62,7 @@ fn statuses(world: &World) -> BTreeMap<&'static str, usize> {
 #[test]
 fn a_really_sealed_unit_opens_and_every_fault_is_named() {
     let bids = [bid(0, Submit::OnTime), bid(1, Submit::Copied), bid(2, Submit::Spoilt)];
-    let world = run(&quiet(2, true, &bids), Rules::default()).map_err(|b| format!("{b:?}")).ok();
-    let world = world.expect("everything holds");
+    let world = whole(&quiet(2, true, &bids));
     let row = world.platform.units.values().next().unwrap();
     assert_eq!(row.state, UnitState::Opened);
     let expected = BTreeMap::from([("opened", 1), ("rejected", 1), ("failed", 1)]);
@@ -75,7 +81,7 @@ fn a_replaced_and_a_withdrawn_bid_stay_out_and_a_late_one_is_refused() {
         bid(1, Submit::Replayed),
         bid(2, Submit::Late),
     ];
-    let world = run(&quiet(1, false, &between), Rules::default()).ok().expect("all holds");
+    let world = whole(&quiet(1, false, &between));
     assert_eq!(statuses(&world), BTreeMap::from([("opened", 1)]));
 }
 
@@ -84,7 +90,7 @@ fn a_unit_below_its_minimum_is_void_and_no_identity_leaves() {
     let ask = Op::Release { agent: 0, unit: 0, how: Ask::Good };
     let mut ops = quiet(2, false, &[bid(0, Submit::OnTime)]);
     ops.push(ask);
-    let world = run(&ops, Rules::default()).ok().expect("all holds");
+    let world = whole(&ops);
     assert_eq!(world.platform.units.values().next().unwrap().state, UnitState::Void);
     assert!(world.agents.ledger.given.is_empty());
 }
@@ -94,7 +100,7 @@ fn the_histories_reach_every_end_of_a_unit() {
     let mut ends: BTreeMap<UnitState, usize> = BTreeMap::new();
     let mut histories = Seeded::new(1, None);
     for _ in 0..40 {
-        let ops = histories.tree().current();
+        let ops = histories.draw();
         let world = match run(&ops, Rules::default()) {
             Ok(world) => world,
             Err(broken) => panic!("{broken:?} by {ops:?}"),
@@ -131,36 +137,17 @@ proptest! {
 
 /// The first of at most 200 random histories in which the missing rule is found out. With the rule
 /// the same history harms nobody.
-fn search(rule: Rule, expected: &[Broken]) -> Vec<Op> {
+fn search(rule: Rule, expected: &[Broken]) {
     let mut histories = Seeded::new(2, Some(rule));
     for _ in 0..200 {
-        let mut tree = histories.tree();
-        let ops = tree.current();
-        let found = |ops: &[Op]| run(ops, Rules::without(rule)).err();
-        if found(&ops).is_some_and(|broken| expected.contains(&broken)) {
+        let ops = histories.draw();
+        let broken = run(&ops, Rules::without(rule)).err();
+        if broken.is_some_and(|broken| expected.contains(&broken)) {
             assert_eq!(run(&ops, Rules::default()).err(), None, "with every rule: {ops:?}");
-            if std::env::var_os("SEALBID_SHRINK").is_some() {
-                shrink(&mut *tree, |ops| found(ops).is_some_and(|b| expected.contains(&b)));
-                println!("{rule:?}: {:?}", tree.current());
-            }
-            return ops;
+            return;
         }
     }
     panic!("200 histories without {rule:?} show nothing");
-}
-
-/// Makes a failing history as simple as it gets; what it prints goes into `kept`.
-fn shrink(
-    tree: &mut dyn proptest::strategy::ValueTree<Value = Vec<Op>>,
-    fails: impl Fn(&[Op]) -> bool,
-) {
-    for _ in 0..400 {
-        let simpler = if fails(&tree.current()) { tree.simplify() } else { tree.complicate() };
-        if !simpler {
-            break;
-        }
-    }
-    while !fails(&tree.current()) && tree.complicate() {}
 }
 
 #[test]
