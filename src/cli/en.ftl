@@ -64,3 +64,5 @@ cli-say-recorded = Recorded as entry { $index }, cosigned by { $count } custodia
 cli-say-entry = Entry { $index }, leaf { $leaf }
 cli-say-exported = { $size } leaves give the signed root, cosigned by { $count } custodians; { $shown } entries were shown. Written to { $path }
 cli-say-head = { $at }: { $size } leaves, nothing rewritten, cosigned by { $count } custodians.
+cli-say-initialised = The tables are made. Next: have the regulator sign the roster, then run `sealbid serve`.
+cli-say-migrated = Steps applied to the database: { $count }

@@ -11,6 +11,7 @@ pub mod custodian;
 pub mod enterprise;
 pub mod failed;
 pub mod keys;
+pub mod operator;
 pub mod output;
 pub mod record;
 pub mod roster;
@@ -95,6 +96,12 @@ enum Command {
     /// Everybody: read, export and watch the record
     #[command(subcommand)]
     Record(record::RecordCommand),
+    /// The operator: make the tables of a new platform
+    Init(operator::ConfigFile),
+    /// The operator: bring an older database up to this program
+    Migrate(operator::ConfigFile),
+    /// The operator: run the platform
+    Serve(operator::ConfigFile),
     /// Auditors and everybody: check a case file without a network
     Verify(verify::VerifyArgs),
 }
@@ -217,6 +224,9 @@ impl Cli {
             Command::Bid(command) => command.run(&context)?,
             Command::Custodian(command) => command.run(&context)?,
             Command::Record(command) => command.run(&context)?,
+            Command::Init(file) => operator::init(&file)?,
+            Command::Migrate(file) => operator::migrate(&file)?,
+            Command::Serve(file) => operator::serve(&file, &context)?,
             Command::Verify(args) => judge(args, &context)?,
         };
         Ok(report)

@@ -64,3 +64,5 @@ cli-say-recorded = 已记入第 { $index } 条，{ $count } 个保管人已联�
 cli-say-entry = 第 { $index } 条，叶 { $leaf }
 cli-say-exported = { $size } 个叶得出所签的根，{ $count } 个保管人已联署；可见 { $shown } 条。已写入 { $path }
 cli-say-head = { $at }：{ $size } 个叶，无改写，{ $count } 个保管人已联署。
+cli-say-initialised = 数据表已建立。下一步：请行政监督部门签署名册，然后运行 `sealbid serve`。
+cli-say-migrated = 已对数据库执行的步骤数：{ $count }

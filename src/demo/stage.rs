@@ -209,7 +209,7 @@ async fn start_custodians(
 }
 
 async fn start_custodian(home: &Path, address: SocketAddr) -> Result<Process, Failed> {
-    let arguments = ["custodian", "serve", "--dir"].map(std::ffi::OsString::from);
+    let arguments = ["custodian", "serve"].map(std::ffi::OsString::from);
     let listen = ["--listen".to_owned(), address.to_string()].map(std::ffi::OsString::from);
     let all = arguments.into_iter().chain([home.as_os_str().to_owned()]).chain(listen);
     start(all.collect(), &home.join("log"), address, "/").await

@@ -1,0 +1,83 @@
+//! The operator's commands: make a database, bring it up to date, serve.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::error::{Error, Said};
+use crate::web::start;
+
+use super::Context;
+use super::output::Report;
+
+/// The configuration that every command of the operator reads.
+#[derive(Debug, clap::Args)]
+pub struct ConfigFile {
+    /// The configuration's TOML file
+    #[arg(long, env = "SEALBID_CONFIG", value_name = "FILE", default_value = "sealbid.toml")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Error> {
+        Ok(Config::load(&self.config, std::env::vars())?)
+    }
+}
+
+/// `sealbid init`: makes the tables of a new platform, in a database that has none.
+///
+/// # Errors
+/// [`start::StartError`].
+pub fn init(file: &ConfigFile) -> Result<Report, Error> {
+    start::init(&file.load()?)?;
+    Ok(Report::said("cli-say-initialised", Vec::new()))
+}
+
+/// `sealbid migrate`: brings an older database up to this program's schema.
+///
+/// # Errors
+/// [`start::StartError`].
+pub fn migrate(file: &ConfigFile) -> Result<Report, Error> {
+    let applied = start::migrate(&file.load()?)?;
+    let count = i64::try_from(applied.len()).unwrap_or(i64::MAX);
+    Ok(Report::said("cli-say-migrated", vec![("count", count.into())]))
+}
+
+/// `sealbid serve`: runs the platform until it is told to stop.
+///
+/// # Errors
+/// [`start::StartError`].
+pub fn serve(file: &ConfigFile, context: &Context) -> Result<Report, Error> {
+    let config = file.load()?;
+    let filter = EnvFilter::try_from_env("SEALBID_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Already set when commands are called as functions: then the caller's log is used.
+    drop(tracing_subscriber::fmt().json().with_env_filter(filter).try_init());
+    actix_web::rt::System::new().block_on(run(&config, context))?;
+    Ok(Report::default())
+}
+
+async fn run(config: &Config, context: &Context) -> Result<(), Error> {
+    let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
+    let started = start::open(config, clock, entropy).await?;
+    let listener = start::listen(config)?;
+    let address = format!("http://{}", config.listen);
+    context.progress.say(&Said::new("cli-say-listening", vec![("address", address.into())]));
+    Ok(start::serve(started, listener, stopped()).await?)
+}
+
+/// Waits until the process is asked to stop.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    drop(tokio::signal::ctrl_c().await);
+}
