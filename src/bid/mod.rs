@@ -6,7 +6,6 @@
 
 pub mod arrivals;
 pub mod envelope;
-pub mod lodged;
 pub mod refusal;
 pub mod rules;
 pub mod statements;

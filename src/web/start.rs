@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
-use crate::bid::lodged::LodgedIntake;
 use crate::blob::{Blobs, Folder};
 use crate::clock::Clock;
 use crate::config::{Config, read_seed};
@@ -21,6 +20,7 @@ use crate::custodian::roster::{Roster, check_next};
 use crate::db::{self, Db, Options};
 use crate::error::{Args, Refusal};
 use crate::ids::InstanceId;
+use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
@@ -270,7 +270,7 @@ pub async fn open(
         rosters: vec![papers.roster.clone()],
         key: Arc::clone(&platform_key),
         decided: Arc::new(arrivals.clone()),
-        intake: Arc::new(LodgedIntake(platform.clone())),
+        intake: Arc::new(ByPlatform(platform.clone())),
         spool: spool(config)?,
     });
     let app = App {

@@ -10,7 +10,6 @@ use sealbid::auth::login::Login;
 use sealbid::auth::provider::install_providers;
 use sealbid::auth::token::TokenKey;
 use sealbid::bid::arrivals::Arrivals;
-use sealbid::bid::lodged::LodgedIntake;
 use sealbid::blob::{Blobs, Folder};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::{SeededEntropy, SystemEntropy};
@@ -20,6 +19,7 @@ use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::client::{Custodians, Http};
 use sealbid::enterprise::statements::{Application, Declined, KeyRevocation};
 use sealbid::ids::InstanceId;
+use sealbid::opening::intake::ByPlatform;
 use sealbid::opening::{Opener, Parts};
 use sealbid::record::leaf::PadKey;
 use sealbid::record::proof::Receipt;
@@ -84,7 +84,7 @@ impl Server {
             rosters: vec![Statement::clone(&roster)],
             key: key.clone(),
             decided: Arc::new(arrivals.clone()),
-            intake: Arc::new(LodgedIntake(platform.clone())),
+            intake: Arc::new(ByPlatform(platform.clone())),
             spool: blobs.join("spool"),
         });
         let app = Data::new(App {

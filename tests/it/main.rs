@@ -6,7 +6,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::as_conversions,
-    reason = "a test that meets the unexpected must stop loudly"
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that meets the unexpected must stop loudly, and a test's child talks by printing"
 )]
 
 mod access;

@@ -62,6 +62,9 @@ fn key(name: &str, seed: u8) -> SigningKey {
     SigningKey::from_seed(&format!("{ORIGIN}{name}"), KeyKind::Statement, &[seed; 32]).unwrap()
 }
 
+/// One of the agent's signing functions.
+type Decision<A, B> = fn(&Agent<'_>, &A) -> Result<(Change, Statement<B>), Refusal>;
+
 /// A custodian's agent in this process.
 struct InProcess {
     keys: AgentKeys,
@@ -104,7 +107,7 @@ impl Agents {
         &self,
         who: &CustodianId,
         body: &[u8],
-        decision: fn(&Agent<'_>, &A) -> Result<(Change, Statement<B>), Refusal>,
+        decision: Decision<A, B>,
     ) -> Answer {
         let ask: A = serde_json::from_slice(body).unwrap();
         let note = self.decide(who, |agent| decision(agent, &ask));
