@@ -10,6 +10,7 @@ pub mod amend;
 pub mod consent;
 pub mod documents;
 pub mod draft;
+pub mod http;
 mod law;
 pub mod platform;
 pub mod publish;

@@ -44,9 +44,11 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod start;
+pub mod stream;
 pub mod who;
 
 use actix_web::dev::Server;
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Actix, HttpServer, web};
 use std::net::TcpListener;
@@ -54,7 +56,7 @@ use std::net::TcpListener;
 use self::answer::finish;
 use self::app::App;
 use self::edge::Edge;
-use crate::{enterprise, record};
+use crate::{bid, enterprise, record, tender};
 
 /// JSON bodies above this many bytes are refused; sealed files travel as uploads.
 const MAX_JSON: usize = 1 << 20;
@@ -74,6 +76,27 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/api/v1/enterprises/{id}", web::get().to(enterprise::http::show))
         .route("/api/v1/enterprises/{id}/verification", web::post().to(enterprise::http::decide))
         .route("/api/v1/enterprises/{id}/keys", web::post().to(enterprise::http::change_key))
+        // Everybody: tenders
+        .route("/api/v1/tenders", web::get().to(tender::http::list))
+        .route("/api/v1/tenders/{id}", web::get().to(tender::http::show))
+        .route("/api/v1/documents/{id}", web::get().to(tender::http::document))
+        .route("/api/v1/units/{id}", web::get().to(tender::http::unit))
+        // Buyers
+        .route("/api/v1/tenders", web::post().to(tender::http::create))
+        .route("/api/v1/tenders/{id}/documents", web::post().to(tender::http::add_document))
+        .route("/api/v1/tenders/{id}/preparation", web::post().to(tender::http::prepare))
+        .route("/api/v1/tenders/{id}/publication", web::post().to(tender::http::publish))
+        .route("/api/v1/units/{id}/amendments", web::post().to(tender::http::postpone))
+        .route("/api/v1/units/{id}/void", web::post().to(tender::http::cancel))
+        // Bidders
+        .route("/api/v1/uploads", web::method(Method::OPTIONS).to(bid::http::options))
+        .route("/api/v1/uploads", web::post().to(bid::http::create))
+        .route("/api/v1/uploads/{id}", web::head().to(bid::http::progress))
+        .route("/api/v1/uploads/{id}", web::patch().to(bid::http::append))
+        .route("/api/v1/uploads/{id}", web::delete().to(bid::http::terminate))
+        .route("/api/v1/units/{id}/bids", web::post().to(bid::http::bid))
+        .route("/api/v1/units/{id}/withdrawals", web::post().to(bid::http::withdrawal))
+        .route("/api/v1/units/{id}/bid", web::get().to(bid::http::standing))
         // Everybody: the record
         .route("/record/checkpoint", web::get().to(record::http::checkpoint))
         .route("/record/roster", web::get().to(record::http::roster))

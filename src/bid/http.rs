@@ -1,0 +1,279 @@
+//! Uploads (tus 1.0) and bids over HTTP.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, LOCATION};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::arrivals::Arrival;
+use super::rules::ChainKind;
+use super::submit::{Answer as Decided, Outcome, Submission, status, submit};
+use super::{Purpose, upload, withdraw};
+use crate::crypto::hash::Hash;
+use crate::ids::{UnitId, UploadId};
+use crate::web::answer::{Answer, Failure};
+use crate::web::app::App;
+use crate::web::edge::Edge;
+use crate::web::stream;
+use crate::web::who::Caller;
+
+const RESUMABLE: (&str, &str) = ("tus-resumable", "1.0.0");
+const OFFSET: &str = "upload-offset";
+const LENGTH: &str = "upload-length";
+const CHECKSUM: &str = "upload-checksum";
+
+/// A JSON body with the instant at which its last byte was in. Nothing is awaited between the two.
+pub struct Arrived<T> {
+    /// The body.
+    pub body: T,
+    /// Its arrival; the close waits while it lives.
+    pub arrival: Arrival,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Arrived<T> {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let body = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let bytes = body.await?;
+            let app = app.ok_or_else(|| Failure(crate::error::Error::internal("no app")))?;
+            let arrival = app.arrivals.stamp(&*app.clock);
+            let body = serde_json::from_slice(&bytes)
+                .map_err(|e| Failure::from(Edge::BodyJson(e.to_string())))?;
+            Ok(Self { body, arrival })
+        })
+    }
+}
+
+/// A bid whose envelope was uploaded before.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BidBody {
+    /// The signed manifest.
+    pub manifest: String,
+    /// The sealed shares in base64, in the manifest's order.
+    pub shares: Vec<String>,
+    /// The upload's address; the manifest's hash finds it too.
+    #[serde(default)]
+    pub upload: Option<String>,
+}
+
+/// A bid taken back.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawalBody {
+    /// The signed withdrawal.
+    pub withdrawal: String,
+}
+
+/// What became of a statement that its bidder truly signed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DecidedView {
+    /// accepted or refused.
+    pub outcome: &'static str,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The entry that says so.
+    pub index: u64,
+    /// A `.tlog-proof` file: the bidder's proof.
+    pub receipt: String,
+}
+
+/// A bidder's own last statement in a unit.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StandingView {
+    /// One id for all versions.
+    pub bid_id: String,
+    /// manifest or withdrawal.
+    pub kind: &'static str,
+    /// Its seq.
+    pub seq: u32,
+    /// Of its text.
+    pub sha256: String,
+    /// The entry that accepted it.
+    pub index: u64,
+    /// That entry's receipt, with the cosignatures so far.
+    pub receipt: String,
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Edge> {
+    let text = header(headers, name).and_then(|text| text.parse().ok());
+    text.ok_or_else(|| Edge::Query(format!("the header {name} is missing or no number")))
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Edge> {
+    text.parse().map_err(|e: T::Err| Edge::Path(e.to_string()))
+}
+
+/// Begins an upload (tus creation).
+///
+/// # Errors
+/// `bid-too-large`, `auth-…`.
+pub async fn create(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Answer {
+    let length = number(request.headers(), LENGTH)?;
+    let id = upload::create(&app.platform, &caller.actor, Purpose::Bid, length).await?;
+    Ok(HttpResponse::Created()
+        .insert_header(RESUMABLE)
+        .insert_header((LOCATION, format!("/api/v1/uploads/{id}")))
+        .finish())
+}
+
+/// Tells how far an upload is.
+///
+/// # Errors
+/// `bid-not-found`, `auth-…`.
+pub async fn progress(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    let found = upload::progress(&app.platform, &caller.actor, parse(&path)?).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header(RESUMABLE)
+        .insert_header((OFFSET, found.offset))
+        .insert_header((LENGTH, found.length))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish())
+}
+
+/// Goes on with an upload; the last byte completes it.
+///
+/// # Errors
+/// `bid-…`, `auth-…`.
+pub async fn append(
+    app: web::Data<App>,
+    caller: Caller,
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: web::Payload,
+) -> Answer {
+    let id = parse::<UploadId>(&path)?;
+    let offset = number(request.headers(), OFFSET)?;
+    let checksum = header(request.headers(), CHECKSUM).map(checksum).transpose()?;
+    let (p, actor) = (&app.platform, &caller.actor);
+    let length = upload::progress(p, actor, id).await?.length;
+    let append = upload::append(p, actor, id, offset, checksum).await?;
+    let reached = stream::receive(append, body).await?;
+    if reached == length {
+        upload::complete(p, actor, id).await?;
+    }
+    Ok(HttpResponse::NoContent().insert_header(RESUMABLE).insert_header((OFFSET, reached)).finish())
+}
+
+/// `sha256 <base64>`, the one algorithm that is offered.
+fn checksum(text: &str) -> Result<Hash, Edge> {
+    let value = text.strip_prefix("sha256 ").and_then(|value| BASE64.decode(value).ok());
+    let hash = value.and_then(|bytes| Hash::from_slice(&bytes).ok());
+    hash.ok_or_else(|| Edge::Query("the Upload-Checksum is not `sha256 <base64>`".to_owned()))
+}
+
+/// Gives an upload up.
+///
+/// # Errors
+/// `bid-in-use`, `bid-not-found`, `auth-…`.
+pub async fn terminate(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    upload::terminate(&app.platform, &caller.actor, parse(&path)?).await?;
+    Ok(HttpResponse::NoContent().insert_header(RESUMABLE).finish())
+}
+
+/// Says what the upload protocol offers.
+///
+/// # Errors
+/// None.
+pub async fn options(app: web::Data<App>) -> Answer {
+    Ok(HttpResponse::NoContent()
+        .insert_header(RESUMABLE)
+        .insert_header(("tus-version", "1.0.0"))
+        .insert_header(("tus-extension", "creation,expiration,termination,checksum"))
+        .insert_header(("tus-checksum-algorithm", "sha256"))
+        .insert_header(("tus-max-size", app.max_upload_bytes))
+        .finish())
+}
+
+/// Submits or replaces a bid.
+///
+/// # Errors
+/// `bid-…` for what the record does not hold, `auth-…`.
+pub async fn bid(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    arrived: Arrived<BidBody>,
+) -> Answer {
+    let Arrived { body, arrival } = arrived;
+    let shares = body.shares.iter().map(|share| BASE64.decode(share));
+    let shares = shares.collect::<Result<Vec<_>, _>>();
+    let submission = Submission {
+        unit: parse(&path)?,
+        manifest: body.manifest,
+        shares: shares.map_err(|e| Edge::BodyJson(e.to_string()))?,
+        arrived_at: arrival.at,
+        lodged: None,
+    };
+    let decided = submit(&app.platform, &caller.actor, submission).await?;
+    drop(arrival);
+    said(&app, decided).await
+}
+
+/// Takes a bid back.
+///
+/// # Errors
+/// `bid-…`, `auth-…`.
+pub async fn withdrawal(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    arrived: Arrived<WithdrawalBody>,
+) -> Answer {
+    let Arrived { body, arrival } = arrived;
+    let unit = parse::<UnitId>(&path)?;
+    let note = &body.withdrawal;
+    let decided = withdraw(&app.platform, &caller.actor, unit, note, arrival.at).await?;
+    drop(arrival);
+    said(&app, decided).await
+}
+
+async fn said(app: &App, decided: Decided) -> Answer {
+    let Decided { outcome, index, fresh } = decided;
+    let receipt = match fresh {
+        Some((recorded, event)) => app.platform.prompt(&recorded, event).await?,
+        None => app.platform.receipt(index).await?,
+    };
+    let (outcome, code) = match outcome {
+        Outcome::Accepted => ("accepted", None),
+        Outcome::Refused(refused) => ("refused", Some(refused.code())),
+    };
+    Ok(HttpResponse::Ok().json(DecidedView { outcome, code, index, receipt: receipt.encode() }))
+}
+
+/// The caller's own last statement in a unit.
+///
+/// # Errors
+/// `bid-not-found`, `auth-…`.
+pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    let found = status(&app.platform, &caller.actor, parse(&path)?).await?;
+    let (head, index) = found.ok_or(super::Error::NotFound)?;
+    let kind = match head.kind {
+        ChainKind::Manifest => "manifest",
+        ChainKind::Withdrawal => "withdrawal",
+    };
+    Ok(HttpResponse::Ok().json(StandingView {
+        bid_id: head.bid_id.to_string(),
+        kind,
+        seq: head.seq,
+        sha256: head.sha256.to_string(),
+        index,
+        receipt: app.platform.receipt(index).await?.encode(),
+    }))
+}
