@@ -96,6 +96,8 @@ enum Command {
     /// Everybody: read, export and watch the record
     #[command(subcommand)]
     Record(record::RecordCommand),
+    /// Everybody: watch a whole tender, from registration to an off-line verification
+    Demo(crate::demo::DemoArgs),
     /// The operator: make the tables of a new platform
     Init(operator::ConfigFile),
     /// The operator: bring an older database up to this program
@@ -224,6 +226,7 @@ impl Cli {
             Command::Bid(command) => command.run(&context)?,
             Command::Custodian(command) => command.run(&context)?,
             Command::Record(command) => command.run(&context)?,
+            Command::Demo(args) => args.run(&context)?,
             Command::Init(file) => operator::init(&file)?,
             Command::Migrate(file) => operator::migrate(&file)?,
             Command::Serve(file) => operator::serve(&file, &context)?,

@@ -8,6 +8,7 @@
 pub mod casefile;
 mod close;
 pub mod decrypt;
+pub mod http;
 pub mod intake;
 mod lodged;
 mod moves;

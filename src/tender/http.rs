@@ -83,7 +83,7 @@ pub struct TenderView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct UnitSummary {
     /// Its id.
-    pub unit: String,
+    pub unit_id: String,
     /// Its lot.
     pub lot: String,
     /// single, technical or commercial.
@@ -232,7 +232,7 @@ fn view(row: TenderRow, units: &[UnitRow]) -> TenderView {
 
 fn summary(row: &UnitRow) -> UnitSummary {
     UnitSummary {
-        unit: row.id.to_string(),
+        unit_id: row.id.to_string(),
         lot: row.unit.body().lot.to_string(),
         stage: row.unit.body().stage.code(),
         state: row.state.code(),

@@ -14,6 +14,7 @@ use crate::custodian::roster::Roster;
 use crate::db::Db;
 use crate::ids::InstanceId;
 use crate::opening::Opener;
+use crate::record::leaf::PadKey;
 use crate::record::proof::Receipt;
 use crate::record::sequencer::Sequencer;
 use crate::record::store;
@@ -48,6 +49,8 @@ pub struct App {
     pub max_upload_bytes: u64,
     /// The platform as tenders and bids see it.
     pub platform: Platform,
+    /// Opens pads in the auditors' file.
+    pub pads: PadKey,
     /// Statements under way.
     pub arrivals: Arrivals,
     /// Carries units from their deadline to their end.

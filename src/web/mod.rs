@@ -56,7 +56,7 @@ use std::net::TcpListener;
 use self::answer::finish;
 use self::app::App;
 use self::edge::Edge;
-use crate::{bid, enterprise, record, tender};
+use crate::{bid, enterprise, opening, record, tender};
 
 /// JSON bodies above this many bytes are refused; sealed files travel as uploads.
 const MAX_JSON: usize = 1 << 20;
@@ -97,6 +97,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/api/v1/units/{id}/bids", web::post().to(bid::http::bid))
         .route("/api/v1/units/{id}/withdrawals", web::post().to(bid::http::withdrawal))
         .route("/api/v1/units/{id}/bid", web::get().to(bid::http::standing))
+        // Everybody: openings
+        .route("/api/v1/units/{id}/opening", web::get().to(opening::http::opening))
+        .route("/api/v1/units/{id}/case", web::get().to(opening::http::case))
+        // Regulator and auditors
+        .route("/api/v1/units/{id}/case/auditor", web::get().to(opening::http::auditor_case))
         // Everybody: the record
         .route("/record/checkpoint", web::get().to(record::http::checkpoint))
         .route("/record/roster", web::get().to(record::http::roster))

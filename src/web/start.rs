@@ -287,6 +287,7 @@ pub async fn open(
         entropy,
         max_upload_bytes: config.max_upload_bytes,
         platform,
+        pads: PadKey::from_bytes(*read_seed(&config.pad_key_file)?),
         arrivals,
         opener: Arc::new(opener),
     };

@@ -101,6 +101,7 @@ impl Server {
             entropy: Arc::new(SystemEntropy::new()),
             max_upload_bytes: 1 << 20,
             platform,
+            pads: sealbid::record::leaf::PadKey::from_bytes([7; 32]),
             arrivals,
             opener: Arc::new(opener),
         });
