@@ -16,6 +16,6 @@ pub mod upload;
 pub mod withdraw;
 
 pub use refusal::Error;
-pub use store::Purpose;
+pub use store::uploads::Purpose;
 pub use submit::{Answer, Outcome, Submission, status, submit};
 pub use withdraw::{sweep, withdraw};

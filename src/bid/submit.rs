@@ -24,7 +24,7 @@ use crate::tender::Platform;
 use super::Error;
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
-use super::store::{self, NewEnvelope, Place};
+use super::store::{self, NewEnvelope, Place, uploads};
 
 /// A bid as it is handed in, its envelope uploaded before.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ async fn find(
             key: held.credential.key,
             statements: held.statements,
             accepted: store::accepted(conn, bidder, &sha256)?,
-            upload: store::uploaded(conn, bidder, &bid.sha256, bid.size)?,
+            upload: uploads::complete_of(conn, bidder, &bid.sha256, bid.size)?,
         })
     })
     .await
@@ -226,7 +226,7 @@ impl Prepared {
         if let Some(before) = head.filter(|head| head.kind == ChainKind::Manifest) {
             store::retire(tx, &before.sha256, "replaced")?;
         }
-        store::use_upload(tx, content.blob).map_err(|e| match e {
+        uploads::claim(tx, content.blob).map_err(|e| match e {
             db::Error::Conflict(_) => Error::Blob,
             other => other.into(),
         })?;

@@ -18,8 +18,8 @@ use crate::ids::{EnterpriseId, UploadId};
 use crate::tender::Platform;
 
 use super::Error;
-pub use super::store::Purpose;
-use super::store::{self, UploadRow};
+pub use super::store::uploads::Purpose;
+use super::store::uploads::{self, UploadRow};
 
 /// How long an unused upload is kept, in milliseconds: a day.
 pub const KEPT_MS: i64 = 24 * 3_600_000;
@@ -75,14 +75,14 @@ pub async fn create(
     let expires_at = now.plus(KEPT_MS);
     let row = UploadRow { id, owner, length, sha256: None, is_used: false, purpose, expires_at };
     // The row first: what has one is swept, also when the store's half was never made.
-    p.db.write(move |tx| store::insert_upload(tx, &row)).await?;
+    p.db.write(move |tx| uploads::insert(tx, &row)).await?;
     blocking(p, move |blobs| Ok(blobs.create(id, length, now)?)).await?;
     Ok(id)
 }
 
 /// The upload, if it is the actor's.
 async fn own(p: &Platform, actor: &Actor, id: UploadId) -> Result<UploadRow, Error> {
-    let row = p.db.query(move |conn| store::upload(conn, id)).await?;
+    let row = p.db.query(move |conn| uploads::find(conn, id)).await?;
     allow(actor, act(row.purpose), &Owner::Enterprise(row.owner))?;
     Ok(row)
 }
@@ -139,7 +139,7 @@ pub async fn complete(p: &Platform, actor: &Actor, id: UploadId) -> Result<Store
         }
         other => other?,
     };
-    p.db.write(move |tx| store::complete_upload(tx, id, &stored.sha256)).await?;
+    p.db.write(move |tx| uploads::complete(tx, id, &stored.sha256)).await?;
     Ok(stored)
 }
 
@@ -165,7 +165,7 @@ pub async fn terminate(p: &Platform, actor: &Actor, id: UploadId) -> Result<(), 
 
 /// The row first: a submission that comes meanwhile must not find a file that is about to go.
 async fn remove(p: &Platform, id: UploadId) -> Result<(), Error> {
-    match p.db.write(move |tx| store::forget_upload(tx, id)).await {
+    match p.db.write(move |tx| uploads::forget(tx, id)).await {
         Err(db::Error::Conflict(_)) => return Err(Error::InUse),
         other => other?,
     }
@@ -178,7 +178,7 @@ async fn remove(p: &Platform, id: UploadId) -> Result<(), Error> {
 /// The database's or the store's.
 pub async fn expire(p: &Platform) -> Result<usize, Error> {
     let now = p.now();
-    let over = p.db.query(move |conn| store::expired(conn, now, SWEEP)).await?;
+    let over = p.db.query(move |conn| uploads::expired(conn, now, SWEEP)).await?;
     let mut gone = 0;
     for id in over {
         match remove(p, id).await {
@@ -202,7 +202,7 @@ pub fn claim(
     id: UploadId,
     owner: EnterpriseId,
 ) -> Result<Option<Stored>, db::Error> {
-    let row = match store::upload(tx.conn(), id) {
+    let row = match uploads::find(tx.conn(), id) {
         Err(db::Error::NotFound) => return Ok(None),
         other => other?,
     };
@@ -210,6 +210,6 @@ pub fn claim(
     if row.owner != owner || row.is_used || row.purpose != Purpose::Document {
         return Ok(None);
     }
-    store::use_upload(tx, id)?;
+    uploads::claim(tx, id)?;
     Ok(Some(Stored { sha256, size: row.length }))
 }

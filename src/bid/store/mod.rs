@@ -1,11 +1,13 @@
-//! The rows of chains, envelopes, refusals and uploads.
+//! The rows of chains, envelopes and refusals; [`uploads`] has those of uploads.
+
+pub mod uploads;
 
 use diesel::prelude::*;
 
 use super::rules::{ChainHead, ChainKind, Intake, UnitTerms};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::db::schema::{chain, credential, envelope, refused, unit, upload};
+use crate::db::schema::{chain, credential, envelope, refused, unit};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
@@ -289,152 +291,4 @@ pub fn insert_refused(
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     Ok(())
-}
-
-/// What an upload is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A sealed envelope.
-    Bid,
-    /// A tender document.
-    Document,
-}
-
-impl Purpose {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Bid => "bid",
-            Self::Document => "document",
-        }
-    }
-}
-
-/// An upload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UploadRow {
-    /// Its id, and later the blob's.
-    pub id: UploadId,
-    /// Whose.
-    pub owner: EnterpriseId,
-    /// Bytes when complete.
-    pub length: u64,
-    /// Of all bytes as read back, once complete.
-    pub sha256: Option<Hash>,
-    /// Whether something refers to it.
-    pub is_used: bool,
-    /// What for.
-    pub purpose: Purpose,
-    /// When it may be deleted, unless used.
-    pub expires_at: Time,
-}
-
-type RawUpload = (String, String, i64, Option<Vec<u8>>, String, String, i64);
-
-fn upload_of(row: RawUpload) -> Result<UploadRow, Error> {
-    let (id, owner, length, sha256, state, purpose, expires_at) = row;
-    let sha256 = sha256.map(|hash| Hash::from_slice(&hash)).transpose();
-    Ok(UploadRow {
-        id: id.parse().map_err(corrupt("upload"))?,
-        owner: owner.parse().map_err(corrupt("upload"))?,
-        length: number(length)?,
-        sha256: sha256.map_err(corrupt("upload"))?,
-        is_used: state == "used",
-        purpose: if purpose == "bid" { Purpose::Bid } else { Purpose::Document },
-        expires_at: Time::from_millis(expires_at),
-    })
-}
-
-/// An upload.
-///
-/// # Errors
-/// `NotFound`, `Corrupt`, `Backend`.
-pub fn upload(conn: &mut Conn, id: UploadId) -> Result<UploadRow, Error> {
-    let row: RawUpload = on_each!(conn, |c| upload::table.find(id.to_string()).first(c))?;
-    upload_of(row)
-}
-
-/// A complete, unused envelope of this owner with this content.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn uploaded(
-    conn: &mut Conn,
-    owner: EnterpriseId,
-    sha256: &Hash,
-    size: u64,
-) -> Result<Option<UploadId>, Error> {
-    let at = upload::owner
-        .eq(owner.to_string())
-        .and(upload::sha256.eq(sha256.as_bytes().to_vec()))
-        .and(upload::length.eq(stored(size)?))
-        .and(upload::state.eq("complete"))
-        .and(upload::purpose.eq(Purpose::Bid.code()));
-    let query = upload::table.filter(at).order(upload::id).select(upload::id);
-    let id: Option<String> = on_each!(conn, |c| query.first(c).optional())?;
-    id.map(|id| id.parse().map_err(corrupt("upload"))).transpose()
-}
-
-/// A new upload.
-///
-/// # Errors
-/// `Conflict`, `Backend`.
-pub fn insert_upload(tx: &mut Tx<'_>, new: &UploadRow) -> Result<(), Error> {
-    tx.unrecorded("an upload says nothing until a signed statement names it");
-    let row = diesel::insert_into(upload::table).values((
-        upload::id.eq(new.id.to_string()),
-        upload::owner.eq(new.owner.to_string()),
-        upload::length.eq(stored(new.length)?),
-        upload::state.eq("growing"),
-        upload::purpose.eq(new.purpose.code()),
-        upload::expires_at.eq(new.expires_at.millis()),
-    ));
-    on_each!(tx.conn(), |c| row.execute(c))?;
-    Ok(())
-}
-
-/// Notes what a complete upload holds.
-///
-/// # Errors
-/// `Conflict` when it was used meanwhile, `Backend`.
-pub fn complete_upload(tx: &mut Tx<'_>, id: UploadId, sha256: &Hash) -> Result<(), Error> {
-    tx.unrecorded("an upload says nothing until a signed statement names it");
-    let at = upload::id.eq(id.to_string()).and(upload::state.ne("used"));
-    let change = diesel::update(upload::table.filter(at))
-        .set((upload::state.eq("complete"), upload::sha256.eq(sha256.as_bytes().to_vec())));
-    one(on_each!(tx.conn(), |c| change.execute(c))?)
-}
-
-/// Makes a complete upload part of something.
-///
-/// # Errors
-/// `Conflict` when it is used, not complete or gone; `Backend`.
-pub fn use_upload(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
-    let at = upload::id.eq(id.to_string()).and(upload::state.eq("complete"));
-    let change = diesel::update(upload::table.filter(at)).set(upload::state.eq("used"));
-    one(on_each!(tx.conn(), |c| change.execute(c))?)
-}
-
-/// Forgets an unused upload.
-///
-/// # Errors
-/// `Conflict` when it is used or gone, `Backend`.
-pub fn forget_upload(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
-    tx.unrecorded("an upload says nothing until a signed statement names it");
-    let at = upload::id.eq(id.to_string()).and(upload::state.ne("used"));
-    one(on_each!(tx.conn(), |c| diesel::delete(upload::table.filter(at)).execute(c))?)
-}
-
-/// Unused uploads whose time is over at `now`.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn expired(conn: &mut Conn, now: Time, limit: u32) -> Result<Vec<UploadId>, Error> {
-    let over = upload::expires_at.le(now.millis()).and(upload::state.ne("used"));
-    let query = upload::table.filter(over).order(upload::id).limit(limit.into()).select(upload::id);
-    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
-    ids.iter().map(|id| id.parse().map_err(corrupt("upload"))).collect()
-}
-
-fn one(changed: usize) -> Result<(), Error> {
-    if changed == 1 { Ok(()) } else { Err(Error::lost_race("the upload")) }
 }
