@@ -95,8 +95,6 @@ ids! {
     DocumentId = "doc";
     /// A login session.
     SessionId = "ses";
-    /// A running instance of the server.
-    InstanceId = "ins";
 }
 
 /// An opening unit (tender + lot + stage): SHA-256 over its canonical draft.

@@ -47,7 +47,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Arrived<T> {
         Box::pin(async move {
             let bytes = body.await?;
             let app = app.ok_or_else(|| Failure(crate::error::Error::internal("no app")))?;
-            let arrival = app.arrivals.stamp(&*app.clock);
+            let arrival = app.arrivals.stamp(app.db().clock());
             let body = serde_json::from_slice(&bytes)
                 .map_err(|e| Failure::from(Edge::BodyJson(e.to_string())))?;
             Ok(Self { body, arrival })
@@ -197,7 +197,7 @@ pub async fn options(app: web::Data<App>) -> Answer {
         .insert_header(("tus-version", "1.0.0"))
         .insert_header(("tus-extension", "creation,expiration,termination,checksum"))
         .insert_header(("tus-checksum-algorithm", "sha256"))
-        .insert_header(("tus-max-size", app.max_upload_bytes))
+        .insert_header(("tus-max-size", app.platform.max_upload))
         .finish())
 }
 

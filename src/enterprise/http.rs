@@ -142,7 +142,7 @@ fn view(it: &Enterprise, contact: Option<String>, credentials: Vec<String>) -> E
 }
 
 async fn receipted(app: &App, done: Done) -> Answer {
-    let receipt = app.receipt(done.index).await?.encode();
+    let receipt = app.platform.receipt(done.index).await?.encode();
     Ok(HttpResponse::Ok().json(Receipted { done, receipt }))
 }
 
@@ -157,7 +157,7 @@ fn id_of(path: &str) -> Result<EnterpriseId, Edge> {
 #[utoipa::path(post, path = "/api/v1/login/challenges", tag = "login",
     responses((status = 200, body = ChallengeAnswer)))]
 pub async fn challenge(app: web::Data<App>) -> Answer {
-    let challenge = session::challenge(&app.db).await?;
+    let challenge = session::challenge(app.db()).await?;
     Ok(HttpResponse::Ok().json(ChallengeAnswer {
         origin: app.roster.body().origin.clone(),
         nonce: challenge.nonce,
@@ -173,7 +173,7 @@ pub async fn challenge(app: web::Data<App>) -> Answer {
     responses((status = 200, body = LoginAnswer)))]
 pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answer {
     let bytes = body.statement.as_bytes();
-    let (opened, token) = session::login(&app.db, app.roster.body(), &app.tokens, bytes).await?;
+    let (opened, token) = session::login(app.db(), app.roster.body(), &app.tokens, bytes).await?;
     let (actor, expires_at) = (opened.actor.to_string(), opened.expires_at);
     Ok(HttpResponse::Ok().json(LoginAnswer { actor, token, expires_at }))
 }
@@ -185,7 +185,7 @@ pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answe
 #[utoipa::path(delete, path = "/api/v1/login", tag = "login", responses((status = 204)))]
 pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
     let id = caller.session.ok_or(crate::auth::Refused::NotLoggedIn)?;
-    session::logout(&app.db, caller.actor, id).await?;
+    session::logout(app.db(), caller.actor, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -197,7 +197,7 @@ pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
     request_body = ApplicationBody, responses((status = 200, body = Receipted)))]
 pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Answer {
     let bytes = body.application.as_bytes();
-    let done = super::apply(&app.db, app.roster.body(), bytes).await?;
+    let done = super::apply(app.db(), app.roster.body(), bytes).await?;
     receipted(&app, done).await
 }
 
@@ -217,7 +217,7 @@ pub async fn waiting(
         return Err(Edge::Query("state must be applied".to_owned()).into());
     }
     let after = query.after.as_deref().map(cursor).transpose()?;
-    let found = app.db.query(move |conn| store::waiting(conn, after, PAGE)).await?;
+    let found = app.db().query(move |conn| store::waiting(conn, after, PAGE)).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|n| n == PAGE);
     let next = found
         .last()
@@ -247,7 +247,7 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
         let found = store::find(conn, id)?.ok_or(Refused::Unknown)?;
         Ok::<_, Refused>((found, store::statements(conn, id)?))
     };
-    let (found, credentials) = app.db.query(read).await?;
+    let (found, credentials) = app.db().query(read).await?;
     let may_ask = caller.allow(Act::ReadApplication, &Owner::Enterprise(id)).is_ok();
     let contact = may_ask.then(|| found.application.contact.clone());
     Ok(HttpResponse::Ok().json(view(&found, contact, credentials)))
@@ -267,7 +267,7 @@ pub async fn decide(
     body: web::Json<StatementBody>,
 ) -> Answer {
     let note = about(&path, &body.statement)?;
-    let done = super::decide(&app.db, app.roster.body(), note.encode().as_bytes()).await?;
+    let done = super::decide(app.db(), app.roster.body(), note.encode().as_bytes()).await?;
     receipted(&app, done).await
 }
 
@@ -287,9 +287,9 @@ pub async fn change_key(
     let bytes = note.encode().into_bytes();
     let is_rotation = type_of(note.text()) == Some(super::statements::KeyRotation::TYPE);
     let done = if is_rotation {
-        super::rotate_key(&app.db, &bytes).await?
+        super::rotate_key(app.db(), &bytes).await?
     } else {
-        super::revoke_key(&app.db, app.roster.body(), &bytes).await?
+        super::revoke_key(app.db(), app.roster.body(), &bytes).await?
     };
     receipted(&app, done).await
 }

@@ -29,7 +29,7 @@ fn unit_of(path: &str) -> Result<UnitId, Edge> {
 pub async fn opening(app: web::Data<App>, path: web::Path<String>) -> Answer {
     let id = unit_of(&path)?;
     let found: Result<_, crate::db::Error> = app
-        .db
+        .db()
         .query(move |conn| {
             let opened = record::entries_of_unit(conn, &id, Opening::TYPE)?;
             let void = record::entries_of_unit(conn, &id, Void::TYPE)?;
@@ -81,7 +81,8 @@ async fn cut(app: web::Data<App>, unit: UnitId, which: Which) -> Answer {
 
 fn write(app: &App, unit: UnitId, which: Which) -> Result<File, casefile::Error> {
     let rosters = [(*app.roster).clone()];
-    let source = CaseSource { db: &app.db, blobs: &app.blobs, rosters: &rosters, pads: &app.pads };
+    let source =
+        CaseSource { db: app.db(), blobs: &app.platform.blobs, rosters: &rosters, pads: &app.pads };
     let file = tempfile::tempfile().map_err(crate::verify::casefile::CaseError::from)?;
     let mut out = std::io::BufWriter::new(file);
     match which {

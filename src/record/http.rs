@@ -25,8 +25,8 @@ fn failure(error: Error) -> Failure {
 /// # Errors
 /// The database's.
 pub async fn checkpoint(app: web::Data<App>) -> Answer {
-    let published = app.sequencer.published();
-    let note = app.db.query(move |conn| store::cosigned_note(conn, &published.checkpoint)).await;
+    let published = app.platform.sequencer.published();
+    let note = app.db().query(move |conn| store::cosigned_note(conn, &published.checkpoint)).await;
     Ok(HttpResponse::Ok()
         .content_type(ContentType::plaintext())
         .insert_header((CACHE_CONTROL, "no-cache"))
@@ -39,10 +39,10 @@ pub async fn checkpoint(app: web::Data<App>) -> Answer {
 /// Not found for what no checkpoint covers.
 pub async fn tile(app: web::Data<App>, path: web::Path<String>) -> Answer {
     let wanted: Tile = format!("tile/{path}").parse().map_err(|_| Edge::NotFound)?;
-    if !wanted.exists_at(app.sequencer.published().checkpoint.size) {
+    if !wanted.exists_at(app.platform.sequencer.published().checkpoint.size) {
         return Err(Edge::NotFound.into());
     }
-    let bytes = app.db.query(move |conn| store::tile(conn, &wanted)).await.map_err(failure)?;
+    let bytes = app.db().query(move |conn| store::tile(conn, &wanted)).await.map_err(failure)?;
     Ok(HttpResponse::Ok()
         .content_type(ContentType::octet_stream())
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))

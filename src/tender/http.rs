@@ -136,7 +136,7 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, 
 }
 
 async fn entered(app: &App, index: u64) -> Answer {
-    let receipt = app.receipt(index).await?.encode();
+    let receipt = app.platform.receipt(index).await?.encode();
     Ok(HttpResponse::Ok().json(Entered { index, receipt }))
 }
 
@@ -197,7 +197,7 @@ pub async fn publish(
 /// The database's.
 pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
     let after = query.after.as_deref().map(parse::<TenderId>).transpose()?;
-    let views = app.db.query(move |conn| {
+    let views = app.db().query(move |conn| {
         let rows = store::published(conn, after, PAGE)?;
         rows.into_iter().map(|row| view(row, &[])).map(Ok).collect::<Result<Vec<_>, _>>()
     });
@@ -212,7 +212,7 @@ pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
 pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
     let id = parse::<TenderId>(&path)?;
     let found: Result<_, crate::db::Error> =
-        app.db.query(move |conn| Ok((store::find(conn, id)?, units::units(conn, id)?))).await;
+        app.db().query(move |conn| Ok((store::find(conn, id)?, units::units(conn, id)?))).await;
     let (row, units) = found.map_err(super::Error::from)?;
     if row.state != store::State::Published {
         draft::drafted(&app.platform, &caller.actor, Act::ReadDraft, id).await?;
@@ -248,7 +248,7 @@ fn summary(row: &UnitRow) -> UnitSummary {
 pub async fn unit(app: web::Data<App>, path: web::Path<String>) -> Answer {
     let id = parse::<UnitId>(&path)?;
     let found: Result<_, crate::db::Error> = app
-        .db
+        .db()
         .query(move |conn| {
             let row = units::unit(conn, id)?;
             let amendments = record::entries_of_unit(conn, &id, Amendment::TYPE)?;
@@ -258,7 +258,7 @@ pub async fn unit(app: web::Data<App>, path: web::Path<String>) -> Answer {
         .await;
     let (row, amendments, credentials) = found.map_err(super::Error::from)?;
     let receipt = match row.effective_index {
-        Some(index) => Some(app.receipt(index).await?.encode()),
+        Some(index) => Some(app.platform.receipt(index).await?.encode()),
         None => None,
     };
     let text = |entry: record::Entry| String::from_utf8_lossy(&entry.event).into_owned();

@@ -86,7 +86,7 @@ pub async fn finish(
         Err(error) => return Err(error),
     };
     let headers = response.headers_mut();
-    headers.insert(TIME, HeaderValue::from(app.clock.now().millis()));
+    headers.insert(TIME, HeaderValue::from(app.now().millis()));
     headers.insert(ZONE, HeaderValue::from_static("Asia/Shanghai"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST, id);

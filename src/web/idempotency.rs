@@ -80,8 +80,8 @@ async fn recall(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Recal
     let asked = Hash::of_parts(&[request.uri().to_string().as_bytes(), b"\n", &body]);
     request.set_payload(body.into());
     let (who, which) = (asker.clone(), key.clone());
-    let oldest = app.clock.now().millis().saturating_sub(KEPT_MS);
-    match app.db.query(move |conn| find(conn, &who, &which, oldest)).await? {
+    let oldest = app.now().millis().saturating_sub(KEPT_MS);
+    match app.db().query(move |conn| find(conn, &who, &which, oldest)).await? {
         Some(kept) if kept.request == asked => Ok(Recalled::Before(kept)),
         Some(_) => Err(Edge::IdempotencyReused.into()),
         None => Ok(Recalled::Never { app, asker, key, asked }),
@@ -129,7 +129,7 @@ async fn keep(
         .map_err(|_| unread("an answer too large to keep"))?
         .map_err(|_| unread("an answer that cannot be read"))?;
     let kept = Kept { request, status: head.status().as_u16(), answer: answer.to_vec() };
-    let saved = app.db.write(move |tx| insert(tx, &asker, &key, &kept)).await;
+    let saved = app.db().write(move |tx| insert(tx, &asker, &key, &kept)).await;
     if let Err(error) = saved {
         // The act itself stands and its answer is good; only the memory of it is missing.
         tracing::warn!(%error, "an answer was not kept");

@@ -41,7 +41,7 @@ fn render(app: &App, lang: Lang) -> String {
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("origin", roster.origin.as_str().into()),
         ("pack", title.as_str().into()),
-        ("now", local_time(app.clock.now()).into()),
+        ("now", local_time(app.now()).into()),
     ];
     let count = i64::try_from(roster.custodians.len()).unwrap_or(i64::MAX);
     let opens = vec![("n", count.into()), ("t", i64::from(roster.t).into())];

@@ -19,7 +19,6 @@ use crate::custodian::client::{AsWitnesses, Custodians, Http, witnesses};
 use crate::custodian::roster::{Roster, check_next};
 use crate::db::{self, Db, Options};
 use crate::error::{Args, Refusal};
-use crate::ids::InstanceId;
 use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
 use crate::record::append::Event;
@@ -208,13 +207,14 @@ pub fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
 pub struct Started {
     /// For the handlers.
     pub app: Arc<App>,
-    feed: Feed,
+    /// Has the custodians witness the record.
+    pub feed: Feed,
 }
 
 impl Started {
     /// Extends the record, feeds its witnesses and does what is due, for as long as it is polled.
     pub async fn work(&self) {
-        let sequencer = &self.app.sequencer;
+        let sequencer = &self.app.platform.sequencer;
         tokio::join!(
             sequencer.run(),
             self.feed.run(sequencer.follow()),
@@ -263,29 +263,22 @@ pub async fn open(
     };
     let arrivals = Arrivals::default();
     let opener = Opener::new(Parts {
-        db: db.clone(),
-        blobs: Arc::clone(&blobs),
+        db,
+        blobs,
         wire: Arc::clone(&custodians),
-        sequencer: Arc::clone(&sequencer),
+        sequencer,
         rosters: vec![papers.roster.clone()],
-        key: Arc::clone(&platform_key),
+        key: platform_key,
         decided: Arc::new(arrivals.clone()),
         intake: Arc::new(ByPlatform(platform.clone())),
         spool: spool(config)?,
     });
     let app = App {
-        instance: InstanceId::random(&*entropy).map_err(internal)?,
-        db,
-        sequencer,
         roster: Arc::new(papers.roster),
-        platform_key,
         tokens: papers.tokens,
-        blobs,
         custodians,
         pack,
-        clock,
         entropy,
-        max_upload_bytes: config.max_upload_bytes,
         platform,
         pads: PadKey::from_bytes(*read_seed(&config.pad_key_file)?),
         arrivals,

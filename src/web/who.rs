@@ -45,8 +45,8 @@ impl Caller {
         };
         let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let token = token.ok_or(Refused::Token)?.to_owned();
-        let (app, now) = (app.clone(), app.clock.now());
-        let db = app.db.clone();
+        let (app, now) = (app.clone(), app.now());
+        let db = app.db().clone();
         let claims = db.query(move |conn| authenticate(conn, &app.tokens, &token, now)).await?;
         Ok(Self { actor: claims.actor, session: Some(claims.session) })
     }

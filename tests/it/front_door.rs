@@ -1,183 +1,16 @@
 //! Does the server let in whom the use-cases let in, and does every answer carry what it must?
 
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::time::Duration;
-
-use actix_web::web::Data;
-use reqwest::{Client, Method, Response, StatusCode};
-use sealbid::auth::login::Login;
-use sealbid::auth::provider::install_providers;
-use sealbid::auth::token::TokenKey;
-use sealbid::bid::arrivals::Arrivals;
-use sealbid::blob::{Blobs, Folder};
+use reqwest::{Method, StatusCode};
 use sealbid::clock::Time;
-use sealbid::crypto::entropy::{SeededEntropy, SystemEntropy};
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
-use sealbid::crypto::statement::{Body, Statement};
-use sealbid::custodian::client::{Custodians, Http};
-use sealbid::enterprise::statements::{Application, Declined, KeyRevocation};
-use sealbid::ids::InstanceId;
-use sealbid::opening::intake::ByPlatform;
-use sealbid::opening::{Opener, Parts};
-use sealbid::record::leaf::PadKey;
+use sealbid::enterprise::statements::{Declined, KeyRevocation};
 use sealbid::record::proof::Receipt;
-use sealbid::record::sequencer::{Keys, Pace, Sequencer};
-use sealbid::rulepack::Pack;
-use sealbid::tender::Platform;
-use sealbid::web::app::App;
 use serde_json::{Value, json};
 
 use crate::on_both;
-use crate::registration::{
-    ORIGIN, application, id, key, operator, roster, signed, signer, vouched,
-};
-use crate::support::{START, TestFolder, folder, wait};
-
-/// A running server over a test's database.
-struct Server {
-    address: String,
-    client: Client,
-    app: Data<App>,
-    _folder: TestFolder,
-}
-
-fn log_key() -> SigningKey {
-    SigningKey::from_seed(ORIGIN, KeyKind::Statement, &[101; 32]).unwrap()
-}
-
-impl Server {
-    fn start(base: &crate::support::TestBase) -> Self {
-        install_providers();
-        let db = base.open();
-        let blobs = folder("front_door");
-        let keys = Keys { log: log_key(), pads: PadKey::from_bytes([9; 32]) };
-        let pace = Pace { cadence: Duration::from_millis(10), ..Pace::default() };
-        let sequencer = wait(Sequencer::open(db.clone(), keys, pace)).unwrap();
-        let mut body = roster();
-        body.log_key = log_key().verifying().clone();
-        let custodians = Http::new(&body).unwrap();
-        let roster = signed(body, &[&signer(&format!("{ORIGIN}/regulator"), 105)]);
-        let (sequencer, roster) = (Arc::new(sequencer), Arc::new(roster));
-        let custodians: Arc<dyn Custodians> = Arc::new(custodians);
-        let key = Arc::new(signer(&format!("{ORIGIN}/platform"), 102));
-        let pack = Arc::new(Pack::parse(include_str!("../../rulepacks/demo.toml")).unwrap());
-        let store: Arc<dyn Blobs> = Arc::new(Folder::open(&blobs).unwrap());
-        let platform = Platform {
-            db: db.clone(),
-            sequencer: sequencer.clone(),
-            blobs: store.clone(),
-            key: key.clone(),
-            roster: Arc::new(roster.body().clone()),
-            roster_sha256: roster.sha256(),
-            law: pack.clone(),
-            max_upload: 1 << 20,
-            credentials: Arc::default(),
-        };
-        let arrivals = Arrivals::default();
-        let opener = Opener::new(Parts {
-            db: db.clone(),
-            blobs: store.clone(),
-            wire: custodians.clone(),
-            sequencer: sequencer.clone(),
-            rosters: vec![Statement::clone(&roster)],
-            key: key.clone(),
-            decided: Arc::new(arrivals.clone()),
-            intake: Arc::new(ByPlatform(platform.clone())),
-            spool: blobs.join("spool"),
-        });
-        let app = Data::new(App {
-            instance: InstanceId::random(&SeededEntropy::new(1)).unwrap(),
-            db,
-            sequencer,
-            roster,
-            platform_key: key,
-            tokens: TokenKey::new(&[9; 32], ORIGIN).unwrap(),
-            blobs: store,
-            custodians,
-            pack,
-            clock: base.clock.clone(),
-            entropy: Arc::new(SystemEntropy::new()),
-            max_upload_bytes: 1 << 20,
-            platform,
-            pads: sealbid::record::leaf::PadKey::from_bytes([7; 32]),
-            arrivals,
-            opener: Arc::new(opener),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let served = app.clone();
-        wait(async move {
-            let server = sealbid::web::serve(served.clone(), listener).unwrap();
-            tokio::spawn(server);
-            tokio::spawn(async move { served.sequencer.run().await });
-        });
-        Self { address, client: Client::new(), app, _folder: blobs }
-    }
-
-    fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Option<Value>,
-    ) -> Response {
-        let mut request = self.client.request(method, format!("{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        wait(request.send()).unwrap()
-    }
-
-    fn get(&self, path: &str, token: Option<&str>) -> (StatusCode, Value) {
-        let bearer = token.map(|token| format!("Bearer {token}"));
-        let headers: Vec<_> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
-        read(self.ask(Method::GET, path, &headers, None))
-    }
-
-    fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        read(self.ask(Method::POST, path, &[], Some(body)))
-    }
-
-    fn state<B: Body>(&self, path: &str, statement: &Statement<B>) -> (StatusCode, Value) {
-        self.post(path, json!({ "statement": statement.encode() }))
-    }
-
-    fn apply(&self, statement: &Statement<Application>) -> (StatusCode, Value) {
-        self.post("/api/v1/enterprises", json!({ "application": statement.encode() }))
-    }
-
-    fn register(&self, n: u64, seed: u8) {
-        let statement = signed(application(n, seed), &[&key(n, seed)]);
-        assert_eq!(self.apply(&statement).0, StatusCode::OK);
-        let path = format!("/api/v1/enterprises/{}/verification", id(n));
-        let (status, done) = self.state(&path, &signed(vouched(&statement), &[&operator()]));
-        assert_eq!((status, &done["state"]), (StatusCode::OK, &json!("verified")), "{done}");
-    }
-
-    fn login(&self, signer: &SigningKey) -> String {
-        let (_, challenge) = self.post("/api/v1/login/challenges", json!({}));
-        let body = Login {
-            at: START,
-            key: signer.verifying().clone(),
-            nonce: challenge["nonce"].as_str().unwrap().parse().unwrap(),
-            origin: challenge["origin"].as_str().unwrap().to_owned(),
-        };
-        let (status, session) = self.state("/api/v1/login", &signed(body, &[signer]));
-        assert_eq!(status, StatusCode::OK, "{session}");
-        session["token"].as_str().unwrap().to_owned()
-    }
-}
-
-fn read(response: Response) -> (StatusCode, Value) {
-    let status = response.status();
-    let text = wait(response.text()).unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-}
+use crate::registration::{ORIGIN, application, id, key, operator, roster, signed, vouched};
+use crate::server::{Server, log_key, read};
+use crate::support::{START, wait};
 
 on_both! {
     fn an_application_is_answered_with_a_receipt_that_proves_it(base: TestBase) {
@@ -382,7 +215,7 @@ on_both! {
         let (zh, en) = (page("zh-CN"), page("en"));
         assert!(en.contains("NOT independent") && zh.contains("并不独立"), "{en}");
         assert!(en.contains("/api/v1/openapi.json") && en.contains(ORIGIN));
-        assert!(en.contains(&server.app.roster.sha256().to_string()));
+        assert!(en.contains(&server.roster.sha256().to_string()));
         assert!(!en.contains("<script") && !en.contains("http-equiv"));
     }
 }
@@ -430,4 +263,27 @@ fn the_api_document_describes_every_handler_of_the_front_door() {
         assert!(document["paths"][path][method].is_object(), "{method} {path}");
     }
     assert!(document["components"]["schemas"]["Problem"].is_object());
+}
+
+on_both! {
+    fn a_server_that_starts_again_goes_on_where_its_record_ended(base: TestBase) {
+        let mut server = Server::with_agents(&base);
+        let cosigned = |server: &Server| {
+            server.beat();
+            let note = server.ask(Method::GET, "/record/checkpoint", &[], None);
+            let note = wait(note.text()).unwrap();
+            note.lines().filter(|line| line.contains("/witness/")).count()
+        };
+        server.register(1, 1);
+        assert_eq!(cosigned(&server), 5);
+        let size = server.app().platform.sequencer.published().checkpoint.size;
+        server.sleep(2);
+        server.restart();
+        assert!(server.app().platform.sequencer.published().checkpoint.size >= size);
+        server.register(2, 2);
+        assert_eq!(server.get(&format!("/api/v1/enterprises/{}", id(1)), None).1["state"], "verified");
+        assert_eq!(cosigned(&server), 4);
+        server.wake(2);
+        assert_eq!(cosigned(&server), 5);
+    }
 }

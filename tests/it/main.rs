@@ -39,6 +39,7 @@ mod rulepacks;
 mod sealing;
 mod sealing_document;
 mod sequencer;
+mod server;
 mod shamir;
 mod stock_age;
 mod submissions;
