@@ -73,7 +73,7 @@ impl Said {
 pub trait Refusal: std::error::Error + Send + Sync + 'static {
     /// Stable and unique, `<feature>-<reason>`, lower case with dashes.
     fn code(&self) -> &'static str;
-    /// The HTTP status that fits: 400, 403, 404, 409, 413, 422, 429, 500 or 503.
+    /// The HTTP status that fits: 400, 403, 404, 409, 413, 422, 429, 500, 503 or 507.
     fn status(&self) -> u16;
     /// The values that the sentence names.
     fn args(&self) -> Args {
@@ -152,7 +152,7 @@ impl Error {
     /// Whether the same request may succeed later without a change.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self.status, 429 | 502 | 503 | 504)
+        matches!(self.status, 429 | 502 | 503 | 504 | 507)
     }
 
     /// What a process ends with: 1 refused, 70 our failure, 75 try again (sysexits.h); 2 is for

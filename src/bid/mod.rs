@@ -6,6 +6,7 @@
 
 pub mod arrivals;
 pub mod envelope;
+mod gate;
 pub mod http;
 pub mod refusal;
 pub mod rules;

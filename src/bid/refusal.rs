@@ -57,7 +57,7 @@ pub enum Error {
     Db(db::Error),
     /// The store of files.
     #[error(transparent)]
-    Store(#[from] blob::Error),
+    Store(blob::Error),
 }
 
 /// The edge's code of a recorded refusal; the record itself has the short one.
@@ -152,7 +152,7 @@ const fn store_status(error: &blob::Error) -> u16 {
         blob::Error::Offset { .. } | blob::Error::Incomplete { .. } | blob::Error::Busy => 409,
         blob::Error::TooLong { .. } => 413,
         blob::Error::Checksum => 422,
-        blob::Error::Full(_) => 503,
+        blob::Error::Full(_) => 507,
         _ => 500,
     }
 }
@@ -162,6 +162,15 @@ impl From<db::Error> for Error {
         match error {
             db::Error::NotFound => Self::NotFound,
             other => Self::Db(other),
+        }
+    }
+}
+
+impl From<blob::Error> for Error {
+    fn from(error: blob::Error) -> Self {
+        match error {
+            blob::Error::Unfit(cause) => Self::Profile(cause),
+            other => Self::Store(other),
         }
     }
 }

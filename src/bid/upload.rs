@@ -18,6 +18,7 @@ use crate::ids::{EnterpriseId, UploadId};
 use crate::tender::Platform;
 
 use super::Error;
+use super::gate::Gate;
 pub use super::store::uploads::Purpose;
 use super::store::uploads::{self, UploadRow};
 
@@ -98,7 +99,7 @@ pub async fn progress(p: &Platform, actor: &Actor, id: UploadId) -> Result<Progr
 }
 
 /// Begins an append at `offset`; the caller writes the body's bytes and finishes it, on threads that
-/// may block.
+/// may block. An envelope's header is judged with its first 4 KiB.
 ///
 /// # Errors
 /// [`Error::NotFound`], the store's, or why the actor may not.
@@ -109,8 +110,10 @@ pub async fn append(
     offset: u64,
     checksum: Option<Hash>,
 ) -> Result<Box<dyn Append>, Error> {
-    own(p, actor, id).await?;
-    blocking(p, move |blobs| Ok(blobs.append(id, offset, checksum)?)).await
+    let row = own(p, actor, id).await?;
+    let append = blocking(p, move |blobs| Ok(blobs.append(id, offset, checksum)?)).await?;
+    let is_gated = row.purpose == Purpose::Bid && offset == 0;
+    Ok(if is_gated { Box::new(Gate::new(append, row.length)) } else { append })
 }
 
 /// Completes an upload whose last byte is in: reads it back, and checks an envelope's header and

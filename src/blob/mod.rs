@@ -12,6 +12,7 @@ pub use folder::Folder;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::crypto::seal::ProfileError;
 use crate::ids::UploadId;
 
 /// What keeps uploads and blobs.
@@ -154,6 +155,9 @@ pub enum Error {
     /// The bytes are not those that the checksum names.
     #[error("the bytes do not have the stated checksum")]
     Checksum,
+    /// It begins as no envelope does.
+    #[error(transparent)]
+    Unfit(#[from] ProfileError),
     /// Not all bytes are there.
     #[error("the upload is not complete: {offset} of {length} bytes")]
     Incomplete {

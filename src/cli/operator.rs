@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
+use crate::db::Options;
 use crate::error::{Error, Said};
 use crate::web::start;
 
@@ -59,8 +60,8 @@ pub fn serve(file: &ConfigFile, context: &Context) -> Result<Report, Error> {
 }
 
 async fn run(config: &Config, context: &Context) -> Result<(), Error> {
-    let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
-    let started = start::open(config, clock, entropy).await?;
+    let options = Options::new(Arc::clone(&context.clock), Arc::clone(&context.entropy));
+    let started = start::open(config, options).await?;
     let listener = start::listen(config)?;
     let address = format!("http://{}", config.listen);
     context.progress.say(&Said::new("cli-say-listening", vec![("address", address.into())]));

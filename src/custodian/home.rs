@@ -14,6 +14,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -74,10 +75,20 @@ struct Recovered {
     at: Time,
 }
 
+/// Called with the name of a file before it is written, before it takes its place and after it did;
+/// a test's may end the process.
+type Steps = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// An agent's folder, opened.
-#[derive(Debug)]
 pub struct Home {
     dir: PathBuf,
+    steps: Option<Steps>,
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Home").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 /// What an agent starts with.
@@ -103,6 +114,22 @@ pub enum Start {
 }
 
 impl Home {
+    fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), steps: None }
+    }
+
+    /// The same folder, with `steps` told of every file written.
+    #[must_use]
+    pub fn with_steps(self, steps: Steps) -> Self {
+        Self { steps: Some(steps), ..self }
+    }
+
+    fn step(&self, name: &str) {
+        if let Some(steps) = &self.steps {
+            steps(name);
+        }
+    }
+
     /// Makes a folder with a new seed.
     ///
     /// # Errors
@@ -111,7 +138,7 @@ impl Home {
         if dir.exists() {
             return Err(HomeError::Exists(dir.to_owned()));
         }
-        let home = Self { dir: dir.to_owned() };
+        let home = Self::at(dir);
         fs::create_dir_all(home.path("units")).map_err(|e| home.io("units", e))?;
         fs::create_dir_all(home.path("lodged")).map_err(|e| home.io("lodged", e))?;
         home.write("seed", format!("{}\n", hex::encode(seed)).as_bytes())?;
@@ -123,7 +150,7 @@ impl Home {
     /// # Errors
     /// [`HomeError::Seed`], or a name that cannot stand in a key.
     pub fn keys(dir: &Path, origin: &str, id: &CustodianId) -> Result<Keys, HomeError> {
-        let home = Self { dir: dir.to_owned() };
+        let home = Self::at(dir);
         let seed = crate::config::read_seed(&home.path("seed"))?;
         Keys::of_seed(seed, origin, id).map_err(|e| home.content("seed", e.to_string()))
     }
@@ -134,7 +161,7 @@ impl Home {
     /// [`HomeError::NotEnrolled`] when the roster names other keys, [`HomeError::Exists`] when it
     /// was enrolled before.
     pub fn enrol(dir: &Path, roster: &Statement<Roster>) -> Result<(), HomeError> {
-        let home = Self { dir: dir.to_owned() };
+        let home = Self::at(dir);
         if home.path("roster.note").exists() {
             return Err(HomeError::Exists(home.path("roster.note")));
         }
@@ -148,7 +175,7 @@ impl Home {
     /// # Errors
     /// [`HomeError`] with the file at fault; [`HomeError::LostState`] without memory.
     pub fn open(dir: &Path, start: Start) -> Result<Loaded, HomeError> {
-        let home = Self { dir: dir.to_owned() };
+        let home = Self::at(dir);
         let text = home.read("roster.note")?;
         let roster = Statement::<Roster>::parse(&text)
             .map_err(|e| home.content("roster.note", e.to_string()))?;
@@ -243,11 +270,15 @@ impl Home {
         let path = self.path(name);
         let half = path.with_extension("half");
         let done = || -> io::Result<()> {
+            self.step(name);
             let mut file = create_private(&half)?;
             file.write_all(bytes)?;
             file.sync_all()?;
+            self.step(name);
             fs::rename(&half, &path)?;
-            File::open(path.parent().unwrap_or(&self.dir))?.sync_all()
+            File::open(path.parent().unwrap_or(&self.dir))?.sync_all()?;
+            self.step(name);
+            Ok(())
         };
         done().map_err(|e| self.io(name, e))
     }

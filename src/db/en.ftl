@@ -6,5 +6,7 @@ db-busy = The platform is busy; nothing was changed.
     .hint = Try again in a moment.
 db-clock-behind = The platform's clock is behind its own record, so nothing is accepted.
     .hint = Try again in a moment; if it stays, tell the operator. A custodian's agent accepts bids meanwhile (sealbid bid lodge).
+db-full = The platform has no space left; nothing was changed and nothing acknowledged is lost.
+    .hint = Tell the operator, and try again. A custodian's agent accepts bids meanwhile (sealbid bid lodge).
 db-failed = The platform failed; nothing was changed.
     .hint = Try again; if it stays, give the operator the instance named here.

@@ -20,6 +20,9 @@ pub enum Error {
     /// The stored data contradicts itself or this program. Never repaired silently.
     #[error("the stored data is corrupt: {0}")]
     Corrupt(String),
+    /// The database has no space left. Nothing that was answered is lost.
+    #[error("the database is full: {0}")]
+    Full(String),
     /// The database failed; the reason is its own.
     #[error("the database failed: {0}")]
     Backend(String),
@@ -54,6 +57,7 @@ impl From<Diesel> for Error {
                     | DatabaseErrorKind::ExclusionViolation => Self::Conflict(reason),
                     DatabaseErrorKind::SerializationFailure => Self::Busy(reason),
                     _ if is_lock_refused(&reason) => Self::Busy(reason),
+                    _ if is_full(&reason) => Self::Full(reason),
                     _ => Self::Backend(reason),
                 }
             }
@@ -76,6 +80,11 @@ fn is_lock_refused(reason: &str) -> bool {
         .any(|known| reason.contains(known))
 }
 
+/// SQLite's FULL, and the system's words that PostgreSQL's 53100 ends with.
+fn is_full(reason: &str) -> bool {
+    ["database or disk is full", "No space left on device"].iter().any(|it| reason.contains(it))
+}
+
 impl Refusal for Error {
     fn code(&self) -> &'static str {
         match self {
@@ -83,6 +92,7 @@ impl Refusal for Error {
             Self::Conflict(_) => "db-conflict",
             Self::Busy(_) => "db-busy",
             Self::ClockBehind { .. } => "db-clock-behind",
+            Self::Full(_) => "db-full",
             Self::Corrupt(_) | Self::Backend(_) => "db-failed",
         }
     }
@@ -92,6 +102,7 @@ impl Refusal for Error {
             Self::NotFound => 404,
             Self::Conflict(_) => 409,
             Self::Busy(_) | Self::ClockBehind { .. } => 503,
+            Self::Full(_) => 507,
             Self::Corrupt(_) | Self::Backend(_) => 500,
         }
     }

@@ -24,6 +24,8 @@ pub enum Point<'a> {
     Before(&'a str),
     /// It has been run.
     After(&'a str),
+    /// A step of the store of files is about to be taken, or has been: its name says which.
+    Step(&'a str),
 }
 
 /// Ends the process, without any clean-up, at the nth point that it passes.

@@ -6,5 +6,7 @@ db-busy = 平台繁忙，未作任何更改。
     .hint = 请稍后重试。
 db-clock-behind = 平台时钟落后于其自身的记录，暂不受理任何操作。
     .hint = 请稍后重试；若仍如此，请告知运营方。其间可向密钥保管人提交投标（sealbid bid lodge）。
+db-full = 平台存储空间已满，未作任何更改；已确认的内容没有丢失。
+    .hint = 请告知运营方并重试。其间可向密钥保管人提交投标（sealbid bid lodge）。
 db-failed = 平台出现故障，未作任何更改。
     .hint = 请重试；若仍然失败，请把此处的 instance 编号告诉运营方。

@@ -35,6 +35,7 @@ web-status-422 = Refused
 web-status-429 = Too many requests
 web-status-500 = Our failure
 web-status-503 = Not available now
+web-status-507 = No space left
 
 web-say-error = error
 web-say-hint = hint

@@ -109,6 +109,7 @@ const fn status_key(status: u16) -> &'static str {
         422 => "web-status-422",
         429 => "web-status-429",
         502..=504 => "web-status-503",
+        507 => "web-status-507",
         500.. => "web-status-500",
         _ => "web-status-400",
     }

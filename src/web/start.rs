@@ -10,14 +10,12 @@ use std::time::Duration;
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::blob::{Blobs, Folder};
-use crate::clock::Clock;
 use crate::config::{Config, read_seed};
-use crate::crypto::entropy::Entropy;
 use crate::crypto::note::{KeyKind, SigningKey};
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::{AsWitnesses, Custodians, Http, witnesses};
 use crate::custodian::roster::{Roster, check_next};
-use crate::db::{self, Db, Options};
+use crate::db::{self, Db, FaultPoints, Options, Point};
 use crate::error::{Args, Refusal};
 use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
@@ -223,17 +221,16 @@ impl Started {
     }
 }
 
-/// Opens everything and compares the record's head with its witnesses.
+/// Opens everything and compares the record's head with its witnesses. The server's clock and
+/// randomness are those of `options`.
 ///
 /// # Errors
 /// [`StartError`] with the first reason not to start.
-pub async fn open(
-    config: &Config,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-) -> Result<Started, StartError> {
+pub async fn open(config: &Config, options: Options) -> Result<Started, StartError> {
     let papers = Papers::read(config)?;
-    let db = open_database(config, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let (clock, entropy) = (Arc::clone(&options.clock), Arc::clone(&options.entropy));
+    let faults = options.hooks.faults.clone();
+    let db = open_database(config, options).await?;
     let pace =
         Pace { cadence: Duration::from_millis(u64::from(config.cadence_ms)), ..Pace::default() };
     let keys = Keys { log: papers.log, pads: papers.pads };
@@ -249,7 +246,7 @@ pub async fn open(
     let sequencer = Arc::new(sequencer);
     let pack = Arc::new(papers.pack);
     let platform_key = Arc::new(papers.platform);
-    let blobs: Arc<dyn Blobs> = Arc::new(open_folder(config)?);
+    let blobs: Arc<dyn Blobs> = Arc::new(open_folder(config, faults)?);
     let platform = Platform {
         db: db.clone(),
         sequencer: Arc::clone(&sequencer),
@@ -287,20 +284,23 @@ pub async fn open(
     Ok(Started { app: Arc::new(app), feed })
 }
 
-async fn open_database(
-    config: &Config,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-) -> Result<Db, StartError> {
+async fn open_database(config: &Config, options: Options) -> Result<Db, StartError> {
     let url = config.database()?;
-    let opened = tokio::task::spawn_blocking(move || Db::open(&url, Options::new(clock, entropy)));
+    let opened = tokio::task::spawn_blocking(move || Db::open(&url, options));
     opened.await.map_err(internal)?.map_err(database)
 }
 
-fn open_folder(config: &Config) -> Result<Folder, StartError> {
-    Folder::open(&config.data_dir).map_err(|e| StartError::Folder {
+fn open_folder(
+    config: &Config,
+    faults: Option<Arc<dyn FaultPoints>>,
+) -> Result<Folder, StartError> {
+    let folder = Folder::open(&config.data_dir).map_err(|e| StartError::Folder {
         path: config.data_dir.display().to_string(),
         reason: e.to_string(),
+    })?;
+    Ok(match faults {
+        Some(faults) => folder.with_steps(Arc::new(move |step| faults.at(Point::Step(step)))),
+        None => folder,
     })
 }
 

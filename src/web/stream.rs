@@ -66,7 +66,7 @@ impl From<Broken> for Failure {
     fn from(broken: Broken) -> Self {
         match broken {
             Broken::Connection => super::edge::Edge::BodyJson("it broke off".to_owned()).into(),
-            Broken::Store(error) => crate::bid::Error::Store(error).into(),
+            Broken::Store(error) => crate::bid::Error::from(error).into(),
         }
     }
 }

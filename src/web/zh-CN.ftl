@@ -35,6 +35,7 @@ web-status-422 = 不予受理
 web-status-429 = 请求过多
 web-status-500 = 平台故障
 web-status-503 = 暂不可用
+web-status-507 = 存储空间不足
 
 web-say-error = 错误
 web-say-hint = 提示
