@@ -228,7 +228,7 @@ impl Started {
 /// [`StartError`] with the first reason not to start.
 pub async fn open(config: &Config, options: Options) -> Result<Started, StartError> {
     let papers = Papers::read(config)?;
-    let (clock, entropy) = (Arc::clone(&options.clock), Arc::clone(&options.entropy));
+    let entropy = Arc::clone(&options.entropy);
     let faults = options.hooks.faults.clone();
     let db = open_database(config, options).await?;
     let pace =

@@ -14,7 +14,7 @@ use actix_web::{App as Actix, HttpServer, web};
 use reqwest::{Client, Method, Response, StatusCode};
 use sealbid::auth::login::Login;
 use sealbid::auth::provider::install_providers;
-use sealbid::clock::{Clock, ManualClock};
+use sealbid::clock::{Clock as _, ManualClock};
 use sealbid::config::Config;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::note::{KeyKind, SigningKey};
@@ -22,6 +22,7 @@ use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::home::{Home, Start};
 use sealbid::custodian::http::{Service, routes as agent_routes};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
+use sealbid::db::Options;
 use sealbid::enterprise::statements::Application;
 use sealbid::tender::consent::ask_pending;
 use sealbid::web::app::App;
@@ -121,9 +122,8 @@ impl Server {
     fn run(&mut self, listener: TcpListener) {
         let address = listener.local_addr().unwrap();
         let config = Config::load(&self.config, []).unwrap();
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let opened = start::open(&config, clock, Arc::new(SystemEntropy::new()));
-        let started = Arc::new(wait(opened).unwrap());
+        let options = Options::new(self.clock.clone(), Arc::new(SystemEntropy::new()));
+        let started = Arc::new(wait(start::open(&config, options)).unwrap());
         let served = web::Data::from(started.app.clone());
         let beside = started.clone();
         let (handle, tasks) = wait(async move {
