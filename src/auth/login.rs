@@ -10,8 +10,8 @@ use super::Refused;
 use crate::clock::Time;
 use crate::crypto::entropy::{self, Entropy, NoEntropy};
 use crate::crypto::hash::Hash;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::labels;
-use crate::crypto::note::VerifyingKey;
 use crate::crypto::statement::{Body, Statement};
 
 /// How long a challenge can be answered, in milliseconds.

@@ -6,7 +6,7 @@ use super::login::Challenge;
 use super::{Actor, Refused};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::db::schema::{login_challenge, session};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::SessionId;

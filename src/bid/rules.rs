@@ -5,8 +5,9 @@
 
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::labels;
-use crate::crypto::note::{NoteError, VerifyingKey};
+use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Body, Statement};
 use crate::ids::{BidId, UnitId};
 

@@ -19,7 +19,7 @@ use crate::auth::login::Login;
 use crate::clock::{Clock, Time};
 use crate::crypto::entropy::{self, Entropy};
 use crate::crypto::hash::Hash;
-use crate::crypto::note::SigningKey;
+use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
 use crate::web::i18n::Lang;
 

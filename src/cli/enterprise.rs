@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{SigningKey, VerifyingKey};
+use crate::crypto::key::{SigningKey, VerifyingKey};
 use crate::crypto::statement::{Body, Statement};
 use crate::enterprise::credentials::{enterprise_of, key_name};
 use crate::enterprise::statements::{

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Origin, read_secret, read_seed};
 use crate::crypto::entropy::Entropy;
-use crate::crypto::note::{KeyKind, SigningKey, VerifyingKey};
+use crate::crypto::key::{KeyKind, SigningKey, VerifyingKey};
 use crate::enterprise::credentials::key_name;
 use crate::enterprise::statements::Kind;
 use crate::ids::EnterpriseId;

@@ -28,7 +28,7 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::entropy::{Entropy, SystemEntropy};
-use crate::crypto::note::SigningKey;
+use crate::crypto::key::SigningKey;
 use crate::error::{Args, Error, Refusal};
 use crate::verify::{EXIT_UNREADABLE, Trust as Pin};
 use crate::web::i18n::Lang;

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::config::Origin;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Member, Roster};
 

@@ -1,7 +1,7 @@
 //! What the client believes: a roster that its user pinned, and what follows from it.
 
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, check_next};
 use crate::record::checkpoint::Cosigned;

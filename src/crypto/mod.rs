@@ -3,6 +3,7 @@
 pub mod entropy;
 pub mod hash;
 pub mod json;
+pub mod key;
 pub mod labels;
 pub mod note;
 pub mod seal;

@@ -3,30 +3,27 @@
 //! Invariant: a [`Note`] re-encodes to exactly the bytes it was parsed from. Parsing proves
 //! nothing: signatures are checked against keys that the caller already trusts.
 
-use std::fmt;
-use std::str::FromStr;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::hash::Hash;
+use super::key::{KeyError, is_key_name};
+pub use super::key::{KeyKind, SigningKey, VerifyingKey};
 
 /// Between text and signatures there is one empty line; each signature starts so.
 const SIGNATURE_START: &str = "\u{2014} ";
 /// A note with more signatures is refused before any is decoded.
 const MAX_SIGNATURES: usize = 64;
 
-/// Why bytes are not a note, or a text is not a key.
+/// Why bytes are not a note, or not one that the reader asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
     /// Not a signed note.
     #[error("not a signed note: {0}")]
     Malformed(&'static str),
-    /// Not a key of the form name+id+base64.
-    #[error("not a verifier key: {0}")]
-    Key(&'static str),
+    /// Not a key, or not one that signs this.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A line by a known key that does not verify: the note is forged or damaged.
     #[error("a signature by a known key does not verify")]
     BadSignature,
@@ -39,171 +36,6 @@ pub enum NoteError {
     /// Two signature lines by one key.
     #[error("two signature lines by one key")]
     DuplicateSignature,
-}
-
-/// What a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum KeyKind {
-    /// 0x01: plain Ed25519 over the note's text.
-    Statement,
-    /// 0x04: a timestamped cosignature over a checkpoint (c2sp.org/tlog-cosignature).
-    Cosignature,
-}
-
-impl KeyKind {
-    const fn byte(self) -> u8 {
-        match self {
-            Self::Statement => 0x01,
-            Self::Cosignature => 0x04,
-        }
-    }
-}
-
-/// A public key with its name; in text `name+id+base64`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VerifyingKey {
-    name: String,
-    kind: KeyKind,
-    public: [u8; 32],
-}
-
-impl VerifyingKey {
-    /// A key from its parts.
-    ///
-    /// # Errors
-    /// [`NoteError::Key`] when the name is not one a note may carry.
-    pub fn new(name: &str, kind: KeyKind, public: [u8; 32]) -> Result<Self, NoteError> {
-        if !is_key_name(name) {
-            return Err(NoteError::Key("its name is empty, not printable ASCII, or holds a plus"));
-        }
-        Ok(Self { name: name.to_owned(), kind, public })
-    }
-
-    /// The key's name: `<origin>/<role>/<id>`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What the key signs.
-    #[must_use]
-    pub const fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
-    /// The raw 32-byte public key.
-    #[must_use]
-    pub const fn public(&self) -> &[u8; 32] {
-        &self.public
-    }
-
-    /// The short id that signature lines carry; an index, not a proof.
-    #[must_use]
-    pub fn id(&self) -> [u8; 4] {
-        let hash =
-            Hash::of_parts(&[self.name.as_bytes(), b"\n", &[self.kind.byte()], &self.public]);
-        let [a, b, c, d, ..] = *hash.as_bytes();
-        [a, b, c, d]
-    }
-
-    /// Whether `signature` is this key's raw Ed25519 signature over `message`.
-    #[must_use]
-    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, &self.public).verify(message, signature).is_ok()
-    }
-}
-
-/// Names are ASCII without space or plus (protocol §5.5).
-fn is_key_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 255 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'+')
-}
-
-impl fmt::Display for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut material = vec![self.kind.byte()];
-        material.extend_from_slice(&self.public);
-        write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), BASE64.encode(material))
-    }
-}
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for VerifyingKey {
-    type Err = NoteError;
-
-    fn from_str(text: &str) -> Result<Self, NoteError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next())
-        else {
-            return Err(NoteError::Key("it has not three parts"));
-        };
-        let material = BASE64.decode(material).map_err(|_| NoteError::Key("not base64"))?;
-        let (kind, public) = match material.split_first() {
-            Some((1, rest)) => (KeyKind::Statement, rest),
-            Some((4, rest)) => (KeyKind::Cosignature, rest),
-            _ => return Err(NoteError::Key("of an unknown type")),
-        };
-        let public = public.try_into().map_err(|_| NoteError::Key("not 32 bytes"))?;
-        let key = Self::new(name, kind, public)?;
-        if hex::encode(key.id()) == id { Ok(key) } else { Err(NoteError::Key("its id differs")) }
-    }
-}
-
-impl Serialize for VerifyingKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for VerifyingKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A private Ed25519 key with its name. Not printable, not copyable.
-pub struct SigningKey {
-    pair: Ed25519KeyPair,
-    verifying: VerifyingKey,
-}
-
-impl SigningKey {
-    /// The key of a 32-byte seed (RFC 8032 private key).
-    ///
-    /// # Errors
-    /// [`NoteError::Key`] when the name is not one a note may carry.
-    pub fn from_seed(name: &str, kind: KeyKind, seed: &[u8; 32]) -> Result<Self, NoteError> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed)
-            .map_err(|_| NoteError::Key("not a private key"))?;
-        let public = pair.public_key().as_ref().try_into().map_err(|_| NoteError::Key("size"))?;
-        Ok(Self { pair, verifying: VerifyingKey::new(name, kind, public)? })
-    }
-
-    /// The public half.
-    #[must_use]
-    pub const fn verifying(&self) -> &VerifyingKey {
-        &self.verifying
-    }
-
-    /// The raw signature over `message`.
-    #[must_use]
-    pub fn sign_raw(&self, message: &[u8]) -> [u8; 64] {
-        let mut out = [0; 64];
-        let signature = self.pair.sign(message);
-        out.iter_mut().zip(signature.as_ref()).for_each(|(o, s)| *o = *s);
-        out
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({}, redacted)", self.verifying.name)
-    }
 }
 
 /// One signature line of a note.
@@ -221,7 +53,7 @@ impl NoteSignature {
     /// Whether the line claims to be by `key`; says nothing about its truth.
     #[must_use]
     pub fn claims(&self, key: &VerifyingKey) -> bool {
-        self.name == key.name && self.key_id == key.id()
+        self.name == key.name() && self.key_id == key.id()
     }
 
     /// The line with its newline.
@@ -330,12 +162,12 @@ impl Note {
 
     /// Adds this key's signature, once.
     pub fn sign(&mut self, key: &SigningKey) {
-        if self.signatures.iter().any(|s| s.claims(&key.verifying)) {
+        if self.signatures.iter().any(|s| s.claims(key.verifying())) {
             return;
         }
         let bytes = key.sign_raw(self.text.as_bytes()).to_vec();
-        let name = key.verifying.name.clone();
-        self.signatures.push(NoteSignature { name, key_id: key.verifying.id(), bytes });
+        let name = key.verifying().name().to_owned();
+        self.signatures.push(NoteSignature { name, key_id: key.verifying().id(), bytes });
     }
 
     /// Adds a line made elsewhere.
@@ -349,8 +181,8 @@ impl Note {
     /// # Errors
     /// [`NoteError::BadSignature`].
     pub fn signed_by(&self, key: &VerifyingKey) -> Result<bool, NoteError> {
-        if key.kind != KeyKind::Statement {
-            return Err(NoteError::Key("a cosigning key does not sign statements"));
+        if key.kind() != KeyKind::Statement {
+            return Err(KeyError("a cosigning key does not sign statements").into());
         }
         let mut found = false;
         for line in self.signatures.iter().filter(|s| s.claims(key)) {

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::hash::Hash;
 use super::json::{self, JsonError};
-use super::note::{Note, NoteError, SigningKey, VerifyingKey};
+use super::key::{SigningKey, VerifyingKey};
+use super::note::{Note, NoteError};
 
 /// The JSON of one type of statement.
 pub trait Body: Serialize + DeserializeOwned {

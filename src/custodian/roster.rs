@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{KeyKind, NoteError, VerifyingKey};
+use crate::crypto::key::{KeyKind, VerifyingKey};
+use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Body, Statement};
 
 /// A custodian's short name: `[a-z0-9-]`, 1 to 32 characters.

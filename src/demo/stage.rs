@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use crate::clock::{Clock, SystemClock};
 use crate::config::read_seed;
 use crate::crypto::entropy::{self, Entropy, SystemEntropy};
-use crate::crypto::note::{KeyKind, SigningKey, VerifyingKey};
+use crate::crypto::key::{KeyKind, SigningKey, VerifyingKey};
 use crate::crypto::statement::Statement;
 use crate::custodian::home::Home;
 use crate::custodian::roster::{CustodianId, Member, Roster};

@@ -17,7 +17,7 @@ use crate::cli::output::Progress;
 use crate::cli::trust::Pinned;
 use crate::clock::{Clock as _, SystemClock};
 use crate::crypto::entropy::SystemEntropy;
-use crate::crypto::note::SigningKey;
+use crate::crypto::key::SigningKey;
 use crate::crypto::seal::kept::WorkFactor;
 use crate::crypto::seal::payload::Attachment;
 use crate::crypto::statement::Statement;
@@ -105,7 +105,7 @@ fn client(server: &str) -> Result<Client, Failed> {
 fn load(dir: &Path, file: &str, name: &str) -> Result<Arc<SigningKey>, Failed> {
     let seed = crate::config::read_seed(&dir.join("keys").join(file))?;
     let name = format!("{ORIGIN}/{name}");
-    let kind = crate::crypto::note::KeyKind::Statement;
+    let kind = crate::crypto::key::KeyKind::Statement;
     Ok(Arc::new(SigningKey::from_seed(&name, kind, &seed)?))
 }
 

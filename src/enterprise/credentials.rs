@@ -2,7 +2,8 @@
 //! rotations and revocations in record order, and after a revocation another `verified` with a new
 //! key. Custodians and the verifier judge by this.
 
-use crate::crypto::note::{Note, NoteError, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::{Body, Statement, StatementError, type_of};
 use crate::ids::EnterpriseId;
 

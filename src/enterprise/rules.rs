@@ -12,7 +12,8 @@ use super::statements::{Application, Declined, KeyRevocation, KeyRotation, Verif
 use super::uscc::Uscc;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::ids::EnterpriseId;
 

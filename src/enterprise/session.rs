@@ -8,7 +8,7 @@ use crate::auth::table::{Act, Owner, allow};
 use crate::auth::token::{Claims, LIFETIME_SECONDS, TokenKey};
 use crate::auth::{self, Actor};
 use crate::clock::Time;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::db::{Conn, Db, Error};

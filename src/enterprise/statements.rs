@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Body;
 use crate::ids::EnterpriseId;
 

@@ -7,7 +7,7 @@ use super::rules::{Ended, KeySpan, Pending, State};
 use super::statements::{Application, Kind};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::db::schema::{credential, enterprise, enterprise_key};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::EnterpriseId;

@@ -7,7 +7,8 @@
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{KeyKind, Note, NoteError, NoteSignature, SigningKey, VerifyingKey};
+use crate::crypto::key::{KeyError, KeyKind, SigningKey, VerifyingKey};
+use crate::crypto::note::{Note, NoteError, NoteSignature};
 
 use super::spelling;
 
@@ -103,7 +104,7 @@ fn cosigned_message(text: &str, seconds: u64) -> Vec<u8> {
 pub fn cosign(text: &str, key: &SigningKey, now: Time) -> Result<NoteSignature, CheckpointError> {
     Checkpoint::parse(text)?;
     if key.verifying().kind() != KeyKind::Cosignature {
-        return Err(NoteError::Key("a statement key does not cosign").into());
+        return Err(NoteError::from(KeyError("a statement key does not cosign")).into());
     }
     let seconds = u64::try_from(now.seconds()).map_err(|_| CheckpointError::Malformed)?;
     let mut bytes = seconds.to_be_bytes().to_vec();

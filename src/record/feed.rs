@@ -22,7 +22,7 @@ use super::tree::prove_consistency;
 use super::witness::{AddCheckpoint, parse_cosignatures, parse_stale};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::db::{Db, Error};
 
 /// An answer to be waited for: HTTP status and body, or why there is none.

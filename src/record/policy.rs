@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::crypto::note::{KeyKind, VerifyingKey};
+use crate::crypto::key::{KeyKind, VerifyingKey};
 
 use super::checkpoint::Cosigned;
 use super::spelling;

@@ -4,7 +4,8 @@
 //! A receipt's `extra` line is the salt followed by the event's bytes, which the leaf binds.
 
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 
 use super::checkpoint::{CheckpointError, Cosigned};
 use super::leaf::{Salt, leaf};

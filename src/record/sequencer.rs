@@ -22,7 +22,8 @@ use super::tree::prove_inclusion;
 use crate::clock::Time;
 use crate::crypto::entropy;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{Note, SigningKey};
+use crate::crypto::key::SigningKey;
+use crate::crypto::note::Note;
 use crate::db::{Conn, Db, Error, Tx};
 
 /// Batches are filled to a multiple of this.

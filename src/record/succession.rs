@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{KeyKind, NoteError, VerifyingKey};
+use crate::crypto::key::{KeyKind, VerifyingKey};
+use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Body, Statement};
 
 use super::checkpoint::Checkpoint;

@@ -4,7 +4,8 @@
 //! before its cosignature leaves, so it never vouches for two histories. Deliberately absent:
 //! the state's storage and HTTP (custodian), and `sign-subtree`, which is optional.
 
-use crate::crypto::note::{Note, NoteError, NoteSignature, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::{Note, NoteError, NoteSignature};
 
 use super::checkpoint::{Checkpoint, Cosigned};
 use super::spelling;

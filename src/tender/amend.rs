@@ -6,7 +6,8 @@
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
-use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::db::Tx;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::blob::Blobs;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::{SigningKey, VerifyingKey};
+use crate::crypto::key::{SigningKey, VerifyingKey};
 use crate::custodian::roster::Roster;
 use crate::db::{self, Db};
 use crate::enterprise::credentials::{Credential, credential};

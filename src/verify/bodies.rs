@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::EnterpriseId;

@@ -6,7 +6,7 @@ use crate::bid::rules::line;
 use crate::bid::statements::{BidEvent, Manifest};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::enterprise::credentials::enterprise_of;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 
 /// A pin. Without one, an invented case with its own regulator looks like a true one.
 #[derive(Clone, Debug, PartialEq, Eq)]

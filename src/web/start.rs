@@ -11,7 +11,7 @@ use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::blob::{Blobs, Folder};
 use crate::config::{Config, read_seed};
-use crate::crypto::note::{KeyKind, SigningKey};
+use crate::crypto::key::{KeyKind, SigningKey};
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::{AsWitnesses, Custodians, Http, witnesses};
 use crate::custodian::roster::{Roster, check_next};

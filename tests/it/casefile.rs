@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, Note, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
+use sealbid::crypto::note::Note;
 use sealbid::crypto::tar::{Limits, Reader, Writer};
 use sealbid::ids::UnitId;
 use sealbid::record::checkpoint::{Checkpoint, cosign};

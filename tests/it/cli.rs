@@ -13,7 +13,7 @@ use sealbid::cli::trust::Pinned;
 use sealbid::clock::{Clock as _, SystemClock, Time};
 use sealbid::crypto::entropy::{SeededEntropy, SystemEntropy};
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::seal::kept::{WorkFactor, recover};
 use sealbid::crypto::seal::payload::Attachment;
 use sealbid::crypto::seal::unit_identity;

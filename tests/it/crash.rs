@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sealbid::clock::ManualClock;
 use sealbid::crypto::entropy::SeededEntropy;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::db::{AbortAt, DatabaseUrl, Db, Error, Options};
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;

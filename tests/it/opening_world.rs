@@ -13,7 +13,7 @@ use sealbid::clock::{Clock, ManualClock, Time};
 use sealbid::crypto::entropy::{Entropy, SystemEntropy};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::seal::payload::{Attachment, seal_bid};
 use sealbid::crypto::seal::{Identity, Recipient};
 use sealbid::crypto::shares::{Share, seal_share, split};

@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, Note, NoteError, SigningKey, VerifyingKey};
+use sealbid::crypto::key::{KeyKind, SigningKey, VerifyingKey};
+use sealbid::crypto::note::{Note, NoteError};
 use sealbid::record::checkpoint::{Checkpoint, CheckpointError, Cosigned, cosign};
 use sealbid::record::leaf::{PadKey, Salt, leaf};
 use sealbid::record::proof::{Receipt, ReceiptError, TlogProof};

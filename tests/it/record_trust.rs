@@ -1,7 +1,8 @@
 //! Whom does a reader trust: witnesses' decisions, policies, and successions of the record?
 
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, Note, NoteError, NoteSignature, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
+use sealbid::crypto::note::{Note, NoteError, NoteSignature};
 use sealbid::crypto::statement::Statement;
 use sealbid::record::checkpoint::{Checkpoint, Cosigned};
 use sealbid::record::policy::Policy;

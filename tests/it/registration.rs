@@ -9,7 +9,7 @@ use sealbid::auth::{Actor, Refused as Access};
 use sealbid::clock::{Clock, Time};
 use sealbid::crypto::entropy::SeededEntropy;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::roster::{Member, Roster};
 use sealbid::db::Db;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::{Entropy, NoEntropy};
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::db::{Db, Error};
 use sealbid::record::append::{Event, Recorded};
 use sealbid::record::checkpoint::{Checkpoint, cosign};

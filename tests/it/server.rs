@@ -17,7 +17,7 @@ use sealbid::auth::provider::install_providers;
 use sealbid::clock::{Clock as _, ManualClock};
 use sealbid::config::Config;
 use sealbid::crypto::entropy::SystemEntropy;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::home::{Home, Start};
 use sealbid::custodian::http::{Service, routes as agent_routes};

@@ -9,7 +9,7 @@ use sealbid::blob::Folder;
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::seal::Identity;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::roster::{Member, Roster};

@@ -10,7 +10,7 @@ use sealbid::auth::token::{LIFETIME_SECONDS, TokenKey};
 use sealbid::auth::{Actor, Refused};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SeededEntropy;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::Statement;
 use sealbid::ids::{EnterpriseId, SessionId};
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::bid::envelope;
 use crate::bid::statements::{BidJson, Manifest, Offer};
 use crate::crypto::json;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::Identity;
 use crate::crypto::seal::payload::{self, LIMITS, Listed};
 use crate::crypto::statement::Statement;

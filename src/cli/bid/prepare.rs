@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::is_closed;
 use crate::config::read_secret;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::kept::{WorkFactor, recover};
 use crate::error::Arg;
 

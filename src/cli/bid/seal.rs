@@ -10,7 +10,7 @@ use crate::bid::statements::{BidJson, BlobRef, Manifest, Offer};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::note::SigningKey;
+use crate::crypto::key::SigningKey;
 use crate::crypto::seal::kept::{WorkFactor, keep};
 use crate::crypto::seal::padme::padme;
 use crate::crypto::seal::payload::{Attachment, length, seal_bid};

@@ -13,7 +13,7 @@ use crate::bid::rules::ChainKind;
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::note::SigningKey;
+use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::CustodianId;
 use crate::custodian::wire::NoteReply;

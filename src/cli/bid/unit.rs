@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
 use crate::enterprise::credentials::credential;

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::crypto::key::{KeyKind, SigningKey, VerifyingKey};
 use crate::crypto::labels;
-use crate::crypto::note::{KeyKind, NoteError, SigningKey, VerifyingKey};
+use crate::crypto::note::NoteError;
 use crate::crypto::seal::identity::{Identity, derive, unit_identity};
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::{CustodianId, Member, Roster};
@@ -36,7 +37,7 @@ impl Keys {
     /// The keys of a seed, named `<origin>/custodian/<id>` and `<origin>/witness/<id>`.
     ///
     /// # Errors
-    /// [`NoteError::Key`] when origin or id cannot stand in a key's name.
+    /// [`KeyError`] when origin or id cannot stand in a key's name.
     pub fn of_seed(
         seed: Zeroizing<[u8; 32]>,
         origin: &str,

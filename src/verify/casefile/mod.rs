@@ -22,7 +22,8 @@ pub use writer::CaseWriter;
 
 use crate::crypto::hash::{Hash, Hasher};
 use crate::crypto::json::JsonError;
-use crate::crypto::note::{Note, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 use crate::crypto::tar::TarError;
 use crate::ids::UnitId;
 use crate::record::checkpoint::{CheckpointError, Cosigned};

@@ -6,7 +6,7 @@ use crate::bid::rules::{self, ChainHead, ChainKind, Intake, UnitTerms};
 use crate::bid::statements::{Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
-use crate::crypto::note::VerifyingKey;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::error::Arg;
 use crate::ids::{BidId, EnterpriseId};

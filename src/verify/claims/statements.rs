@@ -2,7 +2,8 @@
 //! statement about a body in force.
 
 use crate::bid::statements::BidEvent;
-use crate::crypto::note::{Note, NoteError, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::ids::{EnterpriseId, UnitId};

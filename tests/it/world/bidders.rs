@@ -6,7 +6,7 @@ use sealbid::bid::statements::{BidJson, BlobRef, Manifest, Offer, Withdrawal};
 use sealbid::crypto::entropy::{SeededEntropy, array};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::seal::payload::seal_bid;
 use sealbid::crypto::seal::{Identity, Recipient};
 use sealbid::crypto::shares::{seal_share, split};

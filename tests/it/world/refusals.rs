@@ -3,7 +3,7 @@
 
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::SigningKey;
+use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Agent, KeptChallenge, Refusal, State};
 use sealbid::custodian::wire::{
