@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sealbid::auth::provider::install_providers;
 use sealbid::cli::Cli;
 use sealbid::cli::output::Progress;
@@ -30,19 +30,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// Progress on stderr; the bar hides itself when that is no terminal.
+/// Progress on stderr; the bars hide themselves when that is no terminal.
 struct Terminal {
+    bars: MultiProgress,
     bar: ProgressBar,
     lang: Lang,
 }
 
 impl Terminal {
     fn new(lang: Lang) -> Self {
-        let bar = ProgressBar::no_length();
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}") {
+        Self::with(MultiProgress::new(), lang, "{bar:40} {bytes}/{total_bytes} {eta}")
+    }
+
+    fn with(bars: MultiProgress, lang: Lang, template: &str) -> Self {
+        let bar = bars.add(ProgressBar::no_length());
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, lang }
+        Self { bars, bar, lang }
     }
 }
 
@@ -60,6 +65,27 @@ impl Progress for Terminal {
 
     fn say(&self, said: &Said) {
         let line = format!("{}\n", i18n::say(self.lang, said));
-        self.bar.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
+        self.bars.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
+    }
+
+    fn tell(&self, line: &str) {
+        let line = format!("{line}\n");
+        self.bars.suspend(|| {
+            let mut out = std::io::stdout().lock();
+            drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+        });
+    }
+
+    fn beside(&self, name: &str) -> Box<dyn Progress> {
+        let template = "  {msg:40!} {bar:30} {bytes:>10}/{total_bytes}";
+        let beside = Self::with(self.bars.clone(), self.lang, template);
+        beside.bar.set_message(name.to_owned());
+        Box::new(beside)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.bars.remove(&self.bar);
     }
 }

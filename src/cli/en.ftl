@@ -66,3 +66,4 @@ cli-say-exported = { $size } leaves give the signed root, cosigned by { $count }
 cli-say-head = { $at }: { $size } leaves, nothing rewritten, cosigned by { $count } custodians.
 cli-say-initialised = The tables are made. Next: have the regulator sign the roster, then run `sealbid serve`.
 cli-say-migrated = Steps applied to the database: { $count }
+cli-say-case = The case file is { $path }. Check it, best on another machine: sealbid verify --trust PIN { $path }

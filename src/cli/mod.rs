@@ -6,6 +6,7 @@
 //! 75 try again later.
 
 pub mod bid;
+pub mod case;
 pub mod client;
 pub mod custodian;
 pub mod enterprise;

@@ -195,6 +195,10 @@ pub trait Progress: Send + Sync {
     fn at(&self, done: u64, total: u64);
     /// Something worth saying before the end.
     fn say(&self, said: &Said);
+    /// A line of the command's own answer, in words already, shown as soon as it is known.
+    fn tell(&self, line: &str);
+    /// A measure of its own beside the others, under a name; it goes away when dropped.
+    fn beside(&self, name: &str) -> Box<dyn Progress>;
 }
 
 /// For callers that do not watch.
@@ -204,4 +208,8 @@ pub struct Silent;
 impl Progress for Silent {
     fn at(&self, _: u64, _: u64) {}
     fn say(&self, _: &Said) {}
+    fn tell(&self, _: &str) {}
+    fn beside(&self, _: &str) -> Box<dyn Progress> {
+        Box::new(Self)
+    }
 }

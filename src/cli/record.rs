@@ -16,6 +16,7 @@ use crate::record::leaf::{Salt, leaf};
 use crate::record::tiles::{Level, Tile, parse_bundle};
 use crate::record::tree::{Frontier, leaf_hash};
 
+use super::case::FetchCase;
 use super::client::{Access, Client};
 use super::failed::Failed;
 use super::output::{Access as FileAccess, Report, write_new};
@@ -42,6 +43,8 @@ pub enum RecordCommand {
         #[arg(long)]
         entries: bool,
     },
+    /// Save a tender's case file, to be checked off-line with "sealbid verify"
+    Case(FetchCase),
     /// Follow the record and check that it only grows
     Watch {
         /// Seconds between two looks
@@ -159,6 +162,7 @@ impl RecordCommand {
                     Ok(Report::said("cli-say-entry", values).and_plain(entry.event))
                 }
                 Self::Export { out, entries } => export(context, out, *entries).await,
+                Self::Case(fetch) => fetch.run(context).await,
                 Self::Watch { every, times } => watch(context, *every, *times).await,
             }
         })

@@ -94,6 +94,7 @@ const fn pin_key(pin: Pin) -> &'static str {
     match pin {
         Pin::Pinned => "verify-say-pinned",
         Pin::NotPinned => "verify-say-not-pinned",
+        Pin::NotCompared => "verify-say-not-compared",
         Pin::Mismatch => "verify-say-mismatch",
     }
 }

@@ -66,3 +66,4 @@ cli-say-exported = { $size } 个叶得出所签的根，{ $count } 个保管人�
 cli-say-head = { $at }：{ $size } 个叶，无改写，{ $count } 个保管人已联署。
 cli-say-initialised = 数据表已建立。下一步：请行政监督部门签署名册，然后运行 `sealbid serve`。
 cli-say-migrated = 已对数据库执行的步骤数：{ $count }
+cli-say-case = 案卷文件已存为 { $path }。请核验（最好在另一台机器上）：sealbid verify --trust 锚定值 { $path }

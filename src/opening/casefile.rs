@@ -1,9 +1,10 @@
 //! Cuts case files out of the record: the public's, and the auditors' with everything.
 //!
 //! Invariants: the public file holds public events only; nothing that is sealed until an opening
-//! leaves before that opening stands on the record, for auditors neither. Both calls block, and hold
-//! what they disclose in memory; only ciphertexts are streamed. Deliberately absent: who may have
-//! which file.
+//! leaves before that opening stands on the record, for auditors neither. Both calls block. In memory
+//! are a line of the index for each member, the units' public events and one bundle at a time: the
+//! record is read twice, once for the index and once for the bodies, which cannot differ because the
+//! record only grows. Deliberately absent: who may have which file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Write};
@@ -30,11 +31,9 @@ use crate::record::store::{self as record, Entry, StoredCheckpoint, StoredTiles}
 use crate::record::tiles::{Level as TileLevel, Tile, TileTree, WIDTH};
 use crate::record::tree::{prove_consistency, prove_inclusion};
 use crate::verify::casefile::{
-    CaseEntry, CaseError, CaseHeader, CaseKind, CaseWriter, FORMAT, OpenedLeaf,
+    CaseEntry, CaseError, CaseHeader, CaseKind, CaseWriter, FORMAT, MemberName, OpenedLeaf,
+    encode_opened,
 };
-
-/// Entries read at once.
-const READ: u32 = 4096;
 
 /// Why no case file was made.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +76,7 @@ impl CaseSource<'_> {
     /// [`Error`]; what was written is then useless.
     pub fn public<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
         let (writer, _) = self.db.read(|conn| self.begin(conn, units, CaseKind::Public))?;
-        let mut none = |_: &Hash| Err(io::Error::other("nothing sealed is announced"));
+        let mut none = |_: &MemberName| Err(io::Error::other("nothing was announced"));
         Ok(writer.write(out, &mut none)?)
     }
 
@@ -87,18 +86,30 @@ impl CaseSource<'_> {
     /// # Errors
     /// [`Error`]; what was written is then useless.
     pub fn auditor<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
+        let mut shown = Shown::new();
         let (mut writer, found) = self.db.read(|conn| {
             let (mut writer, found) = self.begin(conn, units, CaseKind::Auditor)?;
-            self.add_leaves(conn, &mut writer, &found)?;
+            self.announce_leaves(conn, &mut writer, found.head_size(), &mut shown)?;
             Ok::<_, Error>((writer, found))
         })?;
+        let size = found.head_size();
         let (files, shares) = add_sealed(&mut writer, &found);
-        let mut open = |sha256: &Hash| -> io::Result<Box<dyn Read>> {
-            if let Some(share) = shares.get(sha256) {
-                return Ok(Box::new(Cursor::new(share.clone())));
-            }
-            let blob = files.get(sha256).ok_or_else(|| io::Error::other("not announced"))?;
-            Ok(Box::new(self.blobs.open(*blob).map_err(io::Error::other)?))
+        let mut open = |name: &MemberName| -> io::Result<Box<dyn Read>> {
+            let bytes = match name {
+                MemberName::Bundle(number) => self.db.read(|conn| bundle(conn, *number, size)),
+                MemberName::Opened(number) => {
+                    self.db.read(|conn| self.opened(conn, *number, size, &mut shown))
+                }
+                MemberName::Sealed(sha256) => match (shares.get(sha256), files.get(sha256)) {
+                    (Some(share), _) => Ok(share.clone()),
+                    (None, Some(blob)) => {
+                        return Ok(Box::new(self.blobs.open(*blob).map_err(io::Error::other)?));
+                    }
+                    (None, None) => return Err(io::Error::other("not announced")),
+                },
+                _ => return Err(io::Error::other("not announced")),
+            };
+            Ok(Box::new(Cursor::new(bytes.map_err(io::Error::other)?)))
         };
         Ok(writer.write(out, &mut open)?)
     }
@@ -190,38 +201,52 @@ impl CaseSource<'_> {
         Ok(())
     }
 
-    /// Every bundle, and every leaf that its level lets auditors see.
-    fn add_leaves(
+    /// Every bundle, and for each the leaves that auditors may see.
+    fn announce_leaves(
         &self,
         conn: &mut Conn,
         writer: &mut CaseWriter,
-        found: &Found,
+        size: u64,
+        shown: &mut Shown,
     ) -> Result<(), Error> {
-        let size = found.head_size();
+        let mut announce = |name, bytes: Vec<u8>| {
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            writer.announce(name, Hash::of(&bytes), length);
+        };
         for number in 0..size.div_ceil(u64::from(WIDTH)) {
-            let tile = Tile::of_size(TileLevel::Entries, number, size);
-            let tile = tile.ok_or_else(|| DbError::Corrupt("no bundle".to_owned()))?;
-            writer.bundle(number, record::tile(conn, &tile)?);
-        }
-        let mut opened = BTreeMap::<UnitId, bool>::new();
-        let (mut leaves, mut next) = (Vec::new(), 0);
-        while next < size {
-            let rows = record::entries(conn, next, size, READ)?;
-            let full = rows.len() == usize::try_from(READ).unwrap_or(usize::MAX);
-            for Entry { index, salt, event, level, .. } in rows {
-                leaves.extend((next..index).map(|pad| self.pad(pad)));
-                next = index + 1;
-                if may_show(conn, &level, &mut opened)? {
-                    leaves.push(OpenedLeaf { index, salt, event });
-                }
-            }
-            if !full {
-                leaves.extend((next..size).map(|pad| self.pad(pad)));
-                next = size;
+            announce(MemberName::Bundle(number), bundle(conn, number, size)?);
+            let opened = self.opened(conn, number, size, shown)?;
+            if !opened.is_empty() {
+                announce(MemberName::Opened(number), opened);
             }
         }
-        writer.opened(&leaves);
         Ok(())
+    }
+
+    /// The leaves of one bundle that auditors may see, as the file spells them; nothing when there
+    /// is none.
+    fn opened(
+        &self,
+        conn: &mut Conn,
+        number: u64,
+        size: u64,
+        shown: &mut Shown,
+    ) -> Result<Vec<u8>, Error> {
+        let (mut next, end) =
+            (number * u64::from(WIDTH), size.min((number + 1) * u64::from(WIDTH)));
+        let mut leaves = Vec::new();
+        for Entry { index, salt, event, level, .. } in
+            record::entries(conn, next, end, WIDTH.into())?
+        {
+            leaves.extend((next..index).map(|pad| self.pad(pad)));
+            next = index + 1;
+            if may_show(conn, &level, shown)? {
+                leaves.push(OpenedLeaf { index, salt, event });
+            }
+        }
+        leaves.extend((next..end).map(|pad| self.pad(pad)));
+        let is_empty = leaves.is_empty();
+        Ok(if is_empty { Vec::new() } else { encode_opened(&leaves).into_bytes() })
     }
 
     fn pad(&self, index: u64) -> OpenedLeaf {
@@ -235,18 +260,25 @@ impl Found {
     }
 }
 
-/// Whether auditors may see an entry of this level now.
-fn may_show(
-    conn: &mut Conn,
-    level: &Level,
-    opened: &mut BTreeMap<UnitId, bool>,
-) -> Result<bool, Error> {
+/// One bundle of the record at a size.
+fn bundle(conn: &mut Conn, number: u64, size: u64) -> Result<Vec<u8>, Error> {
+    let tile = Tile::of_size(TileLevel::Entries, number, size);
+    let tile = tile.ok_or_else(|| DbError::Corrupt("no bundle".to_owned()))?;
+    Ok(record::tile(conn, &tile)?)
+}
+
+/// Which units were opened when the file was begun: an opening that comes while it is written must
+/// not change what was announced.
+type Shown = BTreeMap<UnitId, bool>;
+
+/// Whether auditors may see an entry of this level.
+fn may_show(conn: &mut Conn, level: &Level, shown: &mut Shown) -> Result<bool, Error> {
     let Level::Sealed(id) = level else { return Ok(true) };
-    if let Some(known) = opened.get(id) {
+    if let Some(known) = shown.get(id) {
         return Ok(*known);
     }
     let is_opened = store::find(conn, id)?.opening_index.is_some();
-    opened.insert(*id, is_opened);
+    shown.insert(*id, is_opened);
     Ok(is_opened)
 }
 

@@ -10,8 +10,9 @@ use super::casefile::{self, CaseSource};
 use super::statements::{Opening, Void};
 use crate::auth::table::{Act, Owner};
 use crate::crypto::statement::Body as _;
-use crate::ids::UnitId;
+use crate::ids::{TenderId, UnitId};
 use crate::record::store as record;
+use crate::tender::units;
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
 use crate::web::edge::Edge;
@@ -61,7 +62,7 @@ enum Which {
 /// # Errors
 /// Not found before its end is cosigned.
 pub async fn case(app: web::Data<App>, path: web::Path<String>) -> Answer {
-    cut(app, unit_of(&path)?, Which::Public).await
+    cut(app, vec![unit_of(&path)?], Which::Public).await
 }
 
 /// The auditors' case file: the whole record, identities and ciphertexts with it.
@@ -70,24 +71,56 @@ pub async fn case(app: web::Data<App>, path: web::Path<String>) -> Answer {
 /// As [`case`], `auth-…`.
 pub async fn auditor_case(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
     caller.allow(Act::ReadAuditBundle, &Owner::Actor)?;
-    cut(app, unit_of(&path)?, Which::Auditor).await
+    cut(app, vec![unit_of(&path)?], Which::Auditor).await
 }
 
-async fn cut(app: web::Data<App>, unit: UnitId, which: Which) -> Answer {
-    let file = web::block(move || write(&app, unit, which)).await;
+/// The public case file of a tender: all its units in one.
+///
+/// # Errors
+/// As [`case`].
+pub async fn tender_case(app: web::Data<App>, path: web::Path<String>) -> Answer {
+    let units = units_of(&app, &path).await?;
+    cut(app, units, Which::Public).await
+}
+
+/// The auditors' case file of a tender.
+///
+/// # Errors
+/// As [`auditor_case`].
+pub async fn tender_auditor_case(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+) -> Answer {
+    caller.allow(Act::ReadAuditBundle, &Owner::Actor)?;
+    let units = units_of(&app, &path).await?;
+    cut(app, units, Which::Auditor).await
+}
+
+/// The units of a tender that took effect, in its order.
+async fn units_of(app: &App, path: &str) -> Result<Vec<UnitId>, Failure> {
+    let id: TenderId = path.parse().map_err(|e: crate::ids::NotAnId| Edge::Path(e.to_string()))?;
+    let rows: Result<_, crate::db::Error> = app.db.query(move |conn| units::units(conn, id)).await;
+    let effective = rows?.into_iter().filter(|row| row.effective_index.is_some());
+    let units: Vec<UnitId> = effective.map(|row| row.id).collect();
+    if units.is_empty() { Err(Edge::NotFound.into()) } else { Ok(units) }
+}
+
+async fn cut(app: web::Data<App>, units: Vec<UnitId>, which: Which) -> Answer {
+    let file = web::block(move || write(&app, &units, which)).await;
     let file = file.map_err(crate::error::Error::internal)?.map_err(failure)?;
     Ok(HttpResponse::Ok().content_type("application/x-tar").streaming(stream::send(file)))
 }
 
-fn write(app: &App, unit: UnitId, which: Which) -> Result<File, casefile::Error> {
+fn write(app: &App, units: &[UnitId], which: Which) -> Result<File, casefile::Error> {
     let rosters = [(*app.roster).clone()];
     let source =
         CaseSource { db: app.db(), blobs: &app.platform.blobs, rosters: &rosters, pads: &app.pads };
     let file = tempfile::tempfile().map_err(crate::verify::casefile::CaseError::from)?;
     let mut out = std::io::BufWriter::new(file);
     match which {
-        Which::Public => source.public(&[unit], &mut out)?,
-        Which::Auditor => source.auditor(&[unit], &mut out)?,
+        Which::Public => source.public(units, &mut out)?,
+        Which::Auditor => source.auditor(units, &mut out)?,
     };
     out.flush().map_err(crate::verify::casefile::CaseError::from)?;
     let mut file =

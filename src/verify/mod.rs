@@ -29,7 +29,7 @@ use report::{Stop, failed, said, text};
 pub fn verify(source: &mut Source<'_>, trust: Option<&Trust>, receipt: Option<&[u8]>) -> Report {
     let (file, shares) = match sealed::read(source) {
         Ok(read) => read,
-        Err(error) => return unreadable(&error),
+        Err(error) => return unreadable(&error, trust),
     };
     let facts = Facts::of(&file, &shares);
     let mut report = claims::judge(&facts, trust, receipt, source);
@@ -49,8 +49,9 @@ pub fn verify_bytes(bytes: &[u8], trust: Option<&Trust>, receipt: Option<&[u8]>)
     verify(&mut source, trust, receipt)
 }
 
-fn unreadable(error: &CaseError) -> Report {
-    Report { pin: Pin::NotPinned, claims: vec![Claim::new("archive", None, Err(bad(error)))] }
+fn unreadable(error: &CaseError, trust: Option<&Trust>) -> Report {
+    let pin = if trust.is_some() { Pin::NotCompared } else { Pin::NotPinned };
+    Report { pin, claims: vec![Claim::new("archive", None, Err(bad(error)))] }
 }
 
 fn bad(error: &CaseError) -> Stop {

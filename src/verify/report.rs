@@ -41,6 +41,8 @@ pub enum Pin {
     Pinned,
     /// The reader named nothing: an invented case would look the same.
     NotPinned,
+    /// The reader named something, but the file could not be read as far as what it stands on.
+    NotCompared,
     /// The case stands on something else.
     Mismatch,
 }
@@ -69,6 +71,8 @@ impl Report {
         match self.pin {
             Pin::Mismatch => 4,
             _ if self.claims.iter().any(failed) => 1,
+            // Without a held archive there is nothing that a pin could be behind.
+            Pin::NotCompared => EXIT_UNREADABLE,
             Pin::NotPinned => 3,
             Pin::Pinned => 0,
         }
@@ -95,7 +99,7 @@ impl Report {
 /// The report as `--json` prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JsonReport {
-    /// `pinned`, `not-pinned` or `mismatch`.
+    /// `pinned`, `not-pinned`, `not-compared` or `mismatch`.
     pub pinned: Pin,
     /// Every claim.
     pub claims: Vec<JsonClaim>,

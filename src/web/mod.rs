@@ -30,7 +30,8 @@
 //! | `GET /units/{id}/bid` | the bidder's own: `{seq, sha256, kind, bid_id, index, receipt}` |
 //! | `GET /units/{id}/opening` | `{opening}` |
 //! | `GET /units/{id}/lines/{line}/documents/{name}` | a document of an opened bid, decrypted as it leaves |
-//! | `GET /units/{id}/case`, `…/case/auditor` | the case file |
+//! | `GET /units/{id}/case`, `…/case/auditor` | the case file of one unit |
+//! | `GET /tenders/{id}/case`, `…/case/auditor` | of all units of a tender |
 //! | `GET /record/entries/{index}` | `{index, salt, event}` for whom its level allows |
 //! | `GET /record/receipts/{index}` | the receipt again, with more cosignatures |
 //! | `GET /openapi.json` | generated |
@@ -100,8 +101,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Everybody: openings
         .route("/api/v1/units/{id}/opening", web::get().to(opening::http::opening))
         .route("/api/v1/units/{id}/case", web::get().to(opening::http::case))
+        .route("/api/v1/tenders/{id}/case", web::get().to(opening::http::tender_case))
         // Regulator and auditors
         .route("/api/v1/units/{id}/case/auditor", web::get().to(opening::http::auditor_case))
+        .route(
+            "/api/v1/tenders/{id}/case/auditor",
+            web::get().to(opening::http::tender_auditor_case),
+        )
         // Everybody: the record
         .route("/record/checkpoint", web::get().to(record::http::checkpoint))
         .route("/record/roster", web::get().to(record::http::roster))

@@ -166,8 +166,11 @@ fn a_damaged_file_is_named_and_is_no_verdict_about_the_tender() {
         let report = verify_bytes(bytes, Some(&trust(&maker)), None);
         assert_eq!((report.exit(), report.claims.len()), (2, 1));
         assert_eq!((report.claims[0].id, report.claims[0].verdict), ("archive", Verdict::Failed));
+        let first = command::text(&report, Lang::En);
+        assert!(first.starts_with("not compared with your pin"), "a pin was given: {first}");
     }
     let report = verify_bytes(&damaged, None, None);
+    assert!(command::text(&report, Lang::En).starts_with("not pinned"), "none was");
     assert!(command::text(&report, Lang::En).contains("roster-0000000000000001"));
 }
 

@@ -1,5 +1,6 @@
 //! Writes a case file. The index comes first, so every SHA-256 is known before the first byte:
-//! small members are held, large ones are streamed and compared with what was stated.
+//! small members are held, large and numerous ones are announced, asked for one at a time and
+//! compared with what was announced.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ use crate::record::tiles::WIDTH;
 
 enum Body {
     Held(Vec<u8>),
-    Streamed { sha256: Hash, size: u64 },
+    Announced { sha256: Hash, size: u64 },
 }
 
 /// Collects a case's members, then writes them. The order of calls does not matter.
@@ -79,24 +80,29 @@ impl CaseWriter {
         self.hold(MemberName::Bundle(number), bytes);
     }
 
-    /// Announces a sealed file; its bytes are asked for in [`write`](Self::write).
+    /// Announces a member; its bytes are asked for in [`write`](Self::write).
+    pub fn announce(&mut self, name: MemberName, sha256: Hash, size: u64) {
+        self.members.insert(name, Body::Announced { sha256, size });
+    }
+
+    /// Announces a sealed file.
     pub fn sealed(&mut self, sha256: Hash, size: u64) {
-        self.members.insert(MemberName::Sealed(sha256), Body::Streamed { sha256, size });
+        self.announce(MemberName::Sealed(sha256), sha256, size);
     }
 
     fn hold(&mut self, name: MemberName, bytes: Vec<u8>) {
         self.members.insert(name, Body::Held(bytes));
     }
 
-    /// Writes the file; `open` gives the bytes of each sealed file announced. Returns the length
-    /// in bytes. What was written before an error is useless.
+    /// Writes the file; `open` gives the bytes of each member announced, in the file's order. Returns
+    /// the length in bytes. What was written before an error is useless.
     ///
     /// # Errors
-    /// [`CaseError`], also when a sealed file is not what was announced.
+    /// [`CaseError`], also when a member is not what was announced.
     pub fn write<W: Write>(
         self,
         out: W,
-        open: &mut dyn FnMut(&Hash) -> io::Result<Box<dyn Read>>,
+        open: &mut dyn FnMut(&MemberName) -> io::Result<Box<dyn Read>>,
     ) -> Result<u64, CaseError> {
         let index = self.index()?;
         let mut tar = Writer::new(out, INDEX);
@@ -106,16 +112,16 @@ impl CaseWriter {
         };
         put(INDEX, length(&index), &mut index.as_bytes())?;
         for (name, body) in &self.members {
-            let name = name.to_string();
+            let member = name.to_string();
             match body {
-                Body::Held(bytes) => put(&name, length(bytes), &mut bytes.as_slice())?,
-                Body::Streamed { sha256, size } => {
-                    let mut source = open(sha256)?;
+                Body::Held(bytes) => put(&member, length(bytes), &mut bytes.as_slice())?,
+                Body::Announced { sha256, size } => {
+                    let mut source = open(name)?;
                     let mut body = Hashing::new(&mut source);
-                    put(&name, *size, &mut body)?;
+                    put(&member, *size, &mut body)?;
                     if body.hasher.finish() != *sha256 {
                         let reason = "its SHA-256 differs";
-                        return Err(CaseError::Altered { member: name, reason });
+                        return Err(CaseError::Altered { member, reason });
                     }
                 }
             }
@@ -128,7 +134,7 @@ impl CaseWriter {
         let line = |(name, body): (&MemberName, &Body)| {
             let (sha256, size) = match body {
                 Body::Held(bytes) => (Hash::of(bytes), length(bytes)),
-                Body::Streamed { sha256, size } => (*sha256, *size),
+                Body::Announced { sha256, size } => (*sha256, *size),
             };
             IndexLine { name: name.to_string(), sha256, size }
         };

@@ -38,7 +38,9 @@ use sealbid::record::tree::{self, HashSource, SourceError, leaf_hash, node_hash}
 use sealbid::tender::statements::{
     Amendment, AmendmentReason, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
 };
-use sealbid::verify::casefile::{CaseEntry, CaseHeader, CaseKind, CaseWriter, FORMAT, OpenedLeaf};
+use sealbid::verify::casefile::{
+    CaseEntry, CaseHeader, CaseKind, CaseWriter, FORMAT, MemberName, OpenedLeaf,
+};
 
 pub const ORIGIN: &str = "bids.example/record";
 const N: u8 = 5;

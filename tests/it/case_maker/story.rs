@@ -271,7 +271,8 @@ impl Maker {
             self.whole(&mut case, &mut leaves);
         }
         let mut out = Vec::new();
-        let open = &mut |sha256: &Hash| {
+        let open = &mut |name: &MemberName| {
+            let MemberName::Sealed(sha256) = name else { panic!("{name} was not announced") };
             let bytes = self.sealed[sha256].clone();
             Ok(Box::new(Cursor::new(bytes)) as Box<dyn std::io::Read>)
         };
