@@ -100,7 +100,8 @@ pub async fn tender_auditor_case(
 /// The units of a tender that took effect, in its order.
 async fn units_of(app: &App, path: &str) -> Result<Vec<UnitId>, Failure> {
     let id: TenderId = path.parse().map_err(|e: crate::ids::NotAnId| Edge::Path(e.to_string()))?;
-    let rows: Result<_, crate::db::Error> = app.db.query(move |conn| units::units(conn, id)).await;
+    let rows: Result<_, crate::db::Error> =
+        app.db().query(move |conn| units::units(conn, id)).await;
     let effective = rows?.into_iter().filter(|row| row.effective_index.is_some());
     let units: Vec<UnitId> = effective.map(|row| row.id).collect();
     if units.is_empty() { Err(Edge::NotFound.into()) } else { Ok(units) }
