@@ -28,8 +28,6 @@ use crate::crypto::note::{Note, NoteError};
 use crate::ids::UnitId;
 use crate::record::feed::{Answering, Witness, Witnesses};
 
-/// How long an agent may take to answer a request.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take to be reached.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a lodged bid may take to arrive.
@@ -211,10 +209,26 @@ fn refused(answer: &Answer) -> AskError {
     AskError::Refused { status: answer.status, code }
 }
 
+/// How much an agent may cost who asks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long an agent may take to answer a request.
+    pub patience: Duration,
+    /// The largest lodged file that is fetched, in bytes.
+    pub max_file: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(10), max_file: 4 << 30 }
+    }
+}
+
 /// The agents at the addresses of a roster, over HTTP.
 pub struct Http {
     client: reqwest::Client,
     addresses: BTreeMap<CustodianId, String>,
+    limits: Limits,
 }
 
 impl Http {
@@ -222,7 +236,7 @@ impl Http {
     ///
     /// # Errors
     /// [`AskError::Silent`] when no client can be made.
-    pub fn new(roster: &Roster) -> Result<Self, AskError> {
+    pub fn new(roster: &Roster, limits: Limits) -> Result<Self, AskError> {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
@@ -231,7 +245,7 @@ impl Http {
         let address = |address: &str| address.trim_end_matches('/').to_owned();
         let members = roster.custodians.iter();
         let addresses = members.map(|m| (m.id.clone(), address(&m.address))).collect();
-        Ok(Self { client, addresses })
+        Ok(Self { client, addresses, limits })
     }
 
     fn url(&self, to: &CustodianId, path: &str) -> Result<String, AskError> {
@@ -254,7 +268,8 @@ impl Http {
             Some(body) => self.client.post(url).body(body),
             None => self.client.get(url),
         };
-        let response = request.timeout(PATIENCE).send().await.map_err(|e| silent(&e))?;
+        let response =
+            request.timeout(self.limits.patience).send().await.map_err(|e| silent(&e))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         let mut parts = response.bytes_stream();
@@ -276,8 +291,13 @@ impl Http {
         }
         let mut file = tokio::fs::File::create(target).await.map_err(|e| silent(&e))?;
         let mut parts = response.bytes_stream();
+        let mut left = self.limits.max_file;
         while let Some(part) = parts.next().await {
             let part = part.map_err(|e| silent(&e))?;
+            let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            left = left
+                .checked_sub(length)
+                .ok_or_else(|| AskError::Malformed("its file is too long".to_owned()))?;
             file.write_all(&part).await.map_err(|e| silent(&e))?;
         }
         file.flush().await.map_err(|e| silent(&e))

@@ -5,7 +5,7 @@
 //! roster.note     the roster it was enrolled in
 //! witness.json    the last checkpoint it cosigned
 //! units/<id>.json what it signed of each unit
-//! recovered.json  when it was started with --recover
+//! recovered.json  when it lost its memory, at the earliest
 //! lodged/<unit id>/<manifest sha256>.bid and .note
 //! ```
 //! Invariant: a change is on the disk, file and folder both, before the signature that it stands
@@ -139,8 +139,7 @@ impl Home {
             return Err(HomeError::Exists(dir.to_owned()));
         }
         let home = Self::at(dir);
-        fs::create_dir_all(home.path("units")).map_err(|e| home.io("units", e))?;
-        fs::create_dir_all(home.path("lodged")).map_err(|e| home.io("lodged", e))?;
+        home.make_folders()?;
         home.write("seed", format!("{}\n", hex::encode(seed)).as_bytes())?;
         Ok(home)
     }
@@ -184,8 +183,7 @@ impl Home {
         }
         let keys = home.member_keys(&roster)?;
         if let Start::Recover(at) = start {
-            home.write_json("recovered.json", &Recovered { at })?;
-            home.write_json("witness.json", &Option::<Witnessed>::None)?;
+            home.recover(at)?;
         }
         let state = home.load_state()?;
         Ok(Loaded { home, keys, roster, state })
@@ -209,26 +207,59 @@ impl Home {
             return Err(HomeError::LostState);
         }
         let witnessed: Option<Witnessed> = self.read_json("witness.json")?;
-        let recovered = self.path("recovered.json").exists();
-        let recovered: Option<Recovered> =
-            if recovered { Some(self.read_json("recovered.json")?) } else { None };
         let mut state = State {
             witnessed: witnessed.map(|w| Known { size: w.size, root: w.root }),
-            recovered_at: recovered.map(|r| r.at),
+            recovered_at: self.recovered()?.map(|recovered| recovered.at),
             units: std::collections::BTreeMap::new(),
         };
-        let folder = self.path("units");
-        for file in fs::read_dir(&folder).map_err(|e| self.io("units", e))? {
+        for id in self.unit_ids()? {
+            state.units.insert(id, self.read_json(&format!("units/{id}.json"))?);
+        }
+        Ok(state)
+    }
+
+    fn recovered(&self) -> Result<Option<Recovered>, HomeError> {
+        let file = "recovered.json";
+        if self.path(file).exists() { self.read_json(file).map(Some) } else { Ok(None) }
+    }
+
+    fn unit_ids(&self) -> Result<Vec<UnitId>, HomeError> {
+        let mut ids = Vec::new();
+        for file in fs::read_dir(self.path("units")).map_err(|e| self.io("units", e))? {
             let name = file.map_err(|e| self.io("units", e))?.file_name();
             let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else {
                 continue; // a half-written file of a crash: its signature never left
             };
-            let id: UnitId =
-                id.parse().map_err(|_| self.content("units", format!("{name:?} is no unit")))?;
-            let kept: Kept = self.read_json(&format!("units/{id}.json"))?;
-            state.units.insert(id, kept);
+            let id = id.parse();
+            ids.push(id.map_err(|_| self.content("units", format!("{name:?} is no unit")))?);
         }
-        Ok(state)
+        Ok(ids)
+    }
+
+    /// Starts over at `at`. What a backup remembers of a unit may be older than what was signed of
+    /// it: it still stops a release, and nothing more is signed on its strength. The witness's file
+    /// is gone meanwhile, so that a crash in between leaves a folder that does not start.
+    fn recover(&self, at: Time) -> Result<(), HomeError> {
+        let witness = self.path("witness.json");
+        if witness.exists() {
+            fs::remove_file(&witness).map_err(|e| self.io("witness.json", e))?;
+        }
+        let before = self.recovered()?.map_or(at, |recovered| recovered.at);
+        self.write_json("recovered.json", &Recovered { at: at.max(before) })?;
+        self.make_folders()?;
+        for id in self.unit_ids()? {
+            let name = format!("units/{id}.json");
+            let kept: Kept = self.read_json(&name)?;
+            self.write_json(&name, &Kept { signed: false, ..kept })?;
+        }
+        self.write_json("witness.json", &Option::<Witnessed>::None)
+    }
+
+    fn make_folders(&self) -> Result<(), HomeError> {
+        for name in ["units", "lodged"] {
+            fs::create_dir_all(self.path(name)).map_err(|e| self.io(name, e))?;
+        }
+        Ok(())
     }
 
     /// Makes a change durable.
@@ -241,6 +272,13 @@ impl Home {
             Change::Witnessed(known) => {
                 let seen = Witnessed { root: known.root, size: known.size };
                 self.write_json("witness.json", &Some(seen))
+            }
+            // The hour first: between the two writes the agent is still lost.
+            Change::Adopted(known, at) => {
+                if let Some(Recovered { at: lost }) = self.recovered()? {
+                    self.write_json("recovered.json", &Recovered { at: lost.max(*at) })?;
+                }
+                self.save(&Change::Witnessed(*known))
             }
             Change::Unit(id, kept) => self.write_json(&format!("units/{id}.json"), kept),
         }

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 
 use super::rules::release_from;
 use super::statements::{LineStatus, Opening};
-use super::store::{self, UnitRow, Which};
+use super::store::{self, Which};
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
@@ -30,6 +30,7 @@ use crate::record::leaf::PadKey;
 use crate::record::store::{self as record, Entry, StoredCheckpoint, StoredTiles};
 use crate::record::tiles::{Level as TileLevel, Tile, TileTree, WIDTH};
 use crate::record::tree::{prove_consistency, prove_inclusion};
+use crate::tender::units::{self, UnitRow};
 use crate::verify::casefile::{
     CaseEntry, CaseError, CaseHeader, CaseKind, CaseWriter, FORMAT, MemberName, OpenedLeaf,
     encode_opened,
@@ -155,7 +156,7 @@ impl CaseSource<'_> {
             Found { entries: Vec::new(), heads: BTreeMap::new(), rows: vec![], bids: vec![] };
         let mut bodies = BTreeSet::new();
         for id in units {
-            let row = store::find(conn, id)?;
+            let row = units::unit(conn, *id)?;
             self.heads_of(conn, &row, &mut found.heads)?;
             bodies.insert(row.unit.body().procuring_entity);
             for entry in public_of(conn, *id)? {
@@ -277,7 +278,7 @@ fn may_show(conn: &mut Conn, level: &Level, shown: &mut Shown) -> Result<bool, E
     if let Some(known) = shown.get(id) {
         return Ok(*known);
     }
-    let is_opened = store::find(conn, id)?.opening_index.is_some();
+    let is_opened = units::unit(conn, *id)?.opening_index.is_some();
     shown.insert(*id, is_opened);
     Ok(is_opened)
 }

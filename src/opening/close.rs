@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::rules::sorted_lines;
 use super::statements::{Close, OpeningEvent};
-use super::store::{self, EnvelopeRow, UnitRow};
+use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Opener, blocking, moves, public};
 use crate::bid::statements::BidEvent;
 use crate::crypto::hash::Hash;
@@ -21,6 +21,7 @@ use crate::db::{self, Conn};
 use crate::ids::UnitId;
 use crate::record::append::Event;
 use crate::record::store as record;
+use crate::tender::units::UnitRow;
 
 /// Kinds of the events recorded here.
 pub(super) const PROPOSED: &str = "sealbid/proposed/v1";

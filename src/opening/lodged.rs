@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use futures_util::future::join_all;
 
 use super::statements::Lodged;
-use super::store::{self, UnitRow};
+use super::store;
 use super::{Error, Opener};
 use crate::clock::is_closed;
 use crate::crypto::hash::Hash;
@@ -14,6 +14,7 @@ use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::client::{lodged, lodged_bid};
 use crate::custodian::roster::Member;
+use crate::tender::units::UnitRow;
 
 impl Opener {
     /// Asks every custodian for the bids lodged with it and takes in those that the platform does

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use self::rules::{Facts, OutOfOrder, Step, due, release_from};
-use self::store::{UnitRow, Which};
+use self::store::Which;
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
 use crate::crypto::json::JsonError;
@@ -39,6 +39,7 @@ use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::sequencer::Sequencer;
 use crate::record::store as record;
+use crate::tender::units::{self, UnitRow};
 
 /// A checkpoint is asked for again after this many milliseconds, when a rule waits for cosignatures
 /// at or after an hour.
@@ -219,7 +220,7 @@ impl Opener {
     /// # Errors
     /// [`Error`].
     pub async fn load(&self, id: UnitId, now: Time) -> Result<Case, Error> {
-        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let q = self.roster(&row)?.q();
         let decided_through = self.parts.decided.decided_through(now);
         Ok(self.db().query(move |conn| case(conn, row, q, decided_through)).await?)
@@ -311,8 +312,8 @@ fn case(conn: &mut Conn, row: UnitRow, q: usize, decided_through: Time) -> Resul
         release: unit.release,
         min: unit.min,
         t,
-        amendment_pending: row.amendment_pending,
-        outage_undecided: row.outage_undecided,
+        amendment_pending: row.pending.is_some(),
+        outage_undecided: false,
         decided_through,
         freeze,
         lines: row.close.as_ref().map(|close| close.body().lines.len()),

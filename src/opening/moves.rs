@@ -5,7 +5,6 @@ use diesel::prelude::*;
 
 use super::rules::{OutOfOrder, UnitAct, UnitState, next};
 use super::statements::{Challenged, Verdict};
-use super::store::UnitRow;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -14,6 +13,7 @@ use crate::db::schema::{challenge, envelope, release, unit};
 use crate::db::{Error, Tx};
 use crate::ids::UnitId;
 use crate::on_each;
+use crate::tender::units::UnitRow;
 
 fn stored(index: u64) -> Result<i64, Error> {
     i64::try_from(index).map_err(|_| Error::NotFound)

@@ -9,7 +9,7 @@ use super::decrypt::{self, Ciphertext, Envelope, UnitKey, on_all};
 use super::release::unit_keys;
 use super::rules::{Claimed, Decryption, outcome, standing};
 use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, Order, ReadOutLine};
-use super::store::{self, EnvelopeRow, UnitRow};
+use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Opener, blocking, moves, public};
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
@@ -21,6 +21,7 @@ use crate::custodian::roster::CustodianId;
 use crate::db;
 use crate::ids::{UnitId, UploadId};
 use crate::record::store as record;
+use crate::tender::units::{self, UnitRow};
 
 const READ_OUT: &str = "sealbid/read-out/v1";
 /// Lines read out in one event: the first prices are shown while the rest is still being opened.
@@ -126,7 +127,7 @@ impl Opener {
         name: &str,
     ) -> Result<Option<Box<dyn io::Read + Send>>, Error> {
         let loaded = self.db().read(|conn| {
-            let row = store::find(conn, &id)?;
+            let row = units::unit(conn, id)?;
             Ok::<_, db::Error>((row, store::releases(conn, &id)?, store::envelopes(conn, &id)?))
         });
         let (row, releases, bids) = loaded?;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use super::close::account;
 use super::decrypt::UnitKey;
 use super::statements::{Challenged, OpeningEvent, Release, Suspension, Verdict};
-use super::store::{self, ReleaseRow, UnitRow};
+use super::store::{self, ReleaseRow};
 use super::{Case, Error, Opener, custodians, moves, public};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
@@ -21,6 +21,7 @@ use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::store as record;
 use crate::tender::statements::Amendment;
+use crate::tender::units::{self, UnitRow};
 
 const RELEASED: &str = "sealbid/released/v1";
 
@@ -176,7 +177,7 @@ impl Opener {
         let found = Statement::<Challenged>::parse(note.as_bytes())?;
         let body = found.body().clone();
         let id = body.unit_id;
-        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let member = self.roster(&row)?.member(&body.custodian);
         let key = &member.ok_or(Error::Misplaced("no such custodian"))?.statement_key;
         found.note().require(key)?;

@@ -8,7 +8,7 @@ use crate::custodian::roster::CustodianId;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::tender::statements::{Amendment, ReleaseBy};
 
-use super::statements::{FailCode, LineStatus, RejectCode, VoidReason};
+use super::statements::{FailCode, LineStatus, RejectCode};
 
 /// A close stands on a checkpoint cosigned within this many milliseconds after the deadline.
 pub const FREEZE_MS: i64 = 60_000;
@@ -318,6 +318,26 @@ pub struct Facts {
     pub releases: usize,
 }
 
+/// Why a unit fails by what stands on its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Fewer lines than its minimum.
+    TooFew,
+    /// A challenge that the platform could not answer.
+    Challenge,
+}
+
+impl Failure {
+    /// Its word in columns.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TooFew => "too-few",
+            Self::Challenge => "challenge",
+        }
+    }
+}
+
 /// What is due for a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -333,7 +353,7 @@ pub enum Step {
     /// Ask the custodians again to sign the close.
     AskClose,
     /// Fail the unit.
-    Void(VoidReason),
+    Void(Failure),
     /// Ask the custodians for their identities.
     AskRelease,
     /// Open: t releases are there.
@@ -365,7 +385,7 @@ fn due_to_open(facts: &Facts) -> Step {
         return Step::Wait;
     };
     if is_below(facts.lines, facts.min) {
-        return Step::Void(VoidReason::TooFew);
+        return Step::Void(Failure::TooFew);
     }
     let from = release_from(&facts.terms, window_from);
     let reached = facts.latest_cosignatures.iter().filter(|time| **time >= from).count();
@@ -374,7 +394,7 @@ fn due_to_open(facts: &Facts) -> Step {
     }
     // One valid receipt that the close denies voids the unit: the platform's fault.
     if facts.open_challenges > 0 {
-        return Step::Void(VoidReason::Challenge);
+        return Step::Void(Failure::Challenge);
     }
     if facts.suspended || (facts.release == ReleaseBy::Order && !facts.ordered) {
         return Step::Wait;

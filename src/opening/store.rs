@@ -1,75 +1,21 @@
-//! The rows that the opening reads and moves: units from their deadline on, envelopes, releases,
-//! challenges; and the checkpoints that the rules ask for.
+//! The rows that the opening reads beside its units: envelopes, releases, challenges; and the
+//! checkpoints that the rules ask for.
 //!
-//! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped. What is
-//! written stands in `moves`.
+//! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped. A unit's own
+//! row is `tender::units`'s; what is written stands in `moves`.
 
 use diesel::prelude::*;
 
-use super::rules::{Terms, UnitState, is_freeze, quorum_time};
-use super::statements::Close;
+use super::rules::{UnitState, is_freeze, quorum_time};
 use crate::bid::envelope::unpack_shares;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::statement::Statement;
 use crate::custodian::roster::CustodianId;
 use crate::db::schema::{challenge, cosignature, credential, entry, envelope, release, unit};
 use crate::db::{Conn, Error};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
 use crate::record::leaf::Salt;
-use crate::tender::statements::Unit;
-
-/// A unit from its deadline on.
-#[derive(Clone, Debug)]
-pub struct UnitRow {
-    /// Its id.
-    pub id: UnitId,
-    /// The unit with its signatures.
-    pub unit: Statement<Unit>,
-    /// Where it stands.
-    pub state: UnitState,
-    /// The times in force.
-    pub terms: Terms,
-    /// Whether an amendment is asked and undecided.
-    pub amendment_pending: bool,
-    /// Whether its deadline fell into an outage that nobody decided on.
-    pub outage_undecided: bool,
-    /// The close, once proposed, with the signatures so far.
-    pub close: Option<Statement<Close>>,
-    /// The entry that proposed the close.
-    pub close_proposed: Option<u64>,
-    /// The entry of the effective close.
-    pub close_index: Option<u64>,
-    /// The order, for second envelopes.
-    pub order: Option<String>,
-    /// The number of the regulator's last word; 0 without one.
-    pub suspension_no: u32,
-    /// Whether it stops the release.
-    pub suspended: bool,
-    /// The entry of the opening record.
-    pub opening_index: Option<u64>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = unit)]
-struct RawUnit {
-    unit_id: String,
-    note: String,
-    state: String,
-    deadline: i64,
-    open_at: i64,
-    challenge_ms: i64,
-    amendment_pending: Option<String>,
-    outage_undecided: bool,
-    close_note: Option<String>,
-    close_proposed_index: Option<i64>,
-    close_index: Option<i64>,
-    order_note: Option<String>,
-    suspension_no: i64,
-    suspended: bool,
-    opening_index: Option<i64>,
-}
 
 fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
     move |_| Error::Corrupt(format!("a unit's {what}"))
@@ -81,44 +27,6 @@ fn index(stored: Option<i64>) -> Result<Option<u64>, Error> {
 
 fn stored(index: u64) -> Result<i64, Error> {
     i64::try_from(index).map_err(|_| Error::NotFound)
-}
-
-impl TryFrom<RawUnit> for UnitRow {
-    type Error = Error;
-
-    fn try_from(row: RawUnit) -> Result<Self, Error> {
-        let close = row.close_note.map(|note| Statement::parse(note.as_bytes()));
-        Ok(Self {
-            id: row.unit_id.parse().map_err(corrupt("id"))?,
-            unit: Statement::parse(row.note.as_bytes()).map_err(corrupt("note"))?,
-            state: UnitState::of_code(&row.state).ok_or(()).map_err(corrupt("state"))?,
-            terms: Terms {
-                deadline: Time::from_millis(row.deadline),
-                open_at: Time::from_millis(row.open_at),
-                challenge_ms: row.challenge_ms,
-            },
-            amendment_pending: row.amendment_pending.is_some(),
-            outage_undecided: row.outage_undecided,
-            close: close.transpose().map_err(corrupt("close"))?,
-            close_proposed: index(row.close_proposed_index)?,
-            close_index: index(row.close_index)?,
-            order: row.order_note,
-            suspension_no: u32::try_from(row.suspension_no).map_err(corrupt("suspension"))?,
-            suspended: row.suspended,
-            opening_index: index(row.opening_index)?,
-        })
-    }
-}
-
-/// A unit.
-///
-/// # Errors
-/// `NotFound`, `Corrupt`, `Backend`.
-pub fn find(conn: &mut Conn, id: &UnitId) -> Result<UnitRow, Error> {
-    let raw: RawUnit = on_each!(conn, |c| {
-        unit::table.find(id.to_string()).select(RawUnit::as_select()).first(c)
-    })?;
-    raw.try_into()
 }
 
 /// The units for which something may be due at `now`, voided ones with ciphertext left among them.

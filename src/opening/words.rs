@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::rules::{UnitAct, UnitState, is_ascending, next};
+use super::rules::{Failure, UnitAct, UnitState, is_ascending, next};
 use super::statements::{Order, Suspension, SuspensionState, Void, VoidReason};
-use super::store::{self, UnitRow};
+use super::store;
 use super::{Error, Opener, custodians, moves, public};
 use crate::bid::statements::Fault;
 use crate::crypto::statement::{Body as _, Statement};
@@ -13,18 +13,19 @@ use crate::custodian::wire::AskSuspend;
 use crate::enterprise::credentials::credential;
 use crate::ids::UnitId;
 use crate::tender::statements::ReleaseBy;
+use crate::tender::units::{self, UnitRow};
 
 impl Opener {
-    /// Fails a unit: the statement first, then the ciphertexts go. Who may do so for which reason
-    /// is the caller's rule.
+    /// Fails a unit for what its close or its challenges say: the statement first, then the
+    /// ciphertexts go. A cancellation is its buyer's to sign: `tender::amend`.
     ///
     /// # Errors
     /// [`Error::State`] after an opening or another void.
-    pub async fn void(&self, row: &UnitRow, reason: VoidReason) -> Result<(), Error> {
+    pub(super) async fn void(&self, row: &UnitRow, failure: Failure) -> Result<(), Error> {
         next(row.state, UnitAct::Void)?;
-        let fault = match reason {
-            VoidReason::Challenge => Some(Fault::Platform),
-            VoidReason::TooFew | VoidReason::Cancelled => None,
+        let (reason, fault) = match failure {
+            Failure::TooFew => (VoidReason::TooFew, None),
+            Failure::Challenge => (VoidReason::Challenge, Some(Fault::Platform)),
         };
         // A close that q never signed stands for nothing.
         let closed = row.close.as_ref().filter(|_| row.state == UnitState::Closed);
@@ -36,19 +37,10 @@ impl Opener {
         self.db()
             .write(move |tx| {
                 tx.record(event)?;
-                moves::void(tx, &moved, word(reason))
+                moves::void(tx, &moved, failure.word())
             })
             .await?;
         self.delete_ciphertexts(row).await
-    }
-
-    /// Cancels a unit that is not opened, for its procuring entity.
-    ///
-    /// # Errors
-    /// As [`void`](Self::void).
-    pub async fn cancel(&self, id: UnitId) -> Result<(), Error> {
-        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
-        self.void(&row, VoidReason::Cancelled).await
     }
 
     /// Takes the order that says which second envelopes open. The ciphertexts of the others are
@@ -61,7 +53,7 @@ impl Opener {
         let order = Statement::<Order>::parse(note.as_bytes())?;
         let body = order.body().clone();
         let id = body.unit_id;
-        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let (roster, unit) = (self.roster(&row)?, row.unit.body());
         if row.state != UnitState::Closed || unit.release != ReleaseBy::Order || row.order.is_some()
         {
@@ -112,7 +104,7 @@ impl Opener {
         let body = suspension.body();
         let (id, no) = (body.unit_id, body.no);
         let stopped = body.state == SuspensionState::Suspended;
-        let row = self.db().query(move |conn| store::find(conn, &id)).await?;
+        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let roster = self.roster(&row)?;
         suspension.note().require(&roster.regulator_key)?;
         suspension.note().only_by(std::slice::from_ref(&roster.regulator_key))?;
@@ -130,13 +122,5 @@ impl Opener {
             }
         }
         Ok(())
-    }
-}
-
-const fn word(reason: VoidReason) -> &'static str {
-    match reason {
-        VoidReason::TooFew => "too-few",
-        VoidReason::Challenge => "challenge",
-        VoidReason::Cancelled => "cancelled",
     }
 }

@@ -125,18 +125,30 @@ impl Feed {
         join_all(self.witnesses.iter().map(one)).await
     }
 
-    /// Before the first write: shows every witness the database's head. Silent ones decide nothing.
+    /// Before the first write: shows every witness the database's head. Fewer than `t` of them may be
+    /// wrong or lie, so `t` must say that the record went on elsewhere; but once one says so, the
+    /// silent count with it, since writing behind honest witnesses could never be undone. When
+    /// nobody says so, silent ones decide nothing.
     ///
     /// # Errors
     /// [`FeedError`] of the first witness behind which nothing may be written, with its name.
-    pub async fn compare(&self, head: &StoredCheckpoint) -> Result<(), (String, FeedError)> {
+    pub async fn compare(
+        &self,
+        head: &StoredCheckpoint,
+        t: usize,
+    ) -> Result<(), (String, FeedError)> {
+        let (mut ahead, mut doubtful) = (None, 0_usize);
         for (name, outcome) in self.feed_all(head).await {
             match outcome {
-                Err(error) if error.forbids_writing() => return Err((name, error)),
+                Err(error) if error.forbids_writing() => {
+                    doubtful = doubtful.saturating_add(1);
+                    ahead.get_or_insert((name, error));
+                }
+                Err(FeedError::Silent(_)) => doubtful = doubtful.saturating_add(1),
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok(())
+        ahead.filter(|_| doubtful >= t).map_or(Ok(()), Err)
     }
 
     /// Has one witness cosign a checkpoint and keeps its line. Gives the line's time.

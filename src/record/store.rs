@@ -175,7 +175,9 @@ pub(super) fn insert_checkpoint(tx: &mut Tx<'_>, new: &StoredCheckpoint) -> Resu
 }
 
 /// Keeps a custodian's cosignature line on the checkpoint of `size`, which the caller has verified;
-/// `at` is the time in it. The first one stands: later ones of the same custodian are dropped.
+/// `at` is the time in it. The first one stands: a challenge window runs from the q-th earliest, and
+/// must not move once somebody was shown it. Who needs the witnesses' word of a later hour has a
+/// further checkpoint made (`Sequencer::want_checkpoint`).
 ///
 /// # Errors
 /// `Conflict` when there is no such checkpoint; `Backend`.

@@ -1,7 +1,9 @@
-//! The rows of opening units up to their deadline; what comes after is `opening`'s.
+//! The rows of opening units: the one reader of all of it, and what moves a unit up to its deadline.
+//! What moves it afterwards is `opening`'s.
 //!
 //! Invariant: a state is moved by compare-and-swap along `opening::rules::next`; times in force are
-//! moved by effective amendments and by nothing else.
+//! moved by effective amendments and by nothing else. Rows are read as evidence: whatever does not
+//! parse is `Corrupt` and never skipped.
 
 use diesel::prelude::*;
 
@@ -15,8 +17,9 @@ use crate::db::{Conn, Error, Tx};
 use crate::ids::{TenderId, UnitId};
 use crate::on_each;
 use crate::opening::rules::{Terms, UnitAct, UnitState, next};
+use crate::opening::statements::Close;
 
-/// A unit up to its deadline.
+/// A unit as it stands.
 #[derive(Clone, Debug)]
 pub struct UnitRow {
     /// Its id.
@@ -37,6 +40,20 @@ pub struct UnitRow {
     pub last_sha256: Hash,
     /// The amendment that is asked, with the signatures so far, and the entry that proposed it.
     pub pending: Option<(Statement<Amendment>, u64)>,
+    /// The close, once proposed, with the signatures so far.
+    pub close: Option<Statement<Close>>,
+    /// The entry that proposed the close.
+    pub close_proposed: Option<u64>,
+    /// The entry of the effective close.
+    pub close_index: Option<u64>,
+    /// The order, for second envelopes.
+    pub order: Option<String>,
+    /// The number of the regulator's last word; 0 without one.
+    pub suspension_no: u32,
+    /// Whether it stops the release.
+    pub suspended: bool,
+    /// The entry of the opening record.
+    pub opening_index: Option<u64>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -54,6 +71,13 @@ struct RawUnit {
     last_sha256: Vec<u8>,
     amendment_pending: Option<String>,
     amendment_index: Option<i64>,
+    close_note: Option<String>,
+    close_proposed_index: Option<i64>,
+    close_index: Option<i64>,
+    order_note: Option<String>,
+    suspension_no: i64,
+    suspended: bool,
+    opening_index: Option<i64>,
 }
 
 fn unit_of(row: RawUnit) -> Result<UnitRow, Error> {
@@ -64,6 +88,7 @@ fn unit_of(row: RawUnit) -> Result<UnitRow, Error> {
         }
         _ => None,
     };
+    let close = row.close_note.map(|note| Statement::parse(note.as_bytes()));
     Ok(UnitRow {
         id: row.unit_id.parse().map_err(corrupt("unit"))?,
         unit: Statement::parse(row.note.as_bytes()).map_err(corrupt("unit"))?,
@@ -78,6 +103,13 @@ fn unit_of(row: RawUnit) -> Result<UnitRow, Error> {
         amendment_no: u32::try_from(row.amendment_no).map_err(corrupt("unit"))?,
         last_sha256: Hash::from_slice(&row.last_sha256).map_err(corrupt("unit"))?,
         pending,
+        close: close.transpose().map_err(corrupt("close"))?,
+        close_proposed: row.close_proposed_index.map(number).transpose()?,
+        close_index: row.close_index.map(number).transpose()?,
+        order: row.order_note,
+        suspension_no: u32::try_from(row.suspension_no).map_err(corrupt("suspension"))?,
+        suspended: row.suspended,
+        opening_index: row.opening_index.map(number).transpose()?,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::blob::{Blobs, Folder};
 use crate::config::{Config, read_seed};
 use crate::crypto::key::{KeyKind, SigningKey};
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{AsWitnesses, Custodians, Http, witnesses};
+use crate::custodian::client::{AsWitnesses, Custodians, Http, Limits, witnesses};
 use crate::custodian::roster::{Roster, check_next};
 use crate::db::{self, Db, FaultPoints, Options, Point};
 use crate::error::{Args, Refusal};
@@ -235,11 +235,15 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         Pace { cadence: Duration::from_millis(u64::from(config.cadence_ms)), ..Pace::default() };
     let keys = Keys { log: papers.log, pads: papers.pads };
     let sequencer = Sequencer::open(db.clone(), keys, pace).await.map_err(database)?;
+    // The shares and the manifest come on top of the envelope, and are small.
+    let limits =
+        Limits { max_file: config.max_upload_bytes.saturating_mul(2), ..Limits::default() };
     let custodians: Arc<dyn Custodians> =
-        Arc::new(Http::new(papers.roster.body()).map_err(internal)?);
+        Arc::new(Http::new(papers.roster.body(), limits).map_err(internal)?);
     let wire = Arc::new(AsWitnesses(Arc::clone(&custodians)));
     let feed = Feed::new(db.clone(), wire, witnesses(papers.roster.body()));
-    feed.compare(&sequencer.published().checkpoint)
+    let t = usize::from(papers.roster.body().t);
+    feed.compare(&sequencer.published().checkpoint, t)
         .await
         .map_err(|(witness, error)| StartError::Behind { witness, reason: error.to_string() })?;
     record_roster(&db, &papers.roster).await?;

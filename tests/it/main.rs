@@ -19,6 +19,7 @@ mod casefile;
 mod cli;
 mod configuration;
 mod crash;
+mod custodian_wire;
 mod databases;
 mod door;
 mod envelopes;

@@ -2,10 +2,9 @@
 
 use sealbid::clock::Time;
 use sealbid::opening::rules::{
-    FREEZE_MS, Facts, OutOfOrder, Step, Terms, UNIT_ACTS, UNIT_STATES, UnitAct, UnitState, due,
-    is_freeze, next, quorum_time, release_from,
+    FREEZE_MS, Facts, Failure, OutOfOrder, Step, Terms, UNIT_ACTS, UNIT_STATES, UnitAct, UnitState,
+    due, is_freeze, next, quorum_time, release_from,
 };
-use sealbid::opening::statements::VoidReason;
 use sealbid::tender::statements::ReleaseBy;
 
 /// One line for each state, one column for each act: the state after, or a dash.
@@ -139,14 +138,14 @@ fn a_closed_unit_opens_with_t_releases_and_not_with_one_less() {
 #[test]
 fn a_unit_below_its_minimum_is_void_and_one_at_it_is_not() {
     let step = |lines| due(&Facts { lines: Some(lines), ..facts(UnitState::Closed) }, DEADLINE);
-    let void = Step::Void(VoidReason::TooFew);
+    let void = Step::Void(Failure::TooFew);
     assert_eq!([step(0), step(1), step(2)], [void, void, Step::AskRelease]);
 }
 
 #[test]
 fn a_challenge_nobody_answered_voids_only_after_the_window() {
     let open = Facts { open_challenges: 1, ..facts(UnitState::Closed) };
-    assert_eq!(due(&open, DEADLINE), Step::Void(VoidReason::Challenge));
+    assert_eq!(due(&open, DEADLINE), Step::Void(Failure::Challenge));
     let early = Facts { latest_cosignatures: vec![DEADLINE.plus(11_999); 5], ..open };
     assert_eq!(due(&early, DEADLINE), Step::Wait);
 }

@@ -31,16 +31,17 @@ use sealbid::ids::{BidId, EnterpriseId, LotId, TenderId, UnitId, UploadId};
 use sealbid::on_each;
 use sealbid::opening::rules::Step;
 use sealbid::opening::statements::{Lodged, OpeningEvent};
-use sealbid::opening::store::{self as rows, UnitRow};
+use sealbid::opening::store as rows;
 use sealbid::opening::{Decided, Intake, Opener, Parts};
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;
 use sealbid::record::feed::Feed;
 use sealbid::record::leaf::PadKey;
 use sealbid::record::sequencer::{Keys, Pace, Sequencer};
-use sealbid::record::store as record;
+use sealbid::record::store::{self as record, StoredCheckpoint};
 use sealbid::record::witness::{AddCheckpoint, encode_cosignatures};
 use sealbid::tender::statements::{ReleaseBy, SUITE, Stage, Unit, UnitRecipient};
+use sealbid::tender::units::{self, UnitRow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -51,6 +52,8 @@ pub const ORIGIN: &str = "bids.example/record";
 pub const DEADLINE: Time = START.plus(600_000);
 pub const OPEN_AT: Time = DEADLINE.plus(60_000);
 pub const CHALLENGE: i64 = 10_000;
+/// What most tests' units wait for.
+pub const BY_TIME: ReleaseBy = ReleaseBy::Time;
 const N: u8 = 5;
 const T: u8 = 3;
 
@@ -84,6 +87,11 @@ pub struct Agents {
 impl Agents {
     pub fn sleep(&self, custodians: &[u8]) {
         *self.asleep.lock().unwrap() = custodians.iter().map(|c| id(*c)).collect();
+    }
+
+    /// What a custodian remembers.
+    pub fn state(&self, custodian: u8) -> State {
+        self.agents[&id(custodian)].lock().unwrap().state.clone()
     }
 
     fn decide<T>(
@@ -274,16 +282,23 @@ pub fn who(number: u8) -> (EnterpriseId, SigningKey) {
     (id, SigningKey::from_seed(&name, KeyKind::Statement, &[100 + number; 32]).unwrap())
 }
 
-fn agents(clock: Arc<ManualClock>) -> Arc<Agents> {
-    let keys = |place: u8| {
-        AgentKeys::of_seed(Zeroizing::new([50 + place; 32]), ORIGIN, &id(place)).unwrap()
-    };
+/// A custodian's seed.
+pub const fn agent_seed(place: u8) -> [u8; 32] {
+    [50 + place; 32]
+}
+
+fn agent_keys(place: u8) -> AgentKeys {
+    AgentKeys::of_seed(Zeroizing::new(agent_seed(place)), ORIGIN, &id(place)).unwrap()
+}
+
+/// The roster that everybody pins.
+pub fn roster() -> Statement<Roster> {
     let member = |place: u8| Member {
         address: format!("https://c{place}.example"),
         id: id(place),
         name: format!("保管人{place}"),
-        statement_key: keys(place).statement.verifying().clone(),
-        witness_key: keys(place).witness.verifying().clone(),
+        statement_key: agent_keys(place).statement.verifying().clone(),
+        witness_key: agent_keys(place).witness.verifying().clone(),
     };
     let roster = Roster {
         custodians: (1..=N).map(member).collect(),
@@ -298,9 +313,15 @@ fn agents(clock: Arc<ManualClock>) -> Arc<Agents> {
         t: T,
         version: 1,
     };
-    let roster = Statement::signed(roster, &regulator_key()).unwrap();
-    let agent =
-        |place| (id(place), Mutex::new(InProcess { keys: keys(place), state: State::default() }));
+    Statement::signed(roster, &regulator_key()).unwrap()
+}
+
+fn agents(clock: Arc<ManualClock>) -> Arc<Agents> {
+    let roster = roster();
+    let agent = |place| {
+        let (keys, state) = (agent_keys(place), State::default());
+        (id(place), Mutex::new(InProcess { keys, state }))
+    };
     let agents = (1..=N).map(agent).collect();
     let (asleep, lying) = (Mutex::default(), Mutex::default());
     Arc::new(Agents { agents, roster, clock, asleep, lying })
@@ -509,6 +530,11 @@ impl World {
         blob
     }
 
+    /// The last checkpoint.
+    pub fn published(&self) -> StoredCheckpoint {
+        self.sequencer.published().checkpoint.clone()
+    }
+
     /// The sequencer ticks and the custodians that are awake cosign.
     pub fn beat(&self) {
         if let Some(published) = wait(self.sequencer.tick()).unwrap() {
@@ -533,7 +559,7 @@ impl World {
     }
 
     pub fn row(&self) -> UnitRow {
-        self.db.read(|conn| rows::find(conn, &self.id)).unwrap()
+        self.db.read(|conn| units::unit(conn, self.id)).unwrap()
     }
 
     /// The events of one kind about the unit.

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The unit was issued more than an hour ago, in the future, or before this agent lost its state.
     #[error("the unit was not issued within the hour, or before this agent lost its state")]
     Stale,
+    /// It lost its state and has adopted no checkpoint of the others since.
+    #[error("this agent lost its state and has not yet adopted a checkpoint of the others")]
+    Lost,
     /// The agent never signed this unit, or lost its state since.
     #[error("this agent has not signed this unit, or lost its state since")]
     UnknownUnit,
@@ -108,6 +111,7 @@ impl crate::error::Refusal for Refusal {
             Self::Range(_) => "custodian-range",
             Self::NotMyRecipient => "custodian-not-my-recipient",
             Self::Stale => "custodian-stale",
+            Self::Lost => "custodian-lost",
             Self::UnknownUnit => "custodian-unknown-unit",
             Self::Amendment(_) => "custodian-amendment",
             Self::AlreadyClosed => "custodian-already-closed",
@@ -132,6 +136,7 @@ impl crate::error::Refusal for Refusal {
         match self {
             Self::Statement(_) | Self::Range(_) | Self::Lines => 422,
             Self::Internal(_) => 500,
+            Self::Lost => 503,
             Self::Signature(_) | Self::Credential(_) | Self::Receipt(_) | Self::Checkpoint(_) => {
                 403
             }

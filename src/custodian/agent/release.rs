@@ -25,6 +25,7 @@ pub fn release(
     agent: &Agent<'_>,
     ask: &AskRelease,
 ) -> Result<(Change, Statement<Release>), Refusal> {
+    agent.require_memory()?;
     let (unit, unit_id) = effective_unit(agent, &ask.unit)?;
     let terms = terms_in_force(agent, &unit, unit_id, ask)?;
     let (close, of, window_from) = closed_at(agent, &ask.close_receipt)?;

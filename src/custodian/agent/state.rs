@@ -108,8 +108,8 @@ pub enum KeptChallenge {
 pub struct State {
     /// The last checkpoint it cosigned.
     pub witnessed: Option<Known>,
-    /// When it started without its state: it signs no unit issued before, and cosigns nothing until
-    /// it has adopted a checkpoint that q others cosigned.
+    /// When it started without its state, by its own clock or, if later, by the checkpoint it then
+    /// adopted: it signs no unit issued before.
     pub recovered_at: Option<Time>,
     /// By unit.
     pub units: BTreeMap<UnitId, Kept>,
@@ -122,16 +122,30 @@ pub enum Change {
     Nothing,
     /// The last checkpoint cosigned.
     Witnessed(Known),
+    /// After a lost state: where the others' record stands, and when they said so at the latest.
+    Adopted(Known, Time),
     /// What it knows of a unit.
     Unit(UnitId, Box<Kept>),
 }
 
 impl State {
+    /// Whether it lost its memory and has not yet learnt from the others where the record stands:
+    /// until then it vouches for nothing and hands nothing out, for its clock may be as old as what
+    /// it forgot.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.recovered_at.is_some() && self.witnessed.is_none()
+    }
+
     /// The state after a change.
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::Nothing => {}
             Change::Witnessed(known) => self.witnessed = Some(known),
+            Change::Adopted(known, at) => {
+                self.witnessed = Some(known);
+                self.recovered_at = self.recovered_at.map(|lost| lost.max(at));
+            }
             Change::Unit(id, kept) => {
                 self.units.insert(id, *kept);
             }
@@ -157,6 +171,11 @@ impl Agent<'_> {
         let own = self.keys.statement.verifying();
         let mut members = self.roster().custodians.iter();
         members.find(|member| member.statement_key == *own).ok_or(Refusal::WrongRoster)
+    }
+
+    /// Demands that a lost memory was followed by an adopted checkpoint.
+    pub(super) fn require_memory(&self) -> Result<(), Refusal> {
+        if self.state.is_lost() { Err(Refusal::Lost) } else { Ok(()) }
     }
 
     /// Its short name.

@@ -40,6 +40,7 @@ pub fn recipient(agent: &Agent<'_>, ask: &AskRecipient) -> Result<RecipientReply
 /// # Errors
 /// [`Refusal`] with the first check that fails.
 pub fn sign_unit(agent: &Agent<'_>, ask: &AskUnit) -> Result<(Change, Statement<Unit>), Refusal> {
+    agent.require_memory()?;
     let mut unit = Statement::<Unit>::parse(ask.unit.as_bytes())?;
     let id = unit_id(unit.body())?;
     check_unit(agent, &unit, &id, &ask.credentials)?;

@@ -16,7 +16,7 @@ pub fn cosign(
     agent: &Agent<'_>,
     request: &AddCheckpoint,
 ) -> Result<(Change, NoteSignature), WitnessRefusal> {
-    if agent.state.recovered_at.is_some() && agent.state.witnessed.is_none() {
+    if agent.state.is_lost() {
         return Err(WitnessRefusal::Unable);
     }
     let accepted = consider(agent.state.witnessed, request, &agent.roster().log_key)?;
@@ -25,20 +25,22 @@ pub fn cosign(
     Ok((Change::Witnessed(accepted.known), line))
 }
 
-/// After a lost state: takes up witnessing from a checkpoint that q others cosigned.
+/// After a lost state: takes up witnessing from a checkpoint that q others cosigned. Their latest
+/// hour is one that has passed, whatever this machine's clock says: units issued before it may have
+/// been signed by what was forgotten.
 ///
 /// # Errors
 /// [`Refusal::NoQuorum`] when fewer than q others did.
 pub fn adopt(agent: &Agent<'_>, checkpoint: &str) -> Result<Change, Refusal> {
     let cosigned = agent.checkpoint(checkpoint)?;
     let own = agent.keys.witness.verifying();
-    let others = cosigned.cosignatures().iter().filter(|c| c.witness != *own).count();
-    if others < agent.roster().q() {
-        return Err(Refusal::NoQuorum);
-    }
+    let others = cosigned.cosignatures().iter().filter(|c| c.witness != *own).map(|c| c.time);
+    let latest = others.clone().max();
+    let latest = latest.filter(|_| others.count() >= agent.roster().q());
+    let latest = latest.ok_or(Refusal::NoQuorum)?;
     let seen = cosigned.checkpoint();
     if agent.state.witnessed.as_ref().is_some_and(|known| known.size > seen.size) {
         return Err(Refusal::Stale);
     }
-    Ok(Change::Witnessed(Known { size: seen.size, root: seen.root }))
+    Ok(Change::Adopted(Known { size: seen.size, root: seen.root }, latest))
 }

@@ -166,7 +166,14 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
             Err(WitnessRefusal::Stale { size }) => (Change::Nothing, Reply::Stale(size)),
             Err(_) => (Change::Nothing, Reply::Unable),
         },
-        Request::Adopt(checkpoint) => done(agent::adopt(agent, checkpoint)),
+        Request::Adopt(checkpoint) => {
+            done(agent::adopt(agent, checkpoint).map(|change| match change {
+                Change::Adopted(known, _) if !rules.holds(Rule::RecoveryHasItsHour) => {
+                    Change::Witnessed(known)
+                }
+                change => change,
+            }))
+        }
         Request::Unit(ask) => reply(agent::sign_unit(agent, ask)),
         Request::Amendment(ask) => match agent::sign_amendment(agent, ask) {
             Err(Refusal::AlreadyClosed) if !rules.holds(Rule::NothingMovesAfterAClose) => {

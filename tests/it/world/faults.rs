@@ -19,6 +19,8 @@ pub enum Rule {
     EnoughLines,
     /// An agent restored from its seed knows that it is.
     RecoveryIsKnown,
+    /// What it adopts of the others' record tells it the hour, whatever its own clock says.
+    RecoveryHasItsHour,
     /// No release before the hour and the window's end.
     ReleaseHasItsHour,
     /// Identities are never recorded for more than the regulator.

@@ -135,7 +135,11 @@ fn submit() -> impl Strategy<Value = Submit> {
 }
 
 fn memory() -> impl Strategy<Value = Memory> {
-    prop_oneof![Just(Memory::Kept), (0..15u8).prop_map(Memory::Lost)]
+    prop_oneof![
+        Just(Memory::Kept),
+        (0..15u8).prop_map(Memory::Lost),
+        (0..90u8).prop_map(Memory::Lost)
+    ]
 }
 
 fn acts() -> impl Strategy<Value = Op> {
@@ -199,7 +203,7 @@ fn about(rule: Rule) -> BoxedStrategy<Op> {
         Rule::NothingMovesAfterAClose => prop_oneof![on_time, past, amend].boxed(),
         Rule::WithdrawnStaysOut => prop_oneof![on_time, withdraw].boxed(),
         Rule::ChainsContinue => prop_oneof![on_time, withdraw, submit(Submit::Replayed)].boxed(),
-        Rule::RecoveryIsKnown => {
+        Rule::RecoveryIsKnown | Rule::RecoveryHasItsHour => {
             let passes = (5_000..15_000u16).prop_map(Op::AdvanceTime);
             prop_oneof![1 => on_time, 1 => past, 2 => rival, 2 => lost, 1 => passes].boxed()
         }

@@ -68,6 +68,15 @@ fn an_agent_restored_from_its_seed_with_a_slow_clock_signs_a_second_close() {
 }
 
 #[test]
+fn an_agent_that_wakes_with_an_older_clock_signs_a_second_close_on_its_own_word() {
+    let begin = [Op::Register, publish(0), Op::Tick, BID, PAST_THE_EDGE, Op::Tick];
+    let wakes = [Op::AgentRecovered(0, Memory::Lost(63)), Op::Tick, Op::AdvanceTime(20_000), RIVAL];
+    let later = [Op::AdvanceTime(60_000), RIVAL];
+    let ops: Vec<Op> = begin.into_iter().chain(wakes).chain(later).collect();
+    breaks(Rule::RecoveryHasItsHour, Broken::SignedTwice, &ops);
+}
+
+#[test]
 fn an_identity_leaves_early_without_the_hour() {
     let begin = [Op::Register, publish(0), Op::Tick, BID, PAST_THE_EDGE, Op::Tick, Op::Tick];
     let ops: Vec<Op> = begin.into_iter().chain([RELEASE]).collect();

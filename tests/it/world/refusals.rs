@@ -13,6 +13,7 @@ use sealbid::ids::UnitId;
 use sealbid::opening::rules::AmendmentFault;
 use sealbid::opening::statements::{Close, Suspension, SuspensionState};
 use sealbid::record::disclosure::Level;
+use sealbid::record::witness::Known;
 use sealbid::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
 
 use super::agents::Request;
@@ -110,9 +111,36 @@ fn a_unit_from_before_a_lost_memory_or_more_than_an_hour_old_is_stale() {
     let (world, id) = world(0, &[]);
     let ask = ask_unit(&world, id);
     let issued_at = world.row(&id).unit.body().issued_at;
-    let lost = |at: Time| State { recovered_at: Some(at), ..State::default() };
+    let witnessed = Some(Known { size: 8, root: Hash::of(b"adopted") });
+    let lost = |at: Time| State { recovered_at: Some(at), witnessed, ..State::default() };
     assert_eq!(unit_refusal(&world, &ask, &lost(issued_at)), Some(Refusal::Stale));
     assert_eq!(unit_refusal(&world, &ask, &lost(issued_at.plus(-1))), None);
+}
+
+#[test]
+fn an_agent_that_lost_its_memory_does_nothing_before_it_adopted_what_the_others_cosigned() {
+    let (world, id) = closed(0);
+    let (unit, release) = (ask_unit(&world, id), ask_release(&world, id));
+    let issued_at = world.row(&id).unit.body().issued_at;
+    let lost = State { recovered_at: Some(issued_at.plus(-9)), ..State::default() };
+    assert_eq!(unit_refusal(&world, &unit, &lost), Some(Refusal::Lost));
+    assert_eq!(release_refusal(&world, &release, &lost), Some(Refusal::Lost));
+
+    let by_all = world.record.checkpoints.iter().rev().find(|c| c.cosignatures().len() == 5);
+    let by_all = by_all.unwrap();
+    let latest = by_all.cosignatures().iter().skip(1).map(|c| c.time).max();
+    let agent = agent(&world, &lost, issued_at);
+    let mut adopted = lost.clone();
+    adopted.apply(agent::adopt(&agent, &by_all.note().encode()).unwrap());
+    assert_eq!(adopted.recovered_at, latest, "the others' hour counts, not its own");
+    assert!(latest > Some(issued_at));
+    let early = Agent { state: &adopted, ..agent };
+    assert_eq!(agent::sign_unit(&early, &unit).err(), Some(Refusal::Stale));
+    let refused = Some(Refusal::TooEarlyToRelease);
+    assert_eq!(release_refusal(&world, &release, &adopted), refused, "it still releases later");
+    let first = world.record.checkpoints.iter().find(|c| c.cosignatures().len() < 4).unwrap();
+    let few = agent::adopt(&agent, &first.note().encode());
+    assert_eq!(few.err(), Some(Refusal::NoQuorum));
 }
 
 fn amendment(world: &World, id: UnitId, no: u32) -> Statement<Amendment> {

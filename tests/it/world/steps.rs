@@ -11,7 +11,8 @@ use sealbid::custodian::wire::{AskAmendment, AskClose, AskRelease, AskUnit};
 use sealbid::ids::UnitId;
 use sealbid::opening::decrypt::{self, UnitKey};
 use sealbid::opening::rules::{
-    Claimed, Decryption, Facts, Step, UnitState, due, is_freeze, outcome, quorum_time, standing,
+    Claimed, Decryption, Facts, Failure, Step, UnitState, due, is_freeze, outcome, quorum_time,
+    standing,
 };
 use sealbid::opening::statements::{
     Close, OpenedLine, Opening, OpeningEvent, Release, Verdict, Void, VoidReason,
@@ -166,7 +167,7 @@ impl World {
                 self.ask_close(id)
             }
             Step::AskClose => self.ask_close(id),
-            Step::Void(reason) => self.void(id, reason),
+            Step::Void(failure) => self.void(id, failure),
             Step::AskRelease => self.ask_release(id),
             Step::Open => self.open(id),
         }
@@ -278,7 +279,11 @@ impl World {
         })
     }
 
-    fn void(&mut self, id: UnitId, reason: VoidReason) -> Done {
+    fn void(&mut self, id: UnitId, failure: Failure) -> Done {
+        let reason = match failure {
+            Failure::TooFew => VoidReason::TooFew,
+            Failure::Challenge => VoidReason::Challenge,
+        };
         let close_sha256 = self.row(&id).closed.as_ref().map(|(_, close)| close.sha256());
         let fault = (reason == VoidReason::Challenge).then_some(Fault::Platform);
         let void = Void { close_sha256, fault, reason, unit_id: id };

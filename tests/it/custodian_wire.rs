@@ -1,0 +1,270 @@
+//! Does the platform get along with custodians over HTTP, and with addresses where none answers as
+//! it should?
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sealbid::auth::provider::install_providers;
+use sealbid::clock::Clock as _;
+use sealbid::crypto::hash::Hash;
+use sealbid::custodian::agent::{Change, Kept};
+use sealbid::custodian::client::{
+    AsWitnesses, AskError, Custodians, Http, Limits, ask_all, lodged, lodged_bid, witnesses,
+};
+use sealbid::custodian::home::{Home, Start};
+use sealbid::custodian::roster::{CustodianId, Roster};
+use sealbid::custodian::wire::{AgentStatus, AskSuspend};
+use sealbid::ids::UnitId;
+use sealbid::record::checkpoint;
+use sealbid::record::feed::{Answering, Feed, FeedError, Witnesses};
+use sealbid::record::store;
+use sealbid::record::witness::Known;
+
+use crate::on_both;
+use crate::opening_world;
+use crate::server::Server;
+use crate::support::{START, TestBase, folder, wait};
+
+const LIMITS: Limits = Limits { patience: Duration::from_millis(300), max_file: 1000 };
+
+/// An address where something else than an agent answers: each connection gets these bytes, or
+/// silence. It ends when it is asked for nothing any more.
+struct Imposter {
+    address: String,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Imposter {
+    fn new(answer: Option<Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let thread = std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = [0; 4096];
+                let read = stream.read(&mut head).unwrap_or(0);
+                if head[..read].starts_with(b"END") {
+                    return;
+                }
+                match &answer {
+                    // Whoever asked may have had enough before the end.
+                    Some(bytes) => drop(stream.write_all(bytes)),
+                    None => kept.push(stream),
+                }
+            }
+        });
+        Self { address: format!("http://{address}"), thread: Some(thread) }
+    }
+
+    fn saying(status: &str, body: &str) -> Self {
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
+        Self::new(Some(format!("{head}location: /elsewhere\r\n\r\n{body}").into_bytes()))
+    }
+}
+
+impl Drop for Imposter {
+    fn drop(&mut self) {
+        let mut end = TcpStream::connect(self.address.trim_start_matches("http://")).unwrap();
+        end.write_all(b"END").unwrap();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn c(number: u8) -> CustodianId {
+    opening_world::id(number)
+}
+
+fn unit() -> UnitId {
+    UnitId(Hash::of(b"a unit"))
+}
+
+/// A roster whose first custodian has this address.
+fn at(roster: &Roster, address: &str) -> Http {
+    install_providers();
+    let mut roster = roster.clone();
+    roster.custodians[0].address = address.to_owned();
+    Http::new(&roster, LIMITS).unwrap()
+}
+
+fn any_roster() -> Roster {
+    opening_world::roster().body().clone()
+}
+
+fn told(imposter: &Imposter) -> Result<usize, AskError> {
+    let http = at(&any_roster(), &imposter.address);
+    wait(lodged(&http, &c(1), &unit())).map(|notes| notes.len())
+}
+
+#[test]
+fn real_agents_answer_cosign_and_refuse_with_their_code() {
+    let base = TestBase::sqlite();
+    let server = Server::with_agents(&base);
+    let http = Http::new(server.roster.body(), Limits::default()).unwrap();
+    let answer = wait(http.send(&c(2), "/", None)).unwrap();
+    let status: AgentStatus = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((status.custodian, status.roster_sha256), (c(2), server.roster.sha256()));
+    let garbage = AskSuspend { suspension: "no note".to_owned() };
+    for (_, refused) in wait(ask_all(&http, &[c(1), c(2)], &garbage)) {
+        let code = "custodian-statement".to_owned();
+        assert_eq!(refused.unwrap_err(), AskError::Refused { status: 422, code });
+    }
+    let unknown = wait(lodged(&http, &c(3), &unit())).unwrap_err();
+    let code = "custodian-unknown-unit".to_owned();
+    assert_eq!(unknown, AskError::Refused { status: 404, code });
+    let target = folder("lodged").join("a.bid");
+    let missing = wait(lodged_bid(&http, &c(3), &unit(), &Hash::of(b"none"), &target));
+    assert!(matches!(missing, Err(AskError::Refused { status: 404, .. })));
+    assert!(!target.exists());
+
+    server.beat();
+    let checkpoint = server.app().platform.sequencer.published().checkpoint.clone();
+    let db = &server.app().platform.db;
+    let kept = db.read(|conn| store::cosignatures(conn, checkpoint.size)).unwrap();
+    assert_eq!(kept.len(), 5);
+    assert!(kept.iter().all(|(_, at)| at.since(server.clock.now()).abs() < 1000));
+}
+
+#[test]
+fn an_address_where_nobody_listens_and_one_that_never_answers_are_silent() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let http = at(&any_roster(), &address);
+    let refused = wait(lodged(&http, &c(1), &unit())).unwrap_err();
+    assert!(matches!(refused, AskError::Silent(_)), "{refused}");
+    let slow = told(&Imposter::new(None)).unwrap_err();
+    assert!(matches!(slow, AskError::Silent(_)), "{slow}");
+    let cut = Imposter::new(Some(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_vec()));
+    let cut = told(&cut).unwrap_err();
+    assert!(matches!(cut, AskError::Silent(_)), "{cut}");
+    let stranger: CustodianId = "nobody".parse().unwrap();
+    let unknown = wait(lodged(&http, &stranger, &unit())).unwrap_err();
+    assert_eq!(unknown, AskError::Unknown(stranger));
+}
+
+#[test]
+fn an_answer_that_is_none_is_malformed_or_a_refusal_and_never_followed_elsewhere() {
+    let page = told(&Imposter::saying("200 OK", "<html>welcome</html>")).unwrap_err();
+    assert!(matches!(page, AskError::Malformed(_)), "{page}");
+    let note = told(&Imposter::saying("200 OK", r#"{"notes":["no note"]}"#)).unwrap_err();
+    assert!(matches!(note, AskError::Malformed(_)), "{note}");
+    let more = told(&Imposter::saying("200 OK", r#"{"notes":[],"more":1}"#)).unwrap_err();
+    assert!(matches!(more, AskError::Malformed(_)), "{more}");
+    assert_eq!(told(&Imposter::saying("200 OK", r#"{"notes":[]}"#)), Ok(0));
+    for (line, status) in [("302 Found", 302), ("500 Oops", 500)] {
+        let refused = told(&Imposter::saying(line, "")).unwrap_err();
+        assert_eq!(refused, AskError::Refused { status, code: "unknown".to_owned() });
+    }
+}
+
+#[test]
+fn an_endless_answer_and_an_endless_file_are_cut_off() {
+    let endless = |bytes: usize| {
+        let mut answer = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+        answer.resize(answer.len() + bytes, b' ');
+        Imposter::new(Some(answer))
+    };
+    let long = told(&endless((4 << 20) + 1)).unwrap_err();
+    assert!(matches!(long, AskError::Malformed(_)), "{long}");
+    let folder = folder("endless");
+    for (bytes, fits) in [(1000, true), (1001, false)] {
+        let imposter = endless(bytes);
+        let http = at(&any_roster(), &imposter.address);
+        let target = folder.join(bytes.to_string());
+        let fetched = wait(lodged_bid(&http, &c(1), &unit(), &Hash::of(b"x"), &target));
+        assert_eq!(fetched.is_ok(), fits, "{fetched:?}");
+        assert!(fits || matches!(fetched, Err(AskError::Malformed(_))));
+    }
+}
+
+#[test]
+fn a_folder_restored_from_a_backup_signs_nothing_on_what_it_remembers() {
+    let world = opening_world::World::start(TestBase::sqlite(), 1, opening_world::BY_TIME);
+    let dir = folder("backup").join("agent");
+    Home::create(&dir, &opening_world::agent_seed(1)).unwrap();
+    Home::enrol(&dir, &world.roster).unwrap();
+    let loaded = Home::open(&dir, Start::Suspicious).unwrap();
+    let kept = world.agents.state(1).units[&world.id].clone();
+    assert!(kept.signed);
+    loaded.home.save(&Change::Unit(world.id, Box::new(kept.clone()))).unwrap();
+
+    let lost = START.plus(5_000);
+    let loaded = Home::open(&dir, Start::Recover(lost)).unwrap();
+    assert!(loaded.state.is_lost());
+    assert_eq!(loaded.state.units[&world.id], Kept { signed: false, ..kept });
+    let known = Known { size: 8, root: Hash::of(b"root") };
+    loaded.home.save(&Change::Adopted(known, lost.plus(70_000))).unwrap();
+    let again = Home::open(&dir, Start::Suspicious).unwrap().state;
+    assert_eq!((again.recovered_at, again.witnessed), (Some(lost.plus(70_000)), Some(known)));
+    let twice = Home::open(&dir, Start::Recover(lost)).unwrap().state;
+    assert_eq!(twice.recovered_at, Some(lost.plus(70_000)), "a loss never becomes an earlier one");
+    assert!(twice.is_lost());
+}
+
+/// What one witness says in a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Silence,
+    Ahead,
+    Fork,
+    Later,
+}
+
+struct Said(BTreeMap<String, Says>);
+
+impl Witnesses for Said {
+    fn add_checkpoint<'a>(&'a self, witness: &'a str, _: String) -> Answering<'a> {
+        let answer = match self.0[witness] {
+            Says::Silence => Err("asleep".to_owned()),
+            Says::Ahead => Ok((409, b"4096\n".to_vec())),
+            Says::Fork => Ok((422, Vec::new())),
+            Says::Later => Ok((503, Vec::new())),
+        };
+        Box::pin(async move { answer })
+    }
+}
+
+on_both! {
+    fn the_platform_does_not_write_behind_t_witnesses_and_does_not_stop_for_fewer(base: TestBase) {
+        use Says::{Ahead, Fork, Later, Silence};
+        let world = opening_world::World::start(base, 1, opening_world::BY_TIME);
+        let head = world.published();
+        let compare = |says: [Says; 5]| {
+            let names = (1..).zip(says).map(|(n, said)| (c(n).to_string(), said));
+            let wire = Arc::new(Said(names.collect()));
+            let feed = Feed::new(world.db.clone(), wire, witnesses(world.roster.body()));
+            wait(feed.compare(&head, 3)).map_err(|(name, error)| (name, error.forbids_writing()))
+        };
+        assert_eq!(compare([Later; 5]), Ok(()));
+        assert_eq!(compare([Silence; 5]), Ok(()), "nobody says otherwise");
+        assert_eq!(compare([Ahead, Later, Later, Later, Later]), Ok(()));
+        assert_eq!(compare([Ahead, Fork, Later, Later, Later]), Ok(()), "t - 1 may lie");
+        let refused = |name: u8| Err((c(name).to_string(), true));
+        assert_eq!(compare([Later, Ahead, Fork, Later, Ahead]), refused(2));
+        assert_eq!(compare([Later, Ahead, Silence, Silence, Later]), refused(2));
+        assert_eq!(compare([Later, Ahead, Silence, Later, Later]), Ok(()));
+    }
+}
+
+#[test]
+fn a_cosignature_by_another_key_is_not_kept() {
+    let world = opening_world::World::start(TestBase::sqlite(), 1, opening_world::BY_TIME);
+    let head = world.published();
+    let other = sealbid::crypto::note::SigningKey::from_seed(
+        "another.example/witness/c1",
+        sealbid::crypto::note::KeyKind::Cosignature,
+        &[1; 32],
+    );
+    let now = world.base.clock.now();
+    let line = checkpoint::cosign(head.note.text(), &other.unwrap(), now).unwrap();
+    let imposter = Imposter::saying("200 OK", &line.line());
+    let http: Arc<dyn Custodians> = Arc::new(at(world.roster.body(), &imposter.address));
+    let all = witnesses(world.roster.body());
+    let feed = Feed::new(world.db.clone(), Arc::new(AsWitnesses(http)), all.clone());
+    assert_eq!(wait(feed.feed(&all[0], &head)), Err(FeedError::Malformed));
+}
