@@ -40,7 +40,7 @@ pub enum CustodianCommand {
         /// The organisation's name for people
         #[arg(long)]
         name: String,
-        /// Where the agent will be reached, such as https://keys.notary.example
+        /// Where the agent will be reached, such as `https://keys.notary.example`
         #[arg(long)]
         address: String,
     },

@@ -206,7 +206,7 @@ impl Cli {
     /// Does what was asked.
     ///
     /// # Errors
-    /// The refusal, for [`terminal`](crate::web::problem::terminal) and its exit code.
+    /// The refusal, for [`terminal`] and its exit code.
     pub fn run(self, lang: Lang, progress: Arc<dyn Progress>) -> Result<Report, Error> {
         let Options { server, key, trust, roster, .. } = self.options;
         let context = Context {

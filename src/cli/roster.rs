@@ -24,7 +24,7 @@ pub enum RosterCommand {
     /// Turn a TOML file (origin, t, the keys, the custodians) into a draft to be signed
     Draft {
         /// The TOML file: origin, t, log_key, platform_key, regulator_key, operator_keys,
-        /// [[custodians]] as `sealbid custodian member` prints them
+        /// `[[custodians]]` as `sealbid custodian member` prints them
         file: PathBuf,
         /// The roster in force, which this one follows
         #[arg(long, value_name = "FILE")]

@@ -29,7 +29,7 @@ use super::{Context, read_file};
 /// `sealbid tender …`
 #[derive(Debug, clap::Subcommand)]
 pub enum TenderCommand {
-    /// Draft a tender from a TOML file: title, documents_until, [[lots]] with [[lots.stages]]
+    /// Draft a tender from a TOML file: title, documents_until, `[[lots]]` with `[[lots.stages]]`
     Draft {
         /// The file
         file: PathBuf,

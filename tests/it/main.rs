@@ -42,6 +42,7 @@ mod sealing_document;
 mod sequencer;
 mod server;
 mod shamir;
+mod stand;
 mod stock_age;
 mod submissions;
 mod support;

@@ -37,7 +37,7 @@ impl Keys {
     /// The keys of a seed, named `<origin>/custodian/<id>` and `<origin>/witness/<id>`.
     ///
     /// # Errors
-    /// [`KeyError`] when origin or id cannot stand in a key's name.
+    /// [`NoteError::Key`] when origin or id cannot stand in a key's name.
     pub fn of_seed(
         seed: Zeroizing<[u8; 32]>,
         origin: &str,

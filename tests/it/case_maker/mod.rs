@@ -3,9 +3,13 @@
 //! signs everything after it anew, so that nothing else is wrong.
 
 mod bids;
+mod people;
 mod story;
 
+pub use people::{Keys, Who};
 pub use story::{make, make_many};
+
+use people::{custodian_identity, custodian_seed, key, roster, who};
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -106,53 +110,6 @@ pub enum Twist {
     TooFewOpened,
     Suspended,
     LostFalsely,
-}
-
-/// Keys of everybody, from small seeds.
-pub struct Keys {
-    pub log: SigningKey,
-    pub platform: SigningKey,
-    pub regulator: SigningKey,
-    pub operator: SigningKey,
-    pub statement: Vec<SigningKey>,
-    pub witness: Vec<SigningKey>,
-}
-
-fn key(name: &str, kind: KeyKind, seed: [u8; 2]) -> SigningKey {
-    let mut bytes = [seed[0]; 32];
-    bytes[1] = seed[1];
-    SigningKey::from_seed(name, kind, &bytes).unwrap()
-}
-
-impl Keys {
-    fn new(twist: Twist) -> Self {
-        let signs = KeyKind::Statement;
-        let regulator = if twist == Twist::OtherRegulator { 99 } else { 3 };
-        let of = |role: &str, kind, from: u8| {
-            (1..=N).map(|i| key(&format!("{ORIGIN}/{role}/c{i}"), kind, [from, i])).collect()
-        };
-        Self {
-            log: key(ORIGIN, signs, [1, 0]),
-            platform: key(&format!("{ORIGIN}/platform/p"), signs, [2, 0]),
-            regulator: key(&format!("{ORIGIN}/regulator/r"), signs, [regulator, 0]),
-            operator: key(&format!("{ORIGIN}/operator/o"), signs, [4, 0]),
-            statement: of("custodian", signs, 5),
-            witness: of("witness", KeyKind::Cosignature, 6),
-        }
-    }
-}
-
-/// A body with its key.
-pub struct Who {
-    pub id: EnterpriseId,
-    pub key: SigningKey,
-    kind: Kind,
-}
-
-fn who(number: usize, kind: Kind) -> Who {
-    let id: EnterpriseId = format!("ent_{number:032x}").parse().unwrap();
-    let seed = [20 + u8::try_from(number / 200).unwrap(), u8::try_from(number % 200).unwrap()];
-    Who { id, key: key(&key_name(ORIGIN, kind, id), KeyKind::Statement, seed), kind }
 }
 
 /// The record of a case: every perfect subtree of its leaves.
@@ -423,40 +380,4 @@ impl Maker {
         let close_sha256 = if other { Hash::of(b"other") } else { close };
         self.line(&OpeningEvent::Released { close_sha256, custodian, unit_id: id }, Shown::Public);
     }
-}
-
-fn custodian_seed(place: usize) -> Hash {
-    Hash::of(format!("seed of custodian {place}").as_bytes())
-}
-
-fn custodian_identity(place: usize, id: UnitId) -> Identity {
-    unit_identity(custodian_seed(place).as_bytes(), &id.0)
-}
-
-fn roster(keys: &Keys, twist: Twist) -> Statement<Roster> {
-    let member = |place: usize| Member {
-        address: format!("https://c{}.example", place + 1),
-        id: format!("c{}", place + 1).parse().unwrap(),
-        name: format!("保管人{}", place + 1),
-        statement_key: keys.statement[place].verifying().clone(),
-        witness_key: keys.witness[place].verifying().clone(),
-    };
-    let operator = keys.operator.verifying().clone();
-    let mut body = Roster {
-        custodians: (0..usize::from(N)).map(member).collect(),
-        issued_at: START,
-        log_key: keys.log.verifying().clone(),
-        operator_keys: vec![operator],
-        origin: ORIGIN.into(),
-        platform_key: keys.platform.verifying().clone(),
-        prev_sha256: None,
-        regulator_key: keys.regulator.verifying().clone(),
-        sealer_sha256: None,
-        t: T,
-        version: 1,
-    };
-    if twist == Twist::RosterKeyTwice {
-        body.operator_keys.push(keys.operator.verifying().clone());
-    }
-    Statement::signed(body, &keys.regulator).unwrap()
 }

@@ -1,5 +1,8 @@
 //! Is every statement that a bidder signs answered once, rightly, and with a proof?
 
+mod crowds;
+mod uploads;
+
 use std::sync::Arc;
 
 use sealbid::bid::rules::{ChainKind, Refused};
@@ -21,8 +24,8 @@ use sealbid::on_each;
 use sealbid::opening::statements::Lodged;
 
 use crate::on_both;
+use crate::stand::{DEADLINE, Party, Stand};
 use crate::support::{START, runtime, wait};
-use crate::tenders::{DEADLINE, Party, Stand};
 
 use diesel::prelude::*;
 
@@ -309,70 +312,6 @@ on_both! {
 }
 
 on_both! {
-    fn two_hundred_bids_at_once_are_all_in_and_each_has_its_own_entry(base: TestBase) {
-        let s = Stand::new(base);
-        let unit = s.open_unit();
-        let ready: Vec<_> = (0..200_u8)
-            .map(|seed| {
-                let bidder = s.bidder(seed);
-                let sealed = seal(&s, unit, bid_id(), 1, None);
-                put(&s, &bidder, &sealed.bid).unwrap();
-                let submission = submission(&bidder, &sealed, DEADLINE.plus(-1));
-                (bidder, submission)
-            })
-            .collect();
-        let p = Arc::new(s.p.clone());
-        let mut indices: Vec<u64> = runtime().block_on(async {
-            let acts: Vec<_> = ready
-                .into_iter()
-                .map(|(bidder, submission)| {
-                    let p = p.clone();
-                    tokio::spawn(async move { submit(&p, &bidder.actor, submission).await })
-                })
-                .collect();
-            let mut indices = Vec::new();
-            for act in acts {
-                let answer = act.await.unwrap().unwrap();
-                assert_eq!(answer.outcome, Outcome::Accepted);
-                indices.push(answer.index);
-            }
-            indices
-        });
-        indices.sort_unstable();
-        indices.dedup();
-        assert_eq!(indices.len(), 200);
-        assert_eq!(states(&s), vec!["live"; 200]);
-        assert_eq!(s.events(unit, "sealbid/accepted/v1").len(), 200);
-    }
-}
-
-on_both! {
-    fn one_manifest_sent_many_times_at_once_is_one_entry(base: TestBase) {
-        let s = Stand::new(base);
-        let unit = s.open_unit();
-        let bidder = s.bidder(1);
-        let sealed = seal(&s, unit, bid_id(), 1, None);
-        put(&s, &bidder, &sealed.bid).unwrap();
-        let indices: Vec<u64> = runtime().block_on(async {
-            let acts: Vec<_> = (0..20)
-                .map(|_| {
-                    let (p, actor) = (s.p.clone(), bidder.actor.clone());
-                    let submission = submission(&bidder, &sealed, START);
-                    tokio::spawn(async move { submit(&p, &actor, submission).await })
-                })
-                .collect();
-            let mut indices = Vec::new();
-            for act in acts {
-                indices.push(act.await.unwrap().unwrap().index);
-            }
-            indices
-        });
-        assert!(indices.iter().all(|index| *index == indices[0]), "{indices:?}");
-        assert_eq!(states(&s), ["live"]);
-    }
-}
-
-on_both! {
     fn a_bid_lodged_with_a_custodian_in_time_counts_by_its_hour(base: TestBase) {
         let s = Stand::new(base);
         let unit = s.open_unit();
@@ -395,70 +334,5 @@ on_both! {
         assert_eq!(hand_in(&lodged, 2).unwrap().outcome, Outcome::Accepted);
         let (head, _) = wait(status(&s.p, &bidder.actor, unit)).unwrap().unwrap();
         assert_eq!(head.seq, 1);
-    }
-}
-
-on_both! {
-    fn what_is_not_sealed_as_it_must_be_is_refused_when_its_last_byte_is_in(base: TestBase) {
-        let s = Stand::new(base);
-        let unit = s.open_unit();
-        let bidder = s.bidder(1);
-        let sealed = seal(&s, unit, bid_id(), 1, None);
-        let mut longer = sealed.bid.clone();
-        longer.push(0);
-        let outcome = put(&s, &bidder, &longer);
-        assert!(matches!(outcome, Err(Error::Profile(ProfileError::Length))), "{outcome:?}");
-        let mut other = sealed.bid.clone();
-        other[0] ^= 1;
-        assert!(matches!(put(&s, &bidder, &other), Err(Error::Profile(_))));
-        let huge = wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, (1 << 20) + 1));
-        assert!(matches!(huge, Err(Error::TooLarge { limit: 1_048_576 })));
-        put(&s, &bidder, &sealed.bid).unwrap();
-    }
-}
-
-on_both! {
-    fn an_upload_is_resumed_ended_and_expires_and_is_nobody_elses(base: TestBase) {
-        let s = Stand::new(base);
-        let unit = s.open_unit();
-        let (bidder, rival) = (s.bidder(1), s.bidder(2));
-        let sealed = seal(&s, unit, bid_id(), 1, None);
-        let length = sealed.bid.len() as u64;
-        let create = || wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, length)).unwrap();
-        let id = create();
-        let (head, tail) = sealed.bid.split_at(100);
-        let sum = Some(Hash::of(head));
-        let mut append = wait(upload::append(&s.p, &bidder.actor, id, 0, sum)).unwrap();
-        append.write(head).unwrap();
-        assert_eq!(append.finish().unwrap(), 100);
-        let foreign = wait(upload::progress(&s.p, &rival.actor, id));
-        assert!(matches!(foreign, Err(Error::Auth(sealbid::auth::Refused::NotFound))));
-        let progress = wait(upload::progress(&s.p, &bidder.actor, id)).unwrap();
-        assert_eq!((progress.offset, progress.length), (100, length));
-        assert_eq!(progress.expires_at, START.plus(KEPT_MS));
-        let wrong = wait(upload::append(&s.p, &bidder.actor, id, 99, None));
-        assert!(matches!(wrong.map(drop), Err(Error::Store(blob::Error::Offset { actual: 100 }))));
-        let early = wait(upload::complete(&s.p, &bidder.actor, id));
-        assert!(matches!(early, Err(Error::Store(blob::Error::Incomplete { .. }))));
-        let mut append = wait(upload::append(&s.p, &bidder.actor, id, 100, None)).unwrap();
-        append.write(tail).unwrap();
-        append.finish().unwrap();
-        let stored = wait(upload::complete(&s.p, &bidder.actor, id)).unwrap();
-        assert_eq!(stored.sha256, Hash::of(&sealed.bid));
-        assert_eq!(wait(upload::complete(&s.p, &bidder.actor, id)).unwrap(), stored, "again");
-        let other = create();
-        wait(upload::terminate(&s.p, &bidder.actor, other)).unwrap();
-        assert!(matches!(
-            wait(upload::progress(&s.p, &bidder.actor, other)),
-            Err(Error::NotFound)
-        ));
-        assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
-        let used = wait(upload::terminate(&s.p, &bidder.actor, id));
-        assert!(matches!(used, Err(Error::InUse)));
-        let forgotten = create();
-        s.base.clock.advance(KEPT_MS);
-        assert_eq!(wait(upload::expire(&s.p)).unwrap(), 1, "the used one stays");
-        assert!(matches!(s.p.blobs.progress(forgotten), Err(blob::Error::NotFound)));
-        s.p.blobs.open(id).unwrap();
     }
 }

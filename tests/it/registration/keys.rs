@@ -1,0 +1,91 @@
+//! Which key speaks for a body, from when until when?
+
+use super::*;
+
+on_both! {
+    fn a_key_speaks_from_its_entry_until_its_end(base: TestBase) {
+        let db = base.open();
+        register(&db, 1, 1);
+        base.clock.set(START.plus(1_000));
+        rotate(&db, 1, 1, 2).unwrap();
+        base.clock.set(START.plus(2_000));
+        revoke(&db, 1, 2, &key(1, 2)).unwrap();
+        base.clock.set(START.plus(3_000));
+        let again = signed(application(1, 3), &[&key(1, 3)]);
+        assert_eq!(apply(&db, &again).unwrap().state, "reapplied");
+        decide(&db, &signed(vouched(&again), &[&operator()])).unwrap();
+        let table: [(i64, Option<u8>); 8] = [
+            (-1, None),
+            (0, Some(1)),
+            (999, Some(1)),
+            (1_000, Some(2)),
+            (1_999, Some(2)),
+            (2_000, None),
+            (2_999, None),
+            (3_000, Some(3)),
+        ];
+        for (off, seed) in table {
+            let at = START.plus(off);
+            let found = db.read(|conn| enterprise::key_at(conn, id(1), at)).unwrap();
+            let expected = seed.map(|seed| key(1, seed).verifying().clone());
+            assert_eq!(found, expected, "{off}");
+            let spans = db.read(|conn| store::keys(conn, id(1))).unwrap();
+            assert_eq!(key_at(&spans, at), expected.as_ref());
+        }
+        let notes = db.read(|conn| store::statements(conn, id(1))).unwrap();
+        assert_eq!(notes.len(), 4);
+        for (count, seed) in [(1, Some(1)), (2, Some(2)), (3, None), (4, Some(3))] {
+            let found = credential(ORIGIN, &roster().operator_keys, &notes[..count]).unwrap();
+            let expected = seed.map(|seed| key(1, seed).verifying().clone());
+            assert_eq!(found.key, expected, "the statements alone say the same");
+        }
+    }
+}
+
+on_both! {
+    fn a_rotation_needs_both_keys_and_a_new_one(base: TestBase) {
+        let db = base.open();
+        register(&db, 1, 1);
+        register(&db, 2, 50);
+        let body = KeyRotation {
+            enterprise: id(1),
+            new_key: key(1, 2).verifying().clone(),
+            old_key: key(1, 1).verifying().clone(),
+        };
+        for keys in [vec![&key(1, 1)], vec![&key(1, 2)], vec![&key(1, 1), &key(1, 2), &key(1, 3)]] {
+            let statement = signed(body.clone(), &keys);
+            let refused = wait(enterprise::rotate_key(&db, statement.encode().as_bytes()));
+            assert_eq!(refused, Err(Refused::Signature));
+        }
+        assert_eq!(rotate(&db, 1, 7, 8), Err(Refused::NotInForce));
+        assert_eq!(rotate(&db, 1, 1, 50), Err(Refused::KeyTaken), "somebody else's public key");
+        rotate(&db, 1, 1, 2).unwrap();
+        assert_eq!(rotate(&db, 1, 2, 1), Err(Refused::KeyTaken), "no way back");
+        assert_eq!(rotate(&db, 9, 1, 2), Err(Refused::Unknown));
+        let foreign = KeyRotation { enterprise: id(2), ..body };
+        let foreign = signed(foreign, &[&key(1, 1), &key(1, 2)]);
+        let refused = wait(enterprise::rotate_key(&db, foreign.encode().as_bytes()));
+        assert_eq!(refused, Err(Refused::NotInForce), "another body's registration");
+    }
+}
+
+on_both! {
+    fn a_key_is_revoked_by_itself_or_an_operator_and_nobody_else(base: TestBase) {
+        let db = base.open();
+        register(&db, 1, 1);
+        register(&db, 2, 2);
+        assert_eq!(revoke(&db, 1, 1, &key(2, 2)), Err(Refused::NotAnOperator));
+        assert_eq!(revoke(&db, 1, 1, &operator()).unwrap().state, "keyless");
+        assert_eq!(revoke(&db, 2, 2, &key(2, 2)).unwrap().state, "keyless");
+        let other = signed(revocation(2, 2), &[&operator()]);
+        let refused = wait(enterprise::revoke_key(&db, &roster(), other.encode().as_bytes()));
+        assert_eq!(refused.map(|done| done.state), Ok("keyless"), "the same words twice");
+        assert_eq!(rotate(&db, 1, 1, 3), Err(Refused::NoKey));
+        let reused = signed(application(1, 1), &[&key(1, 1)]);
+        assert_eq!(apply(&db, &reused), Err(Refused::KeyTaken), "a revoked key is gone for good");
+        let mut body = application(1, 4);
+        body.uscc = application(5, 5).uscc;
+        let refused = apply(&db, &signed(body, &[&key(1, 4)]));
+        assert_eq!(refused, Err(Refused::OtherIdentity));
+    }
+}

@@ -1,0 +1,66 @@
+//! Where does every action lead from every state?
+
+use super::*;
+
+fn vk(seed: u8) -> VerifyingKey {
+    key(1, seed).verifying().clone()
+}
+
+fn pending(seed: u8) -> Pending {
+    Pending { application_sha256: Hash::of(&[seed]), key: vk(seed) }
+}
+
+fn declined() -> State {
+    State::Declined { reason: "why".to_owned() }
+}
+
+fn decline(seed: u8) -> Action {
+    Action::Decline { application_sha256: Hash::of(&[seed]), reason: "why".to_owned() }
+}
+
+fn verified(seed: u8) -> State {
+    State::Verified { key: vk(seed) }
+}
+
+type Row = (Action, [Result<State, Refused>; 5]);
+
+/// Rows are actions; columns are applied, verified, declined, keyless, reapplied.
+fn rows() -> Vec<Row> {
+    let (idle, no_key) = (|| Err(Refused::NothingWaiting), || Err(Refused::NoKey));
+    let (waits, other) = (|| Err(Refused::Waiting), || Err(Refused::OtherApplication));
+    let rotate = |old, new| Action::Rotate { old: vk(old), new: vk(new) };
+    let revoke = |seed| Action::Revoke { key: vk(seed) };
+    let of_verified = |outcome| [no_key(), outcome, no_key(), no_key(), no_key()];
+    let of_waiting = |first, second| [first, idle(), idle(), idle(), second];
+    let again = Ok(State::Applied(pending(2)));
+    let back = Ok(State::Reapplied(pending(2)));
+    let known = Err(Refused::AlreadyVerified);
+    vec![
+        (Action::Apply(pending(2)), [waits(), known, again, back, waits()]),
+        (Action::Verify(pending(1)), of_waiting(Ok(verified(1)), Ok(verified(1)))),
+        (Action::Verify(pending(2)), of_waiting(other(), other())),
+        (decline(1), of_waiting(Ok(declined()), Ok(State::Keyless))),
+        (decline(2), of_waiting(other(), other())),
+        (rotate(1, 2), of_verified(Ok(verified(2)))),
+        (rotate(2, 1), of_verified(Err(Refused::NotInForce))),
+        (rotate(1, 1), of_verified(Err(Refused::KeyTaken))),
+        (revoke(1), of_verified(Ok(State::Keyless))),
+        (revoke(2), of_verified(Err(Refused::NotInForce))),
+    ]
+}
+
+#[test]
+fn every_state_and_action_leads_where_this_table_says() {
+    let states = [
+        State::Applied(pending(1)),
+        verified(1),
+        declined(),
+        State::Keyless,
+        State::Reapplied(pending(1)),
+    ];
+    for (action, row) in rows() {
+        for (state, expected) in states.iter().zip(row) {
+            assert_eq!(next(state, &action), expected, "{state:?} {action:?}");
+        }
+    }
+}
