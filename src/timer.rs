@@ -12,6 +12,7 @@ use crate::custodian::client::Custodians;
 use crate::opening::Opener;
 use crate::tender::Platform;
 use crate::tender::consent::ask_pending;
+use crate::tender::outage::beat;
 use crate::tender::publish::lapse_due;
 
 /// Time between ticks: how much later than its hour anything is done at most, agents aside.
@@ -21,7 +22,12 @@ pub const EVERY: Duration = Duration::from_millis(500);
 /// opening's hour never waits for the housekeeping: each has its own ticks.
 pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
     tokio::join!(
-        every(async || Ok(opener.tick().await?)),
+        every(async || Ok(beat(platform).await?)),
+        // A downtime is measured before anything is decided by the hour.
+        every(async || {
+            beat(platform).await?;
+            Ok(opener.tick().await?)
+        }),
         every(async || Ok(ask_pending(platform, wire).await?)),
         every(async || Ok(keep_house(platform).await?)),
     );

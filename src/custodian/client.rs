@@ -91,6 +91,14 @@ pub enum AskError {
     Malformed(String),
 }
 
+impl AskError {
+    /// Whether it is a refusal with this code.
+    #[must_use]
+    pub fn is_refusal(&self, of: &str) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == of)
+    }
+}
+
 impl From<NoteError> for AskError {
     fn from(error: NoteError) -> Self {
         Self::Malformed(error.to_string())

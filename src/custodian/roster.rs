@@ -185,6 +185,12 @@ impl Roster {
         self.custodians.iter().map(|member| member.witness_key.clone()).collect()
     }
 
+    /// The names that its witnesses' cosignatures are kept under.
+    #[must_use]
+    pub fn witness_names(&self) -> Vec<String> {
+        self.custodians.iter().map(|member| member.id.to_string()).collect()
+    }
+
     /// Checks what the roster says of itself, without signatures.
     ///
     /// # Errors

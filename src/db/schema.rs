@@ -113,7 +113,6 @@ diesel::table! {
         order_note -> Nullable<Text>,
         suspension_no -> BigInt,
         suspended -> Bool,
-        outage_undecided -> Bool,
         opening_index -> Nullable<BigInt>,
         void_reason -> Nullable<Text>,
         due_at -> Nullable<BigInt>,
@@ -195,6 +194,20 @@ diesel::table! {
         enterprise -> Text,
         no -> BigInt,
         note -> Text,
+    }
+}
+
+diesel::table! {
+    alive (one) {
+        one -> BigInt,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    downtime (from_at) {
+        from_at -> BigInt,
+        until_at -> BigInt,
     }
 }
 

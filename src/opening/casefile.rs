@@ -14,7 +14,7 @@ use diesel::prelude::*;
 
 use super::rules::release_from;
 use super::statements::{LineStatus, Opening};
-use super::store::{self, Which};
+use super::store;
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
@@ -25,6 +25,7 @@ use crate::db::{Conn, Db, Error as DbError};
 use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
+use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
 use crate::record::leaf::PadKey;
 use crate::record::store::{self as record, Entry, StoredCheckpoint, StoredTiles};
@@ -186,15 +187,15 @@ impl CaseSource<'_> {
     ) -> Result<(), Error> {
         let sha256 = row.unit.body().roster_sha256;
         let roster = self.rosters.iter().find(|roster| roster.sha256() == sha256);
-        let q = roster.ok_or(Error::NotCosigned)?.body().q();
+        let roster = roster.ok_or(Error::NotCosigned)?.body();
         let (Some(close), Some(index)) = (&row.close, row.close_index) else { return Ok(()) };
         let mut sizes = vec![close.body().size];
-        if let Some((window, from)) = store::cosigned_above(conn, index, q)? {
+        if let Some((window, from)) = store::window(conn, index, roster)? {
             sizes.push(window);
-            let from = release_from(&row.terms, from);
-            let t = usize::from(row.unit.body().t);
-            let first = store::cosigned(conn, window.saturating_sub(1), t, from, Which::First)?;
-            sizes.extend(first.map(|(size, _)| size));
+            let (from, names) = (release_from(&row.terms, from), roster.witness_names());
+            let (t, above) = (usize::from(row.unit.body().t), window.saturating_sub(1));
+            let first = cosigned::by(conn, &names, t, above, from, Which::First)?;
+            sizes.extend(first.map(|found| found.size));
         }
         for size in sizes {
             heads.insert(size, record::checkpoint_at(conn, size)?);

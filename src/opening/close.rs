@@ -4,35 +4,41 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use super::rules::sorted_lines;
+use super::lodged::Lodgings;
+use super::rules::{FREEZE_MS, is_spare, sorted_lines};
 use super::statements::{Close, OpeningEvent};
 use super::store::{self, EnvelopeRow};
-use super::{Case, Error, Opener, blocking, moves, public};
+use super::{Case, Error, Opener, blocking, lapsed, moves, public};
 use crate::bid::statements::BidEvent;
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{ask_note, lodged};
-use crate::custodian::roster::{CustodianId, Roster};
-use crate::custodian::wire::{Account, AskClose};
+use crate::custodian::client::{AskError, ask_note, lodged};
+use crate::custodian::roster::{CustodianId, Member, Roster};
+use crate::custodian::wire::{Account, AskAmendment, AskClose};
 use crate::db::{self, Conn};
-use crate::ids::UnitId;
+use crate::ids::{EnterpriseId, UnitId};
 use crate::record::append::Event;
 use crate::record::store as record;
-use crate::tender::units::UnitRow;
+use crate::tender::statements::Amendment;
+use crate::tender::units::{self, UnitRow};
 
 /// Kinds of the events recorded here.
 pub(super) const PROPOSED: &str = "sealbid/proposed/v1";
 const MISSING: &str = "sealbid/missing/v1";
+/// Codes by which an agent says what it lacks: a bid lodged with it, or a later deadline's amendment.
+const LODGED_MISSING: &str = "custodian-lodged-missing";
+const TOO_EARLY: &str = "custodian-too-early-to-close";
 
 impl Opener {
     /// Reads every ciphertext back and proposes the close; the proposal is on the record before any
     /// request leaves.
     pub(super) async fn propose_close(&self, case: &Case, size: u64) -> Result<(), Error> {
         // A bid lodged elsewhere needs a later freeze: the next step finds it.
-        if self.fetch_lodged(&case.row).await? {
+        if self.fetch_lodged(&case.row).await? != Lodgings::Known {
             return Ok(());
         }
         let row = case.row.clone();
@@ -46,7 +52,8 @@ impl Opener {
         self.db()
             .write(move |tx| {
                 let now = live_lines(tx.conn(), &id)?;
-                if now != lines {
+                let holds_all = units::decided_size(tx.conn(), &id)? <= size;
+                if now != lines || !holds_all {
                     return Err(db::Error::lost_race("the set of bids"));
                 }
                 let at = tx.record(proposed)?;
@@ -82,7 +89,7 @@ impl Opener {
     }
 
     /// Asks the custodians that have not signed; with the platform and q it takes effect.
-    pub(super) async fn ask_close(&self, case: &Case) -> Result<(), Error> {
+    pub(super) async fn ask_close(&self, case: &Case, now: Time) -> Result<(), Error> {
         let row = &case.row;
         let (Some(close), Some(index)) = (row.close.clone(), row.close_proposed) else {
             return Err(db::Error::Corrupt("a closing unit without its close".to_owned()).into());
@@ -94,36 +101,91 @@ impl Opener {
         });
         // Its checkpoint comes with the sequencer's next tick.
         let (Some(proposed), checkpoint) = shown.await? else { return Ok(()) };
+        let (text, checkpoint) = (close.encode(), checkpoint.encode());
+        let ask = AskClose { checkpoint, close: text, lodged: Vec::new(), proposed };
         let roster = self.roster(row)?;
-        let asked = roster.custodians.iter().map(|member| {
-            let (close, proposed, checkpoint) =
-                (close.encode(), proposed.clone(), checkpoint.encode());
-            let signed = close_signed_by(&close, &member.statement_key);
-            async move {
-                if signed {
-                    return None;
-                }
-                let lodged = self.accounts(row, &member.id).await.ok()?;
-                let ask = AskClose { checkpoint, close, lodged, proposed };
-                let note = ask_note(&*self.parts.wire, &member.id, &ask).await;
-                note.inspect_err(|error| {
+        let missing = roster
+            .custodians
+            .iter()
+            .filter(|member| !close.note().signed_by(&member.statement_key).unwrap_or(false));
+        let asked = missing.map(async |member| (member, self.ask_one(row, member, &ask).await));
+        let (mut signed, mut lacks) = (Vec::new(), false);
+        for (member, answer) in join_all(asked).await {
+            match answer {
+                Ok(note) => signed.push((member.statement_key.clone(), note)),
+                Err(error) => {
+                    lacks |= error.is_refusal(LODGED_MISSING);
                     tracing::warn!(unit = %row.id, custodian = %member.id, %error, "no signature");
-                })
-                .ok()
-                .map(|note| (member.statement_key.clone(), note))
+                }
             }
-        });
-        let signed = join_all(asked).await.into_iter().flatten().collect();
-        self.take_signatures(row, close, signed, roster).await
+        }
+        let count = self.take_signatures(row, close, signed, roster).await?;
+        let still = now < row.terms.deadline.plus(FREEZE_MS);
+        if lacks && still && is_spare(count, roster.n(), usize::from(roster.t)) {
+            self.drop_close(row).await?;
+        }
+        Ok(())
     }
 
+    /// Asks one custodian; one that slept through an amendment is shown it first.
+    async fn ask_one(
+        &self,
+        row: &UnitRow,
+        member: &Member,
+        ask: &AskClose,
+    ) -> Result<Note, AskError> {
+        let lodged = self.accounts(row, &member.id).await;
+        let lodged = lodged.map_err(|error| AskError::Silent(error.to_string()))?;
+        let ask = AskClose { lodged, ..ask.clone() };
+        match ask_note(&*self.parts.wire, &member.id, &ask).await {
+            Err(error) if row.amendment_no > 0 && error.is_refusal(TOO_EARLY) => {
+                self.show_amendments(row, &member.id).await?;
+                ask_note(&*self.parts.wire, &member.id, &ask).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Shows a custodian the effective amendments, in order. Those that it has signed already it
+    /// refuses as out of their chain, which says nothing.
+    async fn show_amendments(&self, row: &UnitRow, to: &CustodianId) -> Result<(), AskError> {
+        let (id, entity) = (row.id, row.unit.body().procuring_entity);
+        let asks = self.db().query(move |conn| amendments(conn, id, entity)).await;
+        for ask in asks.map_err(|error| AskError::Silent(error.to_string()))? {
+            match ask_note(&*self.parts.wire, to, &ask).await {
+                Ok(_) | Err(AskError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a proposed close back for one that holds what a custodian was lodged and the platform
+    /// did not know: while q can still sign another, and a checkpoint can still freeze it.
+    async fn drop_close(&self, row: &UnitRow) -> Result<(), Error> {
+        let Some(close) = &row.close else { return Ok(()) };
+        if !self.has_unknown(row).await? {
+            return Ok(());
+        }
+        let event = lapsed(row.id, close.sha256())?;
+        let row = row.clone();
+        self.db()
+            .write(move |tx| {
+                tx.record(event)?;
+                moves::drop_close(tx, &row)
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Takes over what custodians signed; gives how many have. With q of them it is the close.
     async fn take_signatures(
         &self,
         row: &UnitRow,
         mut close: Statement<Close>,
         signed: Vec<(VerifyingKey, Note)>,
         roster: &Roster,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         let before = close.note().signatures().len();
         for (key, note) in signed {
             if let Err(error) = close.adopt(&note, &key) {
@@ -140,7 +202,7 @@ impl Opener {
             if count + 1 > before {
                 self.db().write(move |tx| moves::keep_signatures(tx, &row, &note)).await?;
             }
-            return Ok(());
+            return Ok(count);
         }
         let event = public(row.id, Close::TYPE, note.clone());
         self.db()
@@ -149,7 +211,7 @@ impl Opener {
                 moves::close(tx, &row, &note, at.index)
             })
             .await?;
-        Ok(())
+        Ok(count)
     }
 
     /// What became of each bid lodged with one custodian: it signs no close without.
@@ -175,8 +237,34 @@ impl Opener {
     }
 }
 
-fn close_signed_by(close: &str, key: &VerifyingKey) -> bool {
-    Note::parse(close.as_bytes()).is_ok_and(|note| note.signed_by(key).unwrap_or(false))
+/// The requests by which custodians were asked for a unit's effective amendments, in order.
+fn amendments(
+    conn: &mut Conn,
+    id: UnitId,
+    entity: EnterpriseId,
+) -> Result<Vec<AskAmendment>, db::Error> {
+    let corrupt = |_| db::Error::Corrupt("an amendment".to_owned());
+    let proposals = record::entries_of_unit(conn, &id, PROPOSED)?;
+    let credentials = store::credentials(conn, &entity)?;
+    let mut asks = Vec::new();
+    for entry in record::entries_of_unit(conn, &id, Amendment::TYPE)? {
+        let amendment = Statement::<Amendment>::parse(&entry.event).map_err(corrupt)?;
+        let of_this = |event: &[u8]| match json::parse(event) {
+            Ok(OpeningEvent::Proposed { statement_sha256, .. }) => {
+                statement_sha256 == amendment.sha256()
+            }
+            _ => false,
+        };
+        let asked = proposals.iter().find(|proposal| of_this(&proposal.event));
+        let index = asked.ok_or(db::Error::NotFound)?.index;
+        asks.push(AskAmendment {
+            amendment: amendment.encode(),
+            credentials: credentials.clone(),
+            proposed: receipt(conn, index)?.ok_or(db::Error::NotFound)?,
+            unit_id: id,
+        });
+    }
+    Ok(asks)
 }
 
 /// The event that a statement is being asked for.
@@ -257,7 +345,8 @@ fn later(
     Ok(all.iter().find(follows).map(|bid| bid.accepted_index))
 }
 
-fn refusal(conn: &mut Conn, id: &UnitId, of: &Hash) -> Result<Option<u64>, db::Error> {
+/// The entry that refused a statement.
+pub(super) fn refusal(conn: &mut Conn, id: &UnitId, of: &Hash) -> Result<Option<u64>, db::Error> {
     for entry in record::entries_of_unit(conn, id, "sealbid/refused/v1")? {
         if let Ok(BidEvent::Refused { statement, .. }) = json::parse(&entry.event)
             && Note::parse(statement.as_bytes()).is_ok_and(|note| note.sha256() == *of)

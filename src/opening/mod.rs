@@ -19,12 +19,13 @@ pub mod statements;
 pub mod store;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use futures_util::{StreamExt as _, stream};
+
 use self::rules::{Facts, OutOfOrder, Step, due, release_from};
-use self::store::Which;
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
 use crate::crypto::json::JsonError;
@@ -36,9 +37,11 @@ use crate::custodian::roster::{CustodianId, Roster};
 use crate::db::{self, Conn, Db};
 use crate::ids::UnitId;
 use crate::record::append::Event;
+use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
 use crate::record::sequencer::Sequencer;
 use crate::record::store as record;
+use crate::tender::outage::was_down;
 use crate::tender::units::{self, UnitRow};
 
 /// A checkpoint is asked for again after this many milliseconds, when a rule waits for cosignatures
@@ -46,6 +49,9 @@ use crate::tender::units::{self, UnitRow};
 const FREEZE_BEAT_MS: i64 = 1000;
 /// The same while waiting for the hour of opening: nothing expires then.
 const RELEASE_BEAT_MS: i64 = 5000;
+
+/// Units stepped at once: deadlines coincide, and a sleeping custodian costs each its patience.
+const AT_ONCE: usize = 16;
 
 /// What tells how far statements are decided.
 ///
@@ -97,8 +103,8 @@ pub struct Parts {
 /// Carries units from their deadline to their end.
 pub struct Opener {
     parts: Parts,
-    /// Units whose lodged bids this process has fetched.
-    fetched: Mutex<BTreeSet<UnitId>>,
+    /// Who told this process what was lodged with it, by unit.
+    told: Mutex<BTreeMap<UnitId, BTreeSet<CustodianId>>>,
 }
 
 /// Why a step was not taken.
@@ -166,7 +172,7 @@ impl Opener {
     /// An opener over these parts.
     #[must_use]
     pub const fn new(parts: Parts) -> Self {
-        Self { parts, fetched: Mutex::new(BTreeSet::new()) }
+        Self { parts, told: Mutex::new(BTreeMap::new()) }
     }
 
     const fn db(&self) -> &Db {
@@ -186,11 +192,13 @@ impl Opener {
     /// When the units cannot be listed.
     pub async fn tick(&self) -> Result<(), Error> {
         let now = self.db().clock().now();
-        for id in self.db().query(move |conn| store::due_before(conn, now)).await? {
+        let due = self.db().query(move |conn| store::due_before(conn, now)).await?;
+        let step = async |id: UnitId| {
             if let Err(error) = self.step(id).await {
                 tracing::warn!(unit = %id, %error, "a step was not taken");
             }
-        }
+        };
+        stream::iter(due).for_each_concurrent(AT_ONCE, step).await;
         Ok(())
     }
 
@@ -205,9 +213,10 @@ impl Opener {
         match step {
             Step::Wait => self.wait(&case, now).await?,
             // The request's owner is the tender: its own timer sends it again.
-            Step::AskAmendment => {}
+            Step::AskAmendment => self.keep_freezable(&case, now).await?,
+            Step::DropAmendment => self.drop_amendment(&case.row).await?,
             Step::ProposeClose { size } => self.propose_close(&case, size).await?,
-            Step::AskClose => self.ask_close(&case).await?,
+            Step::AskClose => self.ask_close(&case, now).await?,
             Step::Void(reason) => self.void(&case.row, reason).await?,
             Step::AskRelease => self.ask_release(&case).await?,
             Step::Open => self.open(&case, now).await?,
@@ -221,9 +230,9 @@ impl Opener {
     /// [`Error`].
     pub async fn load(&self, id: UnitId, now: Time) -> Result<Case, Error> {
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
-        let q = self.roster(&row)?.q();
+        let roster = self.roster(&row)?.clone();
         let decided_through = self.parts.decided.decided_through(now);
-        Ok(self.db().query(move |conn| case(conn, row, q, decided_through)).await?)
+        Ok(self.db().query(move |conn| case(conn, row, &roster, decided_through)).await?)
     }
 
     /// Nothing is due: what waits for the witnesses' word is helped along.
@@ -231,10 +240,7 @@ impl Opener {
         use rules::UnitState::{Closed, Open, Void};
         let facts = &case.facts;
         match facts.state {
-            Open if is_closed(now, facts.terms.deadline) && !facts.outage_undecided => {
-                self.fetch_lodged(&case.row).await?;
-                self.beat(case, facts.terms.deadline, FREEZE_BEAT_MS, now);
-            }
+            Open => self.keep_freezable(case, now).await?,
             Closed => {
                 let Some(from) = facts.window_from else { return Ok(()) };
                 let from = release_from(&facts.terms, from);
@@ -246,6 +252,31 @@ impl Opener {
             Void => self.delete_ciphertexts(&case.row).await?,
             _ => {}
         }
+        Ok(())
+    }
+
+    /// From the deadline on: what was lodged elsewhere is fetched, and checkpoints are made until one
+    /// can freeze the set, or shows when the witnesses were back.
+    async fn keep_freezable(&self, case: &Case, now: Time) -> Result<(), Error> {
+        let facts = &case.facts;
+        if is_closed(now, facts.terms.deadline) && !facts.outage_undecided {
+            self.fetch_lodged(&case.row).await?;
+            self.beat(case, facts.terms.deadline, FREEZE_BEAT_MS, now);
+        }
+        Ok(())
+    }
+
+    /// The request for an amendment lapses, on the record.
+    async fn drop_amendment(&self, row: &UnitRow) -> Result<(), Error> {
+        let Some((pending, _)) = &row.pending else { return Ok(()) };
+        let event = lapsed(row.id, pending.sha256())?;
+        let row = row.clone();
+        self.db()
+            .write(move |tx| {
+                tx.record(event)?;
+                units::drop_pending(tx, &row)
+            })
+            .await?;
         Ok(())
     }
 
@@ -285,35 +316,44 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|e| db::Error::Backend(format!("a worker did not end: {e}")).into())
 }
 
-fn case(conn: &mut Conn, row: UnitRow, q: usize, decided_through: Time) -> Result<Case, db::Error> {
+fn case(
+    conn: &mut Conn,
+    row: UnitRow,
+    roster: &Roster,
+    decided_through: Time,
+) -> Result<Case, db::Error> {
     use rules::UnitState::{Closed, Open};
     let unit = row.unit.body();
     let t = usize::from(unit.t);
-    let freeze = match row.state {
-        Open => store::freeze(conn, &row.id, q, row.terms.deadline)?,
-        _ => None,
+    let (freeze, outage_undecided) = match row.state {
+        Open => (units::freeze(conn, &row, roster)?, was_down(conn, row.terms.deadline)?),
+        _ => (None, false),
     };
+    let amendment = row.pending.as_ref().map(|(pending, _)| pending.note());
+    let amendment = amendment.map(|note| note.count(&roster.statement_keys())).transpose();
+    let amendment = amendment.map_err(|_| db::Error::Corrupt("an amendment".to_owned()))?;
     let window = match (row.state, row.close_index) {
-        (Closed, Some(index)) => store::cosigned_above(conn, index, q)?,
+        (Closed, Some(index)) => store::window(conn, index, roster)?,
         _ => None,
     };
     let (window_size, window_from) = window.unzip();
-    let reached = match window_from {
-        Some(from) => {
-            let from = release_from(&row.terms, from);
-            store::cosigned(conn, window_size.unwrap_or(0).saturating_sub(1), t, from, Which::Last)?
+    let reached = match window {
+        Some((size, from)) => {
+            let (from, names) = (release_from(&row.terms, from), roster.witness_names());
+            cosigned::by(conn, &names, t, size.saturating_sub(1), from, Which::Last)?
         }
         None => None,
     };
-    let (release_size, times) = reached.unzip();
+    let (release_size, times) = reached.map(|found| (found.size, found.times)).unzip();
     let facts = Facts {
         state: row.state,
         terms: row.terms,
         release: unit.release,
         min: unit.min,
         t,
-        amendment_pending: row.pending.is_some(),
-        outage_undecided: false,
+        n: roster.n(),
+        amendment,
+        outage_undecided,
         decided_through,
         freeze,
         lines: row.close.as_ref().map(|close| close.body().lines.len()),
@@ -332,6 +372,12 @@ fn case(conn: &mut Conn, row: UnitRow, q: usize, decided_through: Time) -> Resul
 /// A public event about a unit.
 fn public(unit: UnitId, kind: &'static str, bytes: impl Into<Vec<u8>>) -> Event {
     Event { kind, level: Level::Public, unit: Some(unit), bytes: bytes.into() }
+}
+
+/// The event that a request is given up.
+fn lapsed(unit: UnitId, statement_sha256: crate::crypto::hash::Hash) -> Result<Event, JsonError> {
+    let event = statements::OpeningEvent::Lapsed { statement_sha256, unit_id: unit };
+    Ok(public(unit, "sealbid/lapsed/v1", crate::crypto::json::to_string(&event)?))
 }
 
 /// The custodians of a roster, in its order.

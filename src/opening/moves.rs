@@ -76,6 +76,20 @@ pub fn keep_signatures(tx: &mut Tx<'_>, row: &UnitRow, note: &str) -> Result<(),
     one(on_each!(tx.conn(), |c| change.execute(c))?)
 }
 
+/// Closing → open again: nothing is left of the proposal but its entries.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn drop_close(tx: &mut Tx<'_>, row: &UnitRow) -> Result<(), Error> {
+    let nothing = (
+        unit::freeze_size.eq(None::<i64>),
+        unit::close_note.eq(None::<String>),
+        unit::close_sha256.eq(None::<Vec<u8>>),
+        unit::close_proposed_index.eq(None::<i64>),
+    );
+    swap!(tx, row, UnitAct::DropClose, nothing)
+}
+
 /// Closing → closed.
 ///
 /// # Errors

@@ -167,8 +167,10 @@ fn lines(row: &UnitRow, bids: Vec<EnvelopeRow>) -> Result<Vec<Line>, Error> {
     let mut bids: BTreeMap<Hash, EnvelopeRow> =
         bids.into_iter().map(|bid| (bid.line(), bid)).collect();
     let line = |hash: Hash| {
-        let unknown = || db::Error::Corrupt("a line of the close without its bid".to_owned());
-        let bid = bids.remove(&hash).ok_or_else(unknown)?;
+        let unknown = || db::Error::Corrupt("a line without its bid below the close".to_owned());
+        // Decided after the set was frozen: a clock went back, and a rule above failed.
+        let bid = bids.remove(&hash).filter(|bid| bid.accepted_index < close.body().size);
+        let bid = bid.ok_or_else(unknown)?;
         let manifest = Statement::<Manifest>::parse(bid.manifest.as_bytes())?;
         let shares = bid.shares.clone();
         let envelope = Envelope { manifest: manifest.body().clone(), shares };

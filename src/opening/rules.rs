@@ -4,7 +4,7 @@
 use crate::bid::statements::{BidJson, Manifest};
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
-use crate::custodian::roster::CustodianId;
+use crate::custodian::roster::{CustodianId, quorum};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::tender::statements::{Amendment, ReleaseBy};
 
@@ -294,8 +294,10 @@ pub struct Facts {
     pub min: u32,
     /// How many custodians open.
     pub t: usize,
-    /// An amendment is asked and neither effective nor refused.
-    pub amendment_pending: bool,
+    /// How many custodians there are.
+    pub n: usize,
+    /// How many custodians have signed the amendment that is asked and not effective yet.
+    pub amendment: Option<usize>,
     /// The deadline fell into the platform's own downtime and nobody has decided on it yet.
     pub outage_undecided: bool,
     /// Every statement that arrived before this instant has been decided.
@@ -345,6 +347,8 @@ pub enum Step {
     Wait,
     /// Ask the custodians again for what was recorded as proposed.
     AskAmendment,
+    /// Take back the amendment that found no quorum.
+    DropAmendment,
     /// Propose a close on the checkpoint of this size.
     ProposeClose {
         /// The checkpoint's size.
@@ -365,11 +369,29 @@ pub enum Step {
 pub fn due(facts: &Facts, now: Time) -> Step {
     match facts.state {
         UnitState::Proposed | UnitState::Lapsed | UnitState::Opened | UnitState::Void => Step::Wait,
-        UnitState::Open if facts.amendment_pending => Step::AskAmendment,
-        UnitState::Open => due_to_close(facts, now),
+        UnitState::Open => match facts.amendment {
+            Some(signed) if has_lapsed(facts, signed, now) => Step::DropAmendment,
+            Some(_) => Step::AskAmendment,
+            None => due_to_close(facts, now),
+        },
         UnitState::Closing => Step::AskClose,
         UnitState::Closed => due_to_open(facts),
     }
+}
+
+/// Whether an amendment that `signed` custodians have signed is given up: a minute after the old
+/// deadline, when what could freeze the set exists or never will, and only while the others are
+/// enough for a close. Custodians that signed it sign no close on the old deadline; once more than
+/// n − q of them have, nothing but the amendment can find its q.
+fn has_lapsed(facts: &Facts, signed: usize, now: Time) -> bool {
+    let spare = is_spare(signed, facts.n, facts.t);
+    spare && is_closed(now, facts.terms.deadline.plus(FREEZE_MS))
+}
+
+/// Whether so many custodians bound to something else leave q to agree on another.
+#[must_use]
+pub const fn is_spare(signed: usize, n: usize, t: usize) -> bool {
+    signed.saturating_add(quorum(n, t)) <= n
 }
 
 fn due_to_close(facts: &Facts, now: Time) -> Step {

@@ -1,32 +1,24 @@
-//! The rows that the opening reads beside its units: envelopes, releases, challenges; and the
-//! checkpoints that the rules ask for.
+//! The rows that the opening reads beside its units: envelopes, releases, challenges.
 //!
 //! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped. A unit's own
 //! row is `tender::units`'s; what is written stands in `moves`.
 
 use diesel::prelude::*;
 
-use super::rules::{UnitState, is_freeze, quorum_time};
+use super::rules::{UnitState, quorum_time};
 use crate::bid::envelope::unpack_shares;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::custodian::roster::CustodianId;
-use crate::db::schema::{challenge, cosignature, credential, entry, envelope, release, unit};
+use crate::custodian::roster::{CustodianId, Roster};
+use crate::db::schema::{challenge, credential, envelope, release, unit};
 use crate::db::{Conn, Error};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
+use crate::record::cosigned::{self, Which};
 use crate::record::leaf::Salt;
 
 fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
     move |_| Error::Corrupt(format!("a unit's {what}"))
-}
-
-fn index(stored: Option<i64>) -> Result<Option<u64>, Error> {
-    stored.map(|index| u64::try_from(index).map_err(corrupt("index"))).transpose()
-}
-
-fn stored(index: u64) -> Result<i64, Error> {
-    i64::try_from(index).map_err(|_| Error::NotFound)
 }
 
 /// The units for which something may be due at `now`, voided ones with ciphertext left among them.
@@ -195,93 +187,13 @@ pub fn open_challenges(conn: &mut Conn, id: &UnitId) -> Result<Vec<(CustodianId,
     rows.into_iter().map(row).collect()
 }
 
-/// Size of the first checkpoint that may freeze the set: cosigned as the rule demands, and above
-/// every acceptance and withdrawal of the unit.
+/// The first checkpoint above an entry that q of the roster have cosigned, and when the q-th did:
+/// the challenge window runs from it.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn freeze(
-    conn: &mut Conn,
-    id: &UnitId,
-    q: usize,
-    deadline: Time,
-) -> Result<Option<u64>, Error> {
-    let last = entry::table
-        .filter(entry::unit.eq(id.to_string()))
-        .filter(entry::kind.eq_any(["sealbid/accepted/v1", "sealbid/withdrawn/v1"]))
-        .select(diesel::dsl::max(entry::idx));
-    let last: Option<i64> = on_each!(conn, |c| last.first(c))?;
-    let until = deadline.plus(super::rules::FREEZE_MS);
-    let query = cosignature::table
-        .filter(cosignature::size.gt(last.unwrap_or(0)))
-        .filter(cosignature::at.between(deadline.millis(), until.millis()))
-        .order((cosignature::size, cosignature::custodian))
-        .select((cosignature::size, cosignature::at));
-    let rows: Vec<(i64, i64)> = on_each!(conn, |c| query.load(c))?;
-    for same in rows.chunk_by(|a, b| a.0 == b.0) {
-        let times: Vec<Time> = same.iter().map(|(_, at)| Time::from_millis(*at)).collect();
-        if is_freeze(&times, q, deadline) {
-            return index(same.first().map(|(size, _)| *size));
-        }
-    }
-    Ok(None)
-}
-
-/// The first checkpoint above `after` that q have cosigned: its size, and when the q-th did.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn cosigned_above(conn: &mut Conn, after: u64, q: usize) -> Result<Option<(u64, Time)>, Error> {
-    let Some((size, times)) = cosigned(conn, after, q, Time::from_millis(0), Which::First)? else {
-        return Ok(None);
-    };
-    Ok(quorum_time(&times, q).map(|time| (size, time)))
-}
-
-/// Which of several checkpoints.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// The smallest.
-    First,
-    /// The largest.
-    Last,
-}
-
-/// A checkpoint above `after` with at least `k` cosignatures at or after `from`: its size and their
-/// times.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn cosigned(
-    conn: &mut Conn,
-    after: u64,
-    k: usize,
-    from: Time,
-    which: Which,
-) -> Result<Option<(u64, Vec<Time>)>, Error> {
-    let late = cosignature::size.gt(stored(after)?).and(cosignature::at.ge(from.millis()));
-    let sizes = cosignature::table
-        .filter(late)
-        .group_by(cosignature::size)
-        .having(diesel::dsl::count_star().ge(i64::try_from(k).unwrap_or(i64::MAX)))
-        .select(cosignature::size)
-        .limit(1);
-    let size: Option<i64> = match which {
-        Which::First => {
-            let first = sizes.order(cosignature::size);
-            on_each!(conn, |c| first.first(c).optional())?
-        }
-        Which::Last => {
-            let last = sizes.order(cosignature::size.desc());
-            on_each!(conn, |c| last.first(c).optional())?
-        }
-    };
-    let Some(size) = size else { return Ok(None) };
-    let query = cosignature::table
-        .filter(cosignature::size.eq(size).and(cosignature::at.ge(from.millis())))
-        .order(cosignature::custodian)
-        .select(cosignature::at);
-    let times: Vec<i64> = on_each!(conn, |c| query.load(c))?;
-    let times = times.into_iter().map(Time::from_millis).collect();
-    Ok(index(Some(size))?.map(|size| (size, times)))
+pub fn window(conn: &mut Conn, index: u64, roster: &Roster) -> Result<Option<(u64, Time)>, Error> {
+    let (names, q) = (roster.witness_names(), roster.q());
+    let first = cosigned::by(conn, &names, q, index, Time::from_millis(0), Which::First)?;
+    Ok(first.and_then(|found| Some((found.size, quorum_time(&found.times, q)?))))
 }

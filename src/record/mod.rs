@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod checkpoint;
+pub mod cosigned;
 pub mod disclosure;
 pub mod edge;
 pub mod feed;

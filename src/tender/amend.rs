@@ -3,24 +3,29 @@
 //! One request is open per unit. It stands on the record before it leaves and is resent byte by byte
 //! until q custodians have signed it: an agent that signed one never signs a close older than it.
 
+use std::sync::Arc;
+
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
-use crate::clock::Time;
+use crate::clock::{Time, is_closed};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::db::Tx;
 use crate::ids::UnitId;
-use crate::opening::rules::{UnitAct, UnitState};
+use crate::opening::rules::{Terms, UnitAct, UnitState};
 use crate::opening::statements::{Void, VoidReason};
+use crate::rulepack::outage::Window;
 
-use super::publish::{Adopted, Asked, in_order, note_event, record_proposed, signed_alone, signer};
+use super::publish::{
+    Adopted, Asked, in_order, note_event, record_proposed, signed_alone, signers,
+};
 use super::rules::check_asked;
 use super::statements::{Amendment, AmendmentReason};
 use super::store;
 use super::units::{self, UnitChange, UnitRow};
-use super::{Error, Platform, Refused};
+use super::{Error, Platform, Refused, outage};
 
 /// Proposes a postponement that its buyer signed. The same statement again is answered as before.
 ///
@@ -41,43 +46,59 @@ pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, 
     propose(p, amendment).await
 }
 
-/// A registered outage of the platform, and the times that the rule pack makes of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outage {
-    /// When it began.
-    pub from: Time,
-    /// When it ended.
-    pub until: Time,
-    /// In words.
-    pub text: String,
-    /// The new deadline.
-    pub deadline: Time,
-    /// The new hour of opening.
-    pub open_at: Time,
-}
-
-/// Proposes what an outage makes of a unit's times; the platform and q custodians suffice.
+/// Registers the outage that was measured over a unit's deadline, or shortly before it, and proposes
+/// what the rule pack makes of its times; the platform and q custodians suffice. `text` tells people
+/// what happened. While the request is open, the same call answers with it.
 ///
 /// # Errors
-/// Those of [`postpone`].
-pub async fn outage(
-    p: &Platform,
-    actor: &Actor,
-    id: UnitId,
-    outage: Outage,
-) -> Result<Asked, Error> {
+/// [`Refused::NoOutage`] when nothing was measured that moves this deadline; those of [`postpone`].
+pub async fn outage(p: &Platform, actor: &Actor, id: UnitId, text: String) -> Result<Asked, Error> {
     allow(actor, Act::RegisterOutage, &Owner::Actor)?;
-    let row = load(p, id).await?;
-    let Outage { from, until, text, deadline, open_at } = outage;
+    let (roster, now) = (Arc::clone(&p.roster), p.now());
+    let (row, measured) =
+        p.db.query(move |conn| {
+            let row = units::unit(conn, id)?;
+            let measured = outage::measured(conn, &row, &roster, now)?;
+            Ok::<_, Error>((row, measured))
+        })
+        .await?;
+    if let Some((pending, proposed_index)) = row.pending
+        && matches!(pending.body().reason, AmendmentReason::Outage { .. })
+    {
+        return Ok(Asked { unit_id: id, proposed_index, note: pending.encode() });
+    }
+    let mut moved = None;
+    for window in measured {
+        moved = moved.or(after(p, &row.terms, window, now)?);
+    }
+    let (deadline, open_at, window) = moved.ok_or(Refused::NoOutage)?;
     let amendment = Amendment {
         deadline,
         no: row.amendment_no.saturating_add(1),
         open_at,
         prev_sha256: row.last_sha256,
-        reason: AmendmentReason::Outage { from, until, text },
+        reason: AmendmentReason::Outage { from: window.from, until: window.recovered, text },
         unit_id: id,
     };
     propose(p, Statement::signed(amendment, &p.key)?).await
+}
+
+/// What an outage makes of a unit's times. Registered so late that the new deadline would have
+/// passed already, its end is when it is registered: that is when bidders hear of it.
+fn after(
+    p: &Platform,
+    terms: &Terms,
+    window: Window,
+    now: Time,
+) -> Result<Option<(Time, Time, Window)>, Error> {
+    let times = |window| p.law.after_outage(terms.deadline, terms.open_at, window);
+    match times(window)? {
+        Some((deadline, _)) if is_closed(now, deadline) => {
+            let window = Window { recovered: now, ..window };
+            Ok(times(window)?.map(|(deadline, open_at)| (deadline, open_at, window)))
+        }
+        moved => Ok(moved.map(|(deadline, open_at)| (deadline, open_at, window))),
+    }
 }
 
 async fn load(p: &Platform, id: UnitId) -> Result<UnitRow, Error> {
@@ -114,12 +135,14 @@ async fn propose(p: &Platform, amendment: Statement<Amendment>) -> Result<Asked,
 /// amendment.
 pub async fn adopt_amendment(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted, Error> {
     let copy = Note::parse(copy.as_bytes())?;
-    let custodian = signer(&p.roster, &copy)?;
+    let custodians = signers(&p.roster, &copy)?;
     let (roster, platform) = (p.roster.clone(), p.key.verifying().clone());
     p.db.write(move |tx| {
         let row = units::unit(tx.conn(), id)?;
         let (mut pending, index) = row.pending.clone().ok_or(Refused::OutOfOrder)?;
-        pending.adopt(&copy, &custodian)?;
+        for custodian in &custodians {
+            pending.adopt(&copy, custodian)?;
+        }
         if pending.note().count(&roster.statement_keys())? < roster.q() {
             tx.unrecorded("signatures gathered so far; the event comes with the quorum");
             units::set_pending(tx, &row, &pending.encode(), index)?;

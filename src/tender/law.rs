@@ -1,10 +1,16 @@
 //! The rule pack as the law that tenders are judged by.
 
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::rulepack::Pack;
+use crate::rulepack::outage::{Window, after_outage};
 use crate::rulepack::timeline::{Timeline, check_timeline};
+use crate::rulepack::{Pack, PackError};
 
 use super::rules::{Dates, Law, Unlawful};
+
+fn calendar(error: PackError) -> Unlawful {
+    Unlawful { rule: "calendar".to_owned(), article: error.to_string() }
+}
 
 impl Law for Pack {
     fn sha256(&self) -> Hash {
@@ -20,10 +26,19 @@ impl Law for Pack {
             challenge_ms: dates.challenge_ms,
             min_bidders: dates.min,
         };
-        let findings = check_timeline(self, &timeline)
-            .map_err(|e| Unlawful { rule: "calendar".to_owned(), article: e.to_string() })?;
+        let findings = check_timeline(self, &timeline).map_err(calendar)?;
         findings.into_iter().find(|finding| !finding.ok).map_or(Ok(()), |broken| {
             Err(Unlawful { rule: broken.rule.code().to_owned(), article: broken.article })
         })
+    }
+
+    fn after_outage(
+        &self,
+        deadline: Time,
+        open_at: Time,
+        outage: Window,
+    ) -> Result<Option<(Time, Time)>, Unlawful> {
+        let moved = after_outage(self, deadline, open_at, outage).map_err(calendar)?;
+        Ok(moved.map(|moved| (moved.deadline, moved.open_at)))
     }
 }

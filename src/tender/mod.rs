@@ -12,6 +12,7 @@ pub mod documents;
 pub mod draft;
 pub mod http;
 mod law;
+pub mod outage;
 pub mod platform;
 pub mod publish;
 pub mod refusal;

@@ -169,11 +169,11 @@ pub(super) fn in_order(
     Ok(ordered)
 }
 
-/// The key of the custodian that signed `copy`, if it is one of the roster.
-pub(super) fn signer(roster: &Roster, copy: &Note) -> Result<VerifyingKey, Refused> {
-    let keys = roster.statement_keys();
-    let found = keys.into_iter().find(|key| copy.signatures().iter().any(|line| line.claims(key)));
-    found.ok_or(Refused::NotACustodian)
+/// The keys of the custodians that signed `copy`: whoever is asked later signs beside those before.
+pub(super) fn signers(roster: &Roster, copy: &Note) -> Result<Vec<VerifyingKey>, Refused> {
+    let mut keys = roster.statement_keys();
+    keys.retain(|key| copy.signatures().iter().any(|line| line.claims(key)));
+    if keys.is_empty() { Err(Refused::NotACustodian) } else { Ok(keys) }
 }
 
 /// Takes over a custodian's signature on a proposed unit. When every custodian has signed every unit
@@ -184,7 +184,7 @@ pub(super) fn signer(roster: &Roster, copy: &Note) -> Result<VerifyingKey, Refus
 /// lapsed, [`Refused::Late`] when its deadline has passed meanwhile.
 pub async fn adopt_unit(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted, Error> {
     let copy = Note::parse(copy.as_bytes())?;
-    let custodian = signer(&p.roster, &copy)?;
+    let custodians = signers(&p.roster, &copy)?;
     let (roster, roster_sha256) = (p.roster.clone(), p.roster_sha256);
     let platform = p.key.verifying().clone();
     p.db.write(move |tx| {
@@ -195,7 +195,9 @@ pub async fn adopt_unit(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted,
         if row.state != UnitState::Proposed || row.unit.body().roster_sha256 != roster_sha256 {
             return Err(Refused::OutOfOrder.into());
         }
-        row.unit.adopt(&copy, &custodian)?;
+        for custodian in &custodians {
+            row.unit.adopt(&copy, custodian)?;
+        }
         units::keep_unit(tx, &row, &row.unit.encode())?;
         let all = units::units(tx.conn(), row.unit.body().tender)?;
         take_effect(tx, &all, id, &platform, &roster)

@@ -57,6 +57,9 @@ pub enum Refused {
     /// Only an open unit can be amended or cancelled like this.
     #[error("the unit is past that")]
     OutOfOrder,
+    /// Nothing was measured that moves this deadline.
+    #[error("no outage was measured over this deadline or shortly before it")]
+    NoOutage,
     /// No custodian of the unit's roster.
     #[error("not a custodian of this unit")]
     NotACustodian,
@@ -85,6 +88,7 @@ impl Refusal for Refused {
             Self::Pending => "tender-pending",
             Self::Late => "tender-late",
             Self::OutOfOrder => "tender-out-of-order",
+            Self::NoOutage => "tender-no-outage",
             Self::NotACustodian => "tender-custodian",
             Self::Upload => "tender-upload",
             Self::Silent => "tender-silent",
@@ -95,7 +99,7 @@ impl Refusal for Refused {
         match self {
             Self::NotFound => 404,
             Self::Silent => 503,
-            Self::State | Self::Pending | Self::Late | Self::OutOfOrder => 409,
+            Self::State | Self::Pending | Self::Late | Self::OutOfOrder | Self::NoOutage => 409,
             _ => 422,
         }
     }

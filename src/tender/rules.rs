@@ -7,6 +7,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json::is_plain_text;
 use crate::custodian::roster::Roster;
 use crate::ids::{EnterpriseId, LotId, TenderId};
+use crate::rulepack::outage::Window;
 
 use super::refusal::Refused;
 use super::statements::{Amendment, ReleaseBy, SUITE, Stage, Unit, UnitRecipient};
@@ -144,8 +145,8 @@ pub struct Unlawful {
 
 /// The rule pack, as far as tenders need it.
 ///
-/// The contract: `sha256` names the pack's file, so that anybody recomputes a judgement; `judge`
-/// depends on the pack and the dates alone.
+/// The contract: `sha256` names the pack's file, so that anybody recomputes a judgement; what is
+/// judged depends on the pack and the dates alone.
 pub trait Law: Send + Sync {
     /// Of the pack's file.
     fn sha256(&self) -> Hash;
@@ -154,6 +155,17 @@ pub trait Law: Send + Sync {
     /// # Errors
     /// [`Unlawful`] with the first broken rule.
     fn judge(&self, dates: &Dates) -> Result<(), Unlawful>;
+    /// The deadline and hour of opening that a measured outage makes of a unit's; `None` when it
+    /// leaves them alone.
+    ///
+    /// # Errors
+    /// [`Unlawful`] when the pack's calendar does not reach so far.
+    fn after_outage(
+        &self,
+        deadline: Time,
+        open_at: Time,
+        outage: Window,
+    ) -> Result<Option<(Time, Time)>, Unlawful>;
 }
 
 /// What a unit must say, but for its nonce, its hour and its recipients.

@@ -12,12 +12,14 @@ use super::store::{corrupt, number, one, stored};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::db::schema::unit;
+use crate::custodian::roster::Roster;
+use crate::db::schema::{entry, unit};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::{TenderId, UnitId};
 use crate::on_each;
-use crate::opening::rules::{Terms, UnitAct, UnitState, next};
+use crate::opening::rules::{FREEZE_MS, Terms, UnitAct, UnitState, is_freeze, next};
 use crate::opening::statements::Close;
+use crate::record::cosigned::{self, Cosignatures};
 
 /// A unit as it stands.
 #[derive(Clone, Debug)]
@@ -166,6 +168,34 @@ pub fn lapsing(conn: &mut Conn, now: Time) -> Result<Vec<UnitRow>, Error> {
     rows.into_iter().map(unit_of).collect()
 }
 
+/// The record's size that holds every bid and withdrawal of a unit; 0 without one.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn decided_size(conn: &mut Conn, id: &UnitId) -> Result<u64, Error> {
+    let last = entry::table
+        .filter(entry::unit.eq(id.to_string()))
+        .filter(entry::kind.eq_any(["sealbid/accepted/v1", "sealbid/withdrawn/v1"]))
+        .select(diesel::dsl::max(entry::idx));
+    let last: Option<i64> = on_each!(conn, |c| last.first(c))?;
+    last.map_or(Ok(0), |last| Ok(number(last)?.saturating_add(1)))
+}
+
+/// Size of the first checkpoint that may freeze a unit's set: cosigned as the rule demands, and
+/// holding every bid and withdrawal. Witnesses whose clocks run ahead cosign checkpoints of before
+/// the deadline with hours of after it: those may lack what came last, and are passed over.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn freeze(conn: &mut Conn, row: &UnitRow, roster: &Roster) -> Result<Option<u64>, Error> {
+    let deadline = row.terms.deadline;
+    let after = decided_size(conn, &row.id)?.saturating_sub(1);
+    let until = deadline.plus(FREEZE_MS);
+    let found = cosigned::between(conn, &roster.witness_names(), after, deadline, until)?;
+    let fits = |found: &&Cosignatures| is_freeze(&found.times, roster.q(), deadline);
+    Ok(found.iter().find(fits).map(|found| found.size))
+}
+
 /// A new unit, proposed; `lapse_at` is when its custodians have been silent for too long.
 ///
 /// # Errors
@@ -265,6 +295,22 @@ pub fn set_pending(tx: &mut Tx<'_>, row: &UnitRow, note: &str, index: u64) -> Re
     one(on_each!(tx.conn(), |c| change.execute(c))?, "the unit")
 }
 
+/// Takes the pending amendment back, if it is still the one that the caller saw.
+///
+/// # Errors
+/// `Conflict`, `Backend`.
+pub fn drop_pending(tx: &mut Tx<'_>, row: &UnitRow) -> Result<(), Error> {
+    let index = row.pending.as_ref().map(|(_, index)| stored(*index)).transpose()?;
+    let at = unit::unit_id
+        .eq(row.id.to_string())
+        .and(unit::state.eq(UnitState::Open.code()))
+        .and(unit::amendment_index.eq(index));
+    let nothing =
+        (unit::amendment_pending.eq(None::<String>), unit::amendment_index.eq(None::<i64>));
+    let change = diesel::update(unit::table.filter(at)).set(nothing);
+    one(on_each!(tx.conn(), |c| change.execute(c))?, "the unit")
+}
+
 /// Makes the pending amendment effective: its terms hold from now on.
 ///
 /// # Errors
@@ -286,7 +332,6 @@ pub fn amend(
         unit::last_sha256.eq(amendment.sha256().as_bytes().to_vec()),
         unit::amendment_pending.eq(None::<String>),
         unit::amendment_index.eq(None::<i64>),
-        unit::outage_undecided.eq(false),
         unit::due_at.eq(terms.deadline.millis()),
     ));
     one(on_each!(tx.conn(), |c| change.execute(c))?, "the unit")

@@ -53,7 +53,8 @@ fn facts(state: UnitState) -> Facts {
         release: ReleaseBy::Time,
         min: 2,
         t: 3,
-        amendment_pending: false,
+        n: 5,
+        amendment: None,
         outage_undecided: false,
         decided_through: DEADLINE,
         freeze: Some(64),
@@ -92,12 +93,24 @@ fn a_close_waits_until_everything_before_the_deadline_is_decided() {
 fn nothing_closes_while_an_amendment_an_outage_or_the_freeze_is_open() {
     let now = DEADLINE.plus(1);
     let open = facts(UnitState::Open);
-    let pending = Facts { amendment_pending: true, ..open.clone() };
+    let pending = Facts { amendment: Some(0), ..open.clone() };
     assert_eq!(due(&pending, now), Step::AskAmendment);
     assert_eq!(due(&pending, DEADLINE.plus(-1)), Step::AskAmendment);
     assert_eq!(due(&Facts { outage_undecided: true, ..open.clone() }, now), Step::Wait);
     assert_eq!(due(&Facts { freeze: None, ..open }, now), Step::Wait);
     assert_eq!(due(&facts(UnitState::Closing), now), Step::AskClose);
+}
+
+#[test]
+fn an_amendment_is_given_up_a_minute_after_the_deadline_while_the_others_can_still_close() {
+    let at = DEADLINE.plus(FREEZE_MS);
+    let steps = |signed| {
+        around(at, |now| due(&Facts { amendment: Some(signed), ..facts(UnitState::Open) }, now))
+    };
+    let (ask, drop) = (Step::AskAmendment, Step::DropAmendment);
+    // n = 5, t = 3, q = 4: one may be bound to it.
+    assert_eq!([0, 1].map(steps), [[ask, drop, drop]; 2]);
+    assert_eq!([2, 3].map(steps), [[ask; 3]; 2]);
 }
 
 #[test]

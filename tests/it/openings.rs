@@ -17,7 +17,7 @@ use crate::opening_world::{CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, id, pads,
 use crate::support::TestBase;
 
 /// Three good bids.
-fn with_bids(base: TestBase) -> World {
+pub fn with_bids(base: TestBase) -> World {
     let world = World::start(base, 3, ReleaseBy::Time);
     for bidder in 1..=3 {
         world.accept(bidder, &world.seal(bidder, bidder, Spoil::Nothing));
@@ -27,20 +27,20 @@ fn with_bids(base: TestBase) -> World {
 }
 
 /// From the deadline until the close is signed and its window runs.
-fn close(world: &World) {
+pub fn close(world: &World) {
     world.to(DEADLINE);
     world.settle(4);
     assert_eq!(world.row().state, UnitState::Closed);
 }
 
-fn opening(world: &World) -> Opening {
+pub fn opening(world: &World) -> Opening {
     let events = world.events("sealbid/opening/v1");
     assert_eq!(events.len(), 1);
     Statement::<Opening>::parse(&events[0]).unwrap().body().clone()
 }
 
 /// Both case files verify, and the auditors' decides everything.
-fn verified(world: &World) {
+pub fn verified(world: &World) {
     let source = CaseSource {
         db: &world.db,
         blobs: &world.blobs,
@@ -131,7 +131,7 @@ on_both! {
 }
 
 /// A void unit's bids stay sealed, so only the public file decides what it can.
-fn verified_public(world: &World) {
+pub fn verified_public(world: &World) {
     let source = CaseSource {
         db: &world.db,
         blobs: &world.blobs,

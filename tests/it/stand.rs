@@ -21,6 +21,7 @@ use sealbid::on_each;
 use sealbid::record::leaf::PadKey;
 use sealbid::record::sequencer::{Keys, Pace, Sequencer};
 use sealbid::record::store as record;
+use sealbid::rulepack::outage::Window;
 use sealbid::tender::amend::{self};
 use sealbid::tender::draft::{draft, drafted, prepare};
 use sealbid::tender::platform::{Credentials, Platform};
@@ -46,6 +47,16 @@ impl Law for TwoBids {
     fn judge(&self, dates: &Dates) -> Result<(), Unlawful> {
         let broken = || Unlawful { rule: "min_bidders".to_owned(), article: "28".to_owned() };
         if dates.min >= 2 { Ok(()) } else { Err(broken()) }
+    }
+
+    fn after_outage(
+        &self,
+        deadline: Time,
+        open_at: Time,
+        outage: Window,
+    ) -> Result<Option<(Time, Time)>, Unlawful> {
+        let hit = deadline < outage.recovered;
+        Ok(hit.then(|| (outage.recovered.plus(7000), open_at.max(outage.recovered.plus(7000)))))
     }
 }
 

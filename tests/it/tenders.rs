@@ -8,7 +8,8 @@ use sealbid::ids::EnterpriseId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{OpeningEvent, Void, VoidReason};
 use sealbid::record::store as record;
-use sealbid::tender::amend::{self, Outage};
+use sealbid::tender::amend;
+use sealbid::tender::outage::{DOWN_MS, beat};
 use sealbid::tender::publish::{Adopted, Publication, lapse_due, publish};
 use sealbid::tender::statements::{Amendment, Notice, Stage, Unit};
 use sealbid::tender::store::State;
@@ -189,21 +190,21 @@ on_both! {
         assert!(matches!(ask(-1), Refused::Amendment(_)));
         s.base.clock.set(DEADLINE);
         assert_eq!(ask(5000), Refused::Late);
-        let outage = Outage {
-            from: DEADLINE.plus(-10),
-            until: DEADLINE.plus(10),
-            text: "power".to_owned(),
-            deadline: DEADLINE.plus(7000),
-            open_at: DEADLINE.plus(7000),
-        };
-        let nobody = wait(amend::outage(&s.p, &s.buyer.actor, unit, outage.clone()));
-        assert!(matches!(nobody, Err(Error::Auth(_))));
+        let outage = |actor| wait(amend::outage(&s.p, actor, unit, "power".to_owned()));
+        assert!(matches!(outage(&s.buyer.actor), Err(Error::Auth(_))));
         let operator = Actor::Operator("op".to_owned());
-        let asked = wait(amend::outage(&s.p, &operator, unit, outage)).unwrap();
+        assert_eq!(refused(outage(&operator)), Refused::NoOutage, "nothing was measured");
+        s.base.clock.set(DEADLINE.plus(-10));
+        wait(beat(&s.p)).unwrap();
+        s.base.clock.set(DEADLINE.plus(DOWN_MS));
+        wait(beat(&s.p)).unwrap();
+        let asked = outage(&operator).unwrap();
+        assert_eq!(outage(&operator).unwrap(), asked, "resent byte by byte");
         for custodian in 0..4 {
             s.adopt_amendment(&asked, custodian).unwrap();
         }
-        assert_eq!(s.unit(unit).terms.deadline, DEADLINE.plus(7000));
+        assert_eq!(s.unit(unit).terms.deadline, DEADLINE.plus(DOWN_MS + 7000));
+        assert_eq!(refused(outage(&operator)), Refused::NoOutage, "an outage counts once");
     }
 }
 

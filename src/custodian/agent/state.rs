@@ -209,6 +209,25 @@ impl Agent<'_> {
         Ok((found.enterprise, key))
     }
 
+    /// Demands the signature of a body by a key that spoke for it when it signed: one that was
+    /// rotated since unsigns nothing.
+    pub(super) fn require_body(
+        &self,
+        note: &crate::crypto::note::Note,
+        credentials: &[String],
+        body: EnterpriseId,
+    ) -> Result<(), Refusal> {
+        let mut last = Err(Refusal::Signature(NoteError::MissingSignature));
+        for shown in (1..=credentials.len()).rev() {
+            let known = credentials.get(..shown).unwrap_or_default();
+            last = self.key_of(known, Some(body)).and_then(|(_, key)| Ok(note.require(&key)?));
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    }
+
     /// A checkpoint as it travels, with the cosignatures that verify.
     pub(super) fn checkpoint(&self, text: &str) -> Result<Cosigned, Refusal> {
         let note = crate::crypto::note::Note::parse(text.as_bytes())?;

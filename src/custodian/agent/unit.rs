@@ -150,8 +150,7 @@ pub fn sign_amendment(
     if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
         let unit = Statement::<Unit>::parse(kept.unit.as_bytes())?;
         let entity = unit.body().procuring_entity;
-        let (_, key) = agent.key_of(&ask.credentials, Some(entity))?;
-        amendment.note().require(&key)?;
+        agent.require_body(amendment.note(), &ask.credentials, entity)?;
     }
     agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
     let is_repeat = kept.last_sha256 == amendment.sha256();

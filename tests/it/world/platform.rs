@@ -243,6 +243,10 @@ impl Platform {
     }
 
     fn take_step(&mut self, index: u64, event: &OpeningEvent) {
+        if let OpeningEvent::Lapsed { statement_sha256, unit_id } = event {
+            let row = self.row(unit_id);
+            assert_eq!(row.pending.take().unwrap().1.sha256(), *statement_sha256);
+        }
         let OpeningEvent::Proposed { statement, unit_id, .. } = event else { return };
         if statement.starts_with(Unit::TYPE) {
             let unit = Statement::<Unit>::parse(statement.as_bytes()).unwrap();

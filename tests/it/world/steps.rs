@@ -106,7 +106,11 @@ impl World {
             release: body.release,
             min: if enough { body.min } else { 0 },
             t: usize::from(body.t),
-            amendment_pending: row.pending.is_some() && moves,
+            n: N,
+            amendment: row.pending.as_ref().filter(|_| moves).map(|(_, asked)| {
+                let draft = self.drafts.get(&asked.sha256()).map_or(asked.note(), |note| note);
+                draft.count(&self.agents.roster.body().statement_keys()).unwrap()
+            }),
             outage_undecided: false,
             decided_through: self.record.time(self.now()).unwrap_or(row.terms.deadline),
             freeze: self.freeze(row, row.terms.deadline),
@@ -158,6 +162,13 @@ impl World {
         match step {
             Step::Wait => Ok(()),
             Step::AskAmendment => self.ask_amendment(id),
+            Step::DropAmendment => {
+                let (_, asked) = self.row(&id).pending.clone().unwrap();
+                let (statement_sha256, unit_id) = (asked.sha256(), id);
+                let event = OpeningEvent::Lapsed { statement_sha256, unit_id };
+                let event = json::to_string(&event).unwrap().into_bytes();
+                self.write(Level::Public, event).map(|_| ())
+            }
             Step::ProposeClose { size } => {
                 let lines = self.row(&id).lines(self.rules);
                 let close = Close { lines, size, unit_id: id };

@@ -1,0 +1,3 @@
+ALTER TABLE unit ADD COLUMN outage_undecided INTEGER NOT NULL DEFAULT FALSE;
+DROP TABLE downtime;
+DROP TABLE alive;

@@ -1,0 +1,131 @@
+//! Outages: when the platform was down, measured by its own heartbeat; when its witnesses were away
+//! at a deadline, measured by their cosignatures; and what the rule pack makes of either.
+//!
+//! Invariant: nobody states an outage's times by hand. A deadline that fell into the platform's own
+//! downtime waits for a decision: nobody could hand in a bid then. Deliberately absent: who registers
+//! an outage ([`amend`](super::amend)), and consent to what follows.
+
+use diesel::prelude::*;
+
+use super::Error;
+use super::platform::Platform;
+use super::statements::{Amendment, AmendmentReason};
+use super::units::{self, UnitRow};
+use crate::clock::{Time, is_closed};
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::roster::Roster;
+use crate::db::schema::{alive, downtime};
+use crate::db::{self, Conn, Tx};
+use crate::on_each;
+use crate::opening::rules::{FREEZE_MS, UnitState, quorum_time};
+use crate::record::cosigned::{self, Which};
+use crate::record::store as record;
+use crate::rulepack::outage::Window;
+
+/// Two beats are at least so far apart, in milliseconds.
+const BEAT_MS: i64 = 1_000;
+/// A longer silence than this was downtime, in milliseconds: a bidder's client that tries again
+/// within it loses nothing.
+pub const DOWN_MS: i64 = 5_000;
+
+/// Says that the platform is alive, and measures for how long it was not.
+///
+/// # Errors
+/// The database's.
+pub async fn beat(p: &Platform) -> Result<(), db::Error> {
+    let (last, now) = (p.db.query(last_beat).await?, p.now());
+    if last.is_some_and(|last| now.since(last) < BEAT_MS) {
+        return Ok(());
+    }
+    p.db.write(record_beat).await
+}
+
+fn last_beat(conn: &mut Conn) -> Result<Option<Time>, db::Error> {
+    let query = alive::table.select(alive::at);
+    let at: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
+    Ok(at.map(Time::from_millis))
+}
+
+fn record_beat(tx: &mut Tx<'_>) -> Result<(), db::Error> {
+    tx.unrecorded("a heartbeat; an outage that follows from it is an amendment on the record");
+    let (last, now) = (last_beat(tx.conn())?, tx.now().millis());
+    let Some(last) = last.map(Time::millis) else {
+        let row = diesel::insert_into(alive::table).values((alive::one.eq(1), alive::at.eq(now)));
+        on_each!(tx.conn(), |c| row.execute(c))?;
+        return Ok(());
+    };
+    if now.saturating_sub(last) > DOWN_MS {
+        let span = (downtime::from_at.eq(last), downtime::until_at.eq(now));
+        let row = diesel::insert_into(downtime::table).values(span);
+        on_each!(tx.conn(), |c| row.execute(c))?;
+    }
+    let change = diesel::update(alive::table.filter(alive::at.lt(now))).set(alive::at.eq(now));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
+}
+
+/// Whether the platform was down at an instant.
+///
+/// # Errors
+/// `Backend`.
+pub fn was_down(conn: &mut Conn, at: Time) -> Result<bool, db::Error> {
+    let over = downtime::from_at.le(at.millis()).and(downtime::until_at.gt(at.millis()));
+    let query = diesel::select(diesel::dsl::exists(downtime::table.filter(over)));
+    Ok(on_each!(conn, |c| query.get_result(c))?)
+}
+
+/// The measured outages that a unit's deadline was not moved for yet, the last one first.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn measured(
+    conn: &mut Conn,
+    row: &UnitRow,
+    roster: &Roster,
+    now: Time,
+) -> Result<Vec<Window>, Error> {
+    let known = decided(conn, row)?;
+    let query = downtime::table.order(downtime::from_at.desc());
+    let rows: Vec<(i64, i64)> = on_each!(conn, |c| query.load(c)).map_err(db::Error::from)?;
+    let span = |(from, until)| Window {
+        from: Time::from_millis(from),
+        recovered: Time::from_millis(until),
+    };
+    let mut windows: Vec<Window> = rows.into_iter().map(span).collect();
+    windows.extend(without_witnesses(conn, row, roster, now)?);
+    windows.retain(|window| !known.contains(&window.from));
+    Ok(windows)
+}
+
+/// When the outages began that effective amendments of this unit were made for.
+fn decided(conn: &mut Conn, row: &UnitRow) -> Result<Vec<Time>, Error> {
+    let mut known = Vec::new();
+    for entry in record::entries_of_unit(conn, &row.id, Amendment::TYPE)? {
+        let amendment = Statement::<Amendment>::parse(&entry.event)?;
+        if let AmendmentReason::Outage { from, .. } = amendment.body().reason {
+            known.push(from);
+        }
+    }
+    Ok(known)
+}
+
+/// From the deadline until q witnesses were back, when they were away for the minute in which the
+/// set can be frozen: then no close is possible on this deadline any more.
+fn without_witnesses(
+    conn: &mut Conn,
+    row: &UnitRow,
+    roster: &Roster,
+    now: Time,
+) -> Result<Option<Window>, Error> {
+    let deadline = row.terms.deadline;
+    let over = is_closed(now, deadline.plus(FREEZE_MS + 1)) && row.state == UnitState::Open;
+    if !over || units::freeze(conn, row, roster)?.is_some() {
+        return Ok(None);
+    }
+    let (names, q) = (roster.witness_names(), roster.q());
+    let back = cosigned::by(conn, &names, q, 0, deadline, Which::First)?;
+    let recovered = back.and_then(|back| quorum_time(&back.times, q));
+    // Somebody's clock may stand behind the others: one that was there in time is no outage.
+    let recovered = recovered.filter(|time| *time > deadline);
+    Ok(recovered.map(|recovered| Window { from: deadline, recovered }))
+}

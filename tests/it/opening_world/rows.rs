@@ -1,0 +1,124 @@
+//! Rows of before the deadline, put in by hand: their making is another question.
+
+use diesel::prelude::*;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::statement::{Body as _, Statement};
+use sealbid::custodian::roster::Roster;
+use sealbid::db::schema::{credential, lot, tender, unit};
+use sealbid::db::{Error, Tx};
+use sealbid::enterprise::statements::{Kind, Verified};
+use sealbid::ids::{LotId, TenderId, UnitId};
+use sealbid::on_each;
+use sealbid::record::append::Event;
+use sealbid::record::disclosure::Level;
+use sealbid::tender::statements::{ReleaseBy, SUITE, Stage, Unit, UnitRecipient};
+
+use super::agents::Agents;
+use super::{CHALLENGE, DEADLINE, N, OPEN_AT, T, World, key, who};
+use crate::support::START;
+
+impl World {
+    pub(super) fn verify(&self, number: u8) {
+        let (enterprise, own) = who(number);
+        let verified = Verified {
+            application_sha256: Hash::of(b"application"),
+            enterprise,
+            key: own.verifying().clone(),
+            kind: if number == 0 { Kind::Organisation } else { Kind::Enterprise },
+            name: "某公司".into(),
+            uscc: "000000000000000000".into(),
+        };
+        let note = Statement::signed(verified, &key("/operator/o", 4)).unwrap().encode();
+        self.act(move |tx| {
+            tx.record(public(None, Verified::TYPE, &note))?;
+            let row = diesel::insert_into(credential::table).values((
+                credential::enterprise.eq(enterprise.to_string()),
+                credential::no.eq(1),
+                credential::note.eq(note),
+            ));
+            on_each!(tx.conn(), |c| row.execute(c))?;
+            Ok(())
+        });
+    }
+}
+
+pub(super) fn public(unit: Option<UnitId>, kind: &'static str, text: &str) -> Event {
+    Event { kind, level: Level::Public, unit, bytes: text.as_bytes().to_vec() }
+}
+
+pub(super) fn draft(
+    roster: &Statement<Roster>,
+    agents: &Agents,
+    min: u32,
+    release: ReleaseBy,
+) -> Unit {
+    let mut unit = Unit {
+        challenge_ms: CHALLENGE,
+        deadline: DEADLINE,
+        issued_at: START,
+        lot: format!("lot_{:032x}", 1).parse::<LotId>().unwrap(),
+        min,
+        nonce: Hash::of(b"nonce"),
+        open_at: OPEN_AT,
+        procuring_entity: who(0).0,
+        recipients: Vec::new(),
+        release,
+        roster_sha256: roster.sha256(),
+        stage: if release == ReleaseBy::Order { Stage::Commercial } else { Stage::Single },
+        suite: SUITE.into(),
+        t: T,
+        tender: format!("tnd_{:032x}", 1).parse::<TenderId>().unwrap(),
+    };
+    let id = unit.id().unwrap();
+    for member in &roster.body().custodians {
+        let recipient = agents.recipient(&member.id, &id);
+        unit.recipients.push(UnitRecipient { custodian: member.id.clone(), recipient });
+    }
+    unit
+}
+
+pub(super) fn insert_unit(
+    tx: &mut Tx<'_>,
+    id: UnitId,
+    note: &str,
+    body: &Unit,
+    (index, sha256): (u64, Hash),
+) -> Result<(), Error> {
+    let row = diesel::insert_into(tender::table).values((
+        tender::id.eq(body.tender.to_string()),
+        tender::procuring_entity.eq(body.procuring_entity.to_string()),
+        tender::title.eq("t"),
+        tender::state.eq("published"),
+        tender::plan.eq("{}"),
+        tender::rule_pack_sha256.eq(vec![0_u8; 32]),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    let row = diesel::insert_into(lot::table).values((
+        lot::id.eq(body.lot.to_string()),
+        lot::tender.eq(body.tender.to_string()),
+        lot::no.eq(1),
+        lot::title.eq("l"),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    let by = if body.release == ReleaseBy::Order { "order" } else { "time" };
+    let row = diesel::insert_into(unit::table).values((
+        unit::unit_id.eq(id.to_string()),
+        unit::tender.eq(body.tender.to_string()),
+        unit::lot.eq(body.lot.to_string()),
+        unit::stage.eq(body.stage.code()),
+        unit::note.eq(note),
+        unit::state.eq("open"),
+        unit::deadline.eq(body.deadline.millis()),
+        unit::open_at.eq(body.open_at.millis()),
+        unit::challenge_ms.eq(body.challenge_ms),
+        unit::min.eq(i64::from(body.min)),
+        unit::release_by.eq(by),
+        unit::t.eq(i64::from(T)),
+        unit::n.eq(i64::from(N)),
+        unit::proposed_index.eq(0),
+        unit::effective_index.eq(index as i64),
+        unit::last_sha256.eq(sha256.as_bytes().to_vec()),
+    ));
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
