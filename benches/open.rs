@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::as_conversions,
+    clippy::too_many_lines,
     reason = "a bench that meets the unexpected must stop loudly"
 )]
 

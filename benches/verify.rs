@@ -5,6 +5,11 @@
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::panic,
+    clippy::too_many_lines,
+    clippy::wildcard_imports,
+    unused_imports,
     reason = "a bench that meets the unexpected must stop loudly"
 )]
 

@@ -155,7 +155,9 @@ fn round(
 ) -> Result<Option<Vec<Option<f64>>>> {
     let mut speeds = Vec::new();
     for way in ways {
-        let _ = std::fs::remove_file(job.out);
+        if job.out.exists() {
+            std::fs::remove_file(job.out)?;
+        }
         let (began, others) = (Instant::now(), others_ticks());
         let Ok(output) = (way.command)(job).stderr(Stdio::inherit()).output() else {
             speeds.push(None);

@@ -12,8 +12,9 @@ use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 /// Installs ring for rustls and for tokens: the first thing in `main` and in tests. Calling it
 /// again changes nothing.
 pub fn install_providers() {
-    // Err says that one is installed already, and there is only this one.
+    #[expect(clippy::let_underscore_must_use, reason = "only this one is ever installed")]
     let _ = rustls::crypto::ring::default_provider().install_default();
+    #[expect(clippy::let_underscore_must_use, reason = "only this one is ever installed")]
     let _ = PROVIDER.install_default();
 }
 

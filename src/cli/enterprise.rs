@@ -281,6 +281,7 @@ impl EnterpriseCommand {
         context.wait(self.ask(context))
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each command")]
     async fn ask(&self, context: &Context) -> Result<Report, Failed> {
         let client = context.client()?;
         match self {

@@ -161,7 +161,10 @@ impl RecordCommand {
                     let values = args([("index", index.to_string()), ("leaf", hash.to_string())]);
                     Ok(Report::said("cli-say-entry", values).and_plain(entry.event))
                 }
-                Self::Export { out, entries } => export(context, out, *entries).await,
+                Self::Export { out, entries } => {
+                    let content = if *entries { Content::Entries } else { Content::Leaves };
+                    export(context, out, content).await
+                }
                 Self::Case(fetch) => fetch.run(context).await,
                 Self::Watch { every, times } => watch(context, *every, *times).await,
             }
@@ -169,7 +172,16 @@ impl RecordCommand {
     }
 }
 
-async fn export(context: &Context, out: &Path, with_entries: bool) -> Result<Report, Failed> {
+/// What an export holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Checkpoint and leaves.
+    Leaves,
+    /// And every entry that its holder may see.
+    Entries,
+}
+
+async fn export(context: &Context, out: &Path, content: Content) -> Result<Report, Failed> {
     if out.exists() {
         return Err(Failed::Exists(out.display().to_string()));
     }
@@ -183,7 +195,7 @@ async fn export(context: &Context, out: &Path, with_entries: bool) -> Result<Rep
     let text: String = leaves.iter().map(|leaf| format!("{leaf}\n")).collect();
     write_new(&out.join("leaves"), text.as_bytes(), FileAccess::Usual)?;
     let mut shown = 0_u64;
-    if with_entries {
+    if content == Content::Entries {
         let mut lines = String::new();
         for (index, expected) in (0..).zip(&leaves) {
             if let Some(entry) = seen(&client, index, expected).await? {

@@ -96,6 +96,7 @@ pub enum Action {
 ///
 /// # Errors
 /// [`Refused`]; the state stays.
+#[expect(clippy::too_many_lines, reason = "one table of states and actions")]
 pub fn next(state: &State, action: &Action) -> Result<State, Refused> {
     match (state, action) {
         (State::Declined { .. }, Action::Apply(new)) => Ok(State::Applied(new.clone())),

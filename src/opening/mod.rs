@@ -316,6 +316,7 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|e| db::Error::Backend(format!("a worker did not end: {e}")).into())
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of facts")]
 fn case(
     conn: &mut Conn,
     row: UnitRow,

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use super::rules::{OutOfOrder, UnitAct, UnitState, next};
-use super::statements::{Challenged, Verdict};
+use super::statements::{Challenged, SuspensionState, Verdict};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -167,10 +167,12 @@ pub fn take_order(tx: &mut Tx<'_>, id: &UnitId, note: &str) -> Result<(), Error>
 ///
 /// # Errors
 /// `Conflict`, `Backend`.
-pub fn suspend(tx: &mut Tx<'_>, id: &UnitId, no: u32, stopped: bool) -> Result<(), Error> {
+pub fn suspend(tx: &mut Tx<'_>, id: &UnitId, no: u32, word: SuspensionState) -> Result<(), Error> {
     let at = unit::unit_id.eq(id.to_string()).and(unit::suspension_no.lt(i64::from(no)));
-    let change = diesel::update(unit::table.filter(at))
-        .set((unit::suspension_no.eq(i64::from(no)), unit::suspended.eq(stopped)));
+    let change = diesel::update(unit::table.filter(at)).set((
+        unit::suspension_no.eq(i64::from(no)),
+        unit::suspended.eq(word == SuspensionState::Suspended),
+    ));
     one(on_each!(tx.conn(), |c| change.execute(c))?)
 }
 

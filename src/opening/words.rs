@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::rules::{Failure, UnitAct, UnitState, is_ascending, next};
-use super::statements::{Order, Suspension, SuspensionState, Void, VoidReason};
+use super::statements::{Order, Suspension, Void, VoidReason};
 use super::store;
 use super::{Error, Opener, custodians, moves, public};
 use crate::bid::statements::Fault;
@@ -103,7 +103,7 @@ impl Opener {
         let suspension = Statement::<Suspension>::parse(note.as_bytes())?;
         let body = suspension.body();
         let (id, no) = (body.unit_id, body.no);
-        let stopped = body.state == SuspensionState::Suspended;
+        let word = body.state;
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let roster = self.roster(&row)?;
         suspension.note().require(&roster.regulator_key)?;
@@ -112,7 +112,7 @@ impl Opener {
         self.db()
             .write(move |tx| {
                 tx.record(event)?;
-                moves::suspend(tx, &id, no, stopped)
+                moves::suspend(tx, &id, no, word)
             })
             .await?;
         let ask = AskSuspend { suspension: suspension.encode() };

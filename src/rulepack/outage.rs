@@ -51,23 +51,20 @@ pub fn after_outage(
     if !inside && !near {
         return Ok(None);
     }
-    let long = outage.recovered.since(outage.from) > millis(rule.long_outage)?;
     let recovered = outage.recovered;
-    let (new_deadline, new_open, key) = if long {
-        (
-            recovered.plus(millis(rule.long_deadline_after_recovery)?),
-            recovered.plus(millis(rule.long_opening_after_recovery)?),
-            "rulepack-say-outage-long",
-        )
+    let after = |deadline: Span, opening: Span| {
+        Ok((recovered.plus(millis(deadline)?), recovered.plus(millis(opening)?)))
+    };
+    let is_long = recovered.since(outage.from) > millis(rule.long_outage)?;
+    let ((new_deadline, new_open), key) = if is_long {
+        let dates = after(rule.long_deadline_after_recovery, rule.long_opening_after_recovery);
+        (dates?, "rulepack-say-outage-long")
     } else if inside {
-        (
-            recovered.plus(millis(rule.deadline_after_recovery)?),
-            recovered.plus(millis(rule.opening_after_recovery)?),
-            "rulepack-say-outage-inside",
-        )
+        let dates = after(rule.deadline_after_recovery, rule.opening_after_recovery);
+        (dates?, "rulepack-say-outage-inside")
     } else {
         let shift = millis(rule.near_shift)?;
-        (deadline.plus(shift), open_at.plus(shift), "rulepack-say-outage-near")
+        ((deadline.plus(shift), open_at.plus(shift)), "rulepack-say-outage-near")
     };
     let mut moved = Moved {
         deadline: new_deadline.max(deadline),

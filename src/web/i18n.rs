@@ -103,7 +103,7 @@ fn bundle(lang: Lang) -> &'static Bundle {
             let resource = match FluentResource::try_new(text.to_owned()) {
                 Ok(resource) | Err((resource, _)) => resource,
             };
-            // Doubled keys keep their first text; the key test refuses them.
+            #[expect(clippy::let_underscore_must_use, reason = "a test refuses doubled keys")]
             let _ = bundle.add_resource(resource);
         }
         bundle

@@ -29,6 +29,7 @@ pub async fn start(app: web::Data<App>, request: HttpRequest) -> Answer {
         .body(page))
 }
 
+#[expect(clippy::too_many_lines, reason = "one page")]
 fn render(app: &App, lang: Lang) -> String {
     let roster = app.roster.body();
     let say = |key, args: Args| escape(&sentence(lang, key, &args).unwrap_or_default());

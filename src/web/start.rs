@@ -226,6 +226,7 @@ impl Started {
 ///
 /// # Errors
 /// [`StartError`] with the first reason not to start.
+#[expect(clippy::too_many_lines, reason = "what start-up suspects, in its order")]
 pub async fn open(config: &Config, options: Options) -> Result<Started, StartError> {
     let papers = Papers::read(config)?;
     let entropy = Arc::clone(&options.entropy);

@@ -8,7 +8,13 @@
     clippy::as_conversions,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a test that meets the unexpected must stop loudly, and a test's child talks by printing"
+    clippy::unreachable,
+    clippy::string_slice,
+    clippy::fn_params_excessive_bools,
+    clippy::let_underscore_must_use,
+    clippy::too_many_lines,
+    reason = "a test that meets the unexpected must stop loudly, its child talks by printing, and its story \
+              may be long"
 )]
 
 mod access;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::clock::is_closed;
+use crate::clock::{Time, is_closed};
 use crate::config::read_secret;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::kept::{WorkFactor, recover};
@@ -131,10 +131,7 @@ impl Seal {
         if unit.id() != plan.unit {
             return Err(Failed::Unit("it is not the one that bid.toml names".to_owned()));
         }
-        let deadline = view.deadline.unwrap_or(unit.body().deadline);
-        if is_closed(context.clock.now(), deadline) {
-            return Err(Failed::Unit(format!("its deadline {deadline} has passed")));
-        }
+        let deadline = still_open(&view, &unit, context.clock.now())?;
         let place = folder.next(&plan, standing.as_ref())?;
         let name = self.name.clone().unwrap_or_else(|| format!("bid-{}", place.seq));
         let passphrase = self.passphrase.read(Twice::Yes)?;
@@ -155,6 +152,15 @@ impl Seal {
         Ok(Report::said("cli-say-sealed", values)
             .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]))
     }
+}
+
+/// The deadline in force, if it has not passed.
+fn still_open(view: &UnitView, unit: &CheckedUnit, now: Time) -> Result<Time, Failed> {
+    let deadline = view.deadline.unwrap_or(unit.body().deadline);
+    if is_closed(now, deadline) {
+        return Err(Failed::Unit(format!("its deadline {deadline} has passed")));
+    }
+    Ok(deadline)
 }
 
 impl Check {

@@ -271,8 +271,8 @@ impl<R: Read + Send> Feed<R> {
 
 impl Source for Ahead {
     fn next(&mut self, used: Batch) -> io::Result<Batch> {
-        // The thread may have read the last batch already and be gone.
         if !used.bytes.is_empty() {
+            #[expect(clippy::let_underscore_must_use, reason = "gone after the last batch")]
             let _ = self.back.send(used);
         }
         self.full.recv().map_err(|_| io::Error::other("the reading thread stopped"))?

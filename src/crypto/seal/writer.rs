@@ -66,7 +66,7 @@ fn write_out(
         out.write_all(&batch)?;
         size += u64::try_from(batch.len()).map_err(io::Error::other)?;
         batch.clear();
-        // The other side may have ended: then the buffer is not needed again.
+        #[expect(clippy::let_underscore_must_use, reason = "an ended writer needs no buffer again")]
         let _ = back.try_send(batch);
     }
     out.flush()?;

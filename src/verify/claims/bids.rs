@@ -38,10 +38,10 @@ pub(super) fn manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let terms = UnitTerms { unit_id: unit.id, deadline, n, intake: Intake::Open };
     let acts = acts(unit);
     let is_whole = acts.last().is_some_and(|(index, _)| facts.is_open_below(*index));
-    let mut chains = Chains::default();
+    let mut chains = Chains { is_whole, heads: BTreeMap::new() };
     for (_, act) in &acts {
         match act {
-            Act::Accepted(at) => chains.accept(facts, &terms, at, is_whole)?,
+            Act::Accepted(at) => chains.accept(facts, &terms, at)?,
             Act::Withdrawn(at) if is_whole => chains.withdraw(facts, &terms, at)?,
             Act::Withdrawn(_) => {}
         }
@@ -68,8 +68,10 @@ fn acts<'a, 'b>(unit: &'a UnitFacts<'b>) -> Vec<(u64, Act<'a, 'b>)> {
     acts
 }
 
-#[derive(Default)]
 struct Chains {
+    /// Whether the file leaves no act out; otherwise each manifest's own word on the one before it
+    /// has to do.
+    is_whole: bool,
     heads: BTreeMap<EnterpriseId, ChainHead>,
 }
 
@@ -79,7 +81,6 @@ impl Chains {
         facts: &Facts<'_>,
         terms: &UnitTerms,
         at: &At<Accepted<'_>>,
-        is_whole: bool,
     ) -> Result<(), Stop> {
         let index = at.index;
         let manifest = at.it.manifest.as_ref();
@@ -89,7 +90,7 @@ impl Chains {
             Facts::signer(manifest).ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
         let key = facts.bodies.key_at(signer, index);
         let key = key.ok_or_else(|| bad(index, why("verify-say-why-no-key")))?;
-        let head = if is_whole { self.heads.get(&signer).cloned() } else { before(manifest) };
+        let head = if self.is_whole { self.heads.get(&signer).cloned() } else { before(manifest) };
         rules::accept(terms, head.as_ref(), manifest, key, at.it.arrived_at)
             .map_err(|refused| bad(index, text(refused)))?;
         let Manifest { bid_id, seq, .. } = *manifest.body();

@@ -19,6 +19,7 @@ use super::sealed::Source;
 use super::trust::Trust;
 
 /// Judges every claim of a case, in a fixed order.
+#[expect(clippy::too_many_lines, reason = "one list: every claim and its order")]
 pub(super) fn judge(
     facts: &Facts<'_>,
     trust: Option<&Trust>,
