@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::arrivals::Arrival;
-use super::rules::ChainKind;
-use super::submit::{Answer as Decided, Outcome, Submission, status, submit};
+use super::rules::{ChainHead, ChainKind};
+use super::submit::{Answer as Decided, Outcome, Submission, standings, status, submit};
 use super::{Purpose, upload, withdraw};
 use crate::crypto::hash::Hash;
 use crate::ids::{UnitId, UploadId};
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
+use crate::web::body::{Entered, id};
 use crate::web::edge::Edge;
 use crate::web::stream;
 use crate::web::who::Caller;
@@ -46,7 +47,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Arrived<T> {
         let body = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = body.await?;
-            let app = app.ok_or_else(|| Failure(crate::error::Error::internal("no app")))?;
+            let app = app.ok_or_else(|| Failure::from(crate::error::Error::internal("no app")))?;
             let arrival = app.arrivals.stamp(app.db().clock());
             let body = serde_json::from_slice(&bytes)
                 .map_err(|e| Failure::from(Edge::BodyJson(e.to_string())))?;
@@ -76,20 +77,6 @@ pub struct WithdrawalBody {
     pub withdrawal: String,
 }
 
-/// What became of a statement that its bidder truly signed.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DecidedView {
-    /// accepted or refused.
-    pub outcome: &'static str,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-    /// The entry that says so.
-    pub index: u64,
-    /// A `.tlog-proof` file: the bidder's proof.
-    pub receipt: String,
-}
-
 /// A bidder's own last statement in a unit.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StandingView {
@@ -107,6 +94,23 @@ pub struct StandingView {
     pub receipt: String,
 }
 
+/// A bidder's last statement in one of its units.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OwnBidView {
+    /// The unit.
+    pub unit_id: String,
+    /// One id for all versions.
+    pub bid_id: String,
+    /// manifest or withdrawal.
+    pub kind: &'static str,
+    /// Its seq.
+    pub seq: u32,
+    /// Of its text.
+    pub sha256: String,
+    /// The entry that accepted it.
+    pub index: u64,
+}
+
 fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -116,14 +120,12 @@ fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Edge> {
     text.ok_or_else(|| Edge::Query(format!("the header {name} is missing or no number")))
 }
 
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Edge> {
-    text.parse().map_err(|e: T::Err| Edge::Path(e.to_string()))
-}
-
-/// Begins an upload (tus creation).
+/// Begins an upload (tus creation)
 ///
-/// # Errors
-/// `bid-too-large`, `auth-…`.
+/// Refusals: `bid-too-large`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/uploads", tag = "uploads",
+    params(("upload-length" = u64, Header, description = "Bytes to come")),
+    responses((status = 201, description = "Its address is in Location")), security(("session" = [])))]
 pub async fn create(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Answer {
     let length = number(request.headers(), LENGTH)?;
     let id = upload::create(&app.platform, &caller.actor, Purpose::Bid, length).await?;
@@ -133,12 +135,14 @@ pub async fn create(app: web::Data<App>, caller: Caller, request: HttpRequest) -
         .finish())
 }
 
-/// Tells how far an upload is.
+/// Tells how far an upload is
 ///
-/// # Errors
-/// `bid-not-found`, `auth-…`.
+/// Refusals: `bid-not-found`, `auth-…`.
+#[utoipa::path(head, path = "/api/v1/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
+    responses((status = 200, description = "Upload-Offset and Upload-Length tell")),
+    security(("session" = [])))]
 pub async fn progress(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let found = upload::progress(&app.platform, &caller.actor, parse(&path)?).await?;
+    let found = upload::progress(&app.platform, &caller.actor, id(&path)?).await?;
     Ok(HttpResponse::Ok()
         .insert_header(RESUMABLE)
         .insert_header((OFFSET, found.offset))
@@ -147,10 +151,15 @@ pub async fn progress(app: web::Data<App>, caller: Caller, path: web::Path<Strin
         .finish())
 }
 
-/// Goes on with an upload; the last byte completes it.
+/// Goes on with an upload; the last byte completes it
 ///
-/// # Errors
-/// `bid-…`, `auth-…`.
+/// Refusals: `bid-…`, `auth-…`.
+#[utoipa::path(patch, path = "/api/v1/uploads/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "The upload"),
+        ("upload-offset" = u64, Header, description = "Where the body begins"),
+        ("upload-checksum" = Option<String>, Header, description = "`sha256 <base64>`")),
+    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    responses((status = 204, description = "Upload-Offset tells how far it is")), security(("session" = [])))]
 pub async fn append(
     app: web::Data<App>,
     caller: Caller,
@@ -158,15 +167,15 @@ pub async fn append(
     path: web::Path<String>,
     body: web::Payload,
 ) -> Answer {
-    let id = parse::<UploadId>(&path)?;
+    let upload = id::<UploadId>(&path)?;
     let offset = number(request.headers(), OFFSET)?;
     let checksum = header(request.headers(), CHECKSUM).map(checksum).transpose()?;
     let (p, actor) = (&app.platform, &caller.actor);
-    let length = upload::progress(p, actor, id).await?.length;
-    let append = upload::append(p, actor, id, offset, checksum).await?;
+    let length = upload::progress(p, actor, upload).await?.length;
+    let append = upload::append(p, actor, upload, offset, checksum).await?;
     let reached = stream::receive(append, body).await?;
     if reached == length {
-        upload::complete(p, actor, id).await?;
+        upload::complete(p, actor, upload).await?;
     }
     Ok(HttpResponse::NoContent().insert_header(RESUMABLE).insert_header((OFFSET, reached)).finish())
 }
@@ -178,19 +187,19 @@ fn checksum(text: &str) -> Result<Hash, Edge> {
     hash.ok_or_else(|| Edge::Query("the Upload-Checksum is not `sha256 <base64>`".to_owned()))
 }
 
-/// Gives an upload up.
+/// Gives an upload up
 ///
-/// # Errors
-/// `bid-in-use`, `bid-not-found`, `auth-…`.
+/// Refusals: `bid-in-use`, `bid-not-found`, `auth-…`.
+#[utoipa::path(delete, path = "/api/v1/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
+    responses((status = 204)), security(("session" = [])))]
 pub async fn terminate(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    upload::terminate(&app.platform, &caller.actor, parse(&path)?).await?;
+    upload::terminate(&app.platform, &caller.actor, id(&path)?).await?;
     Ok(HttpResponse::NoContent().insert_header(RESUMABLE).finish())
 }
 
-/// Says what the upload protocol offers.
-///
-/// # Errors
-/// None.
+/// Says what the upload protocol offers
+#[utoipa::path(options, path = "/api/v1/uploads", tag = "uploads",
+    responses((status = 204, description = "Tus-Version, -Extension, -Max-Size tell")))]
 pub async fn options(app: web::Data<App>) -> Answer {
     Ok(HttpResponse::NoContent()
         .insert_header(RESUMABLE)
@@ -201,10 +210,14 @@ pub async fn options(app: web::Data<App>) -> Answer {
         .finish())
 }
 
-/// Submits or replaces a bid.
+/// Submits or replaces a bid
 ///
-/// # Errors
-/// `bid-…` for what the record does not hold, `auth-…`.
+/// A statement that its bidder truly signed is decided on the record. Accepted, it is answered with
+/// its receipt. Refused (`bid-late`, `bid-seq-taken` and so on), the problem document carries `index`
+/// and `receipt` of the entry that says so: never a success, so that no program takes a refused bid
+/// for a submitted one. The same statement again is answered with the same entry.
+#[utoipa::path(post, path = "/api/v1/units/{id}/bids", tag = "bids", params(("id" = String, Path, description = "The unit")),
+    request_body = BidBody, responses((status = 200, body = Entered)), security(("session" = [])))]
 pub async fn bid(
     app: web::Data<App>,
     caller: Caller,
@@ -215,7 +228,7 @@ pub async fn bid(
     let shares = body.shares.iter().map(|share| BASE64.decode(share));
     let shares = shares.collect::<Result<Vec<_>, _>>();
     let submission = Submission {
-        unit: parse(&path)?,
+        unit: id(&path)?,
         manifest: body.manifest,
         shares: shares.map_err(|e| Edge::BodyJson(e.to_string()))?,
         arrived_at: arrival.at,
@@ -226,10 +239,12 @@ pub async fn bid(
     said(&app, decided).await
 }
 
-/// Takes a bid back.
+/// Takes a bid back
 ///
-/// # Errors
-/// `bid-…`, `auth-…`.
+/// Decided and answered like a bid.
+#[utoipa::path(post, path = "/api/v1/units/{id}/withdrawals", tag = "bids", params(("id" = String, Path, description = "The unit")),
+    request_body = WithdrawalBody, responses((status = 200, body = Entered)),
+    security(("session" = [])))]
 pub async fn withdrawal(
     app: web::Data<App>,
     caller: Caller,
@@ -237,7 +252,7 @@ pub async fn withdrawal(
     arrived: Arrived<WithdrawalBody>,
 ) -> Answer {
     let Arrived { body, arrival } = arrived;
-    let unit = parse::<UnitId>(&path)?;
+    let unit = id::<UnitId>(&path)?;
     let note = &body.withdrawal;
     let decided = withdraw(&app.platform, &caller.actor, unit, note, arrival.at).await?;
     drop(arrival);
@@ -250,30 +265,52 @@ async fn said(app: &App, decided: Decided) -> Answer {
         Some((recorded, event)) => app.platform.prompt(&recorded, event).await?,
         None => app.platform.receipt(index).await?,
     };
-    let (outcome, code) = match outcome {
-        Outcome::Accepted => ("accepted", None),
-        Outcome::Refused(refused) => ("refused", Some(refused.code())),
-    };
-    Ok(HttpResponse::Ok().json(DecidedView { outcome, code, index, receipt: receipt.encode() }))
+    let entry = Entered { index, receipt: receipt.encode() };
+    match outcome {
+        Outcome::Accepted => Ok(HttpResponse::Ok().json(entry)),
+        Outcome::Refused(refused) => Err(Failure::recorded(refused, entry)),
+    }
 }
 
-/// The caller's own last statement in a unit.
-///
-/// # Errors
-/// `bid-not-found`, `auth-…`.
-pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let found = status(&app.platform, &caller.actor, parse(&path)?).await?;
-    let (head, index) = found.ok_or(super::Error::NotFound)?;
-    let kind = match head.kind {
+const fn kind(head: &ChainHead) -> &'static str {
+    match head.kind {
         ChainKind::Manifest => "manifest",
         ChainKind::Withdrawal => "withdrawal",
-    };
+    }
+}
+
+/// The caller's own last statement in a unit
+///
+/// Refusals: `bid-not-found`, `auth-…`.
+#[utoipa::path(get, path = "/api/v1/units/{id}/bid", tag = "bids", params(("id" = String, Path, description = "The unit")),
+    responses((status = 200, body = StandingView)), security(("session" = [])))]
+pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    let found = status(&app.platform, &caller.actor, id(&path)?).await?;
+    let (head, index) = found.ok_or(super::Error::NotFound)?;
     Ok(HttpResponse::Ok().json(StandingView {
         bid_id: head.bid_id.to_string(),
-        kind,
+        kind: kind(&head),
         seq: head.seq,
         sha256: head.sha256.to_string(),
         index,
         receipt: app.platform.receipt(index).await?.encode(),
     }))
+}
+
+/// Where the caller's own bids stand, in all units
+///
+/// Refusals: `auth-…`.
+#[utoipa::path(get, path = "/api/v1/bids", tag = "bids",
+    responses((status = 200, body = Vec<OwnBidView>)), security(("session" = [])))]
+pub async fn own(app: web::Data<App>, caller: Caller) -> Answer {
+    let found = standings(&app.platform, &caller.actor).await?;
+    let view = found.into_iter().map(|(unit, head, index)| OwnBidView {
+        unit_id: unit.to_string(),
+        bid_id: head.bid_id.to_string(),
+        kind: kind(&head),
+        seq: head.seq,
+        sha256: head.sha256.to_string(),
+        index,
+    });
+    Ok(HttpResponse::Ok().json(view.collect::<Vec<_>>()))
 }

@@ -306,3 +306,16 @@ pub async fn status(
     let bidder = actor.enterprise().ok_or(Error::NotFound)?;
     Ok(p.db.query(move |conn| store::place(conn, unit, bidder)).await?.head)
 }
+
+/// Where all bids of the actor stand: its own, and nobody else's, whoever asks.
+///
+/// # Errors
+/// Why the actor may not.
+pub async fn standings(
+    p: &Platform,
+    actor: &Actor,
+) -> Result<Vec<(UnitId, ChainHead, u64)>, Error> {
+    allow(actor, Act::ReadOwnBid, &Owner::Actor)?;
+    let bidder = actor.enterprise().ok_or(Error::NotFound)?;
+    Ok(p.db.query(move |conn| store::heads_of(conn, bidder)).await?)
+}

@@ -16,19 +16,12 @@ use crate::crypto::statement::{Body as _, type_of};
 use crate::ids::EnterpriseId;
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
+use crate::web::body::{StatementBody, id};
 use crate::web::edge::Edge;
 use crate::web::who::Caller;
 
 /// Applications to a page.
 const PAGE: u32 = 100;
-
-/// A signed statement as text.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StatementBody {
-    /// The whole signed note.
-    pub statement: String,
-}
 
 /// A signed application as text.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -146,14 +139,9 @@ async fn receipted(app: &App, done: Done) -> Answer {
     Ok(HttpResponse::Ok().json(Receipted { done, receipt }))
 }
 
-fn id_of(path: &str) -> Result<EnterpriseId, Edge> {
-    path.parse().map_err(|e: crate::ids::NotAnId| Edge::Path(e.to_string()))
-}
-
-/// Asks for a login challenge.
+/// Asks for a login challenge
 ///
-/// # Errors
-/// `db-busy` when too many wait.
+/// Refusals: `db-busy` when too many wait.
 #[utoipa::path(post, path = "/api/v1/login/challenges", tag = "login",
     responses((status = 200, body = ChallengeAnswer)))]
 pub async fn challenge(app: web::Data<App>) -> Answer {
@@ -165,10 +153,9 @@ pub async fn challenge(app: web::Data<App>) -> Answer {
     }))
 }
 
-/// Answers a challenge by a signed `sealbid/login/v1`.
+/// Answers a challenge by a signed `sealbid/login/v1`
 ///
-/// # Errors
-/// `auth-…`.
+/// Refusals: `auth-…`.
 #[utoipa::path(post, path = "/api/v1/login", tag = "login", request_body = StatementBody,
     responses((status = 200, body = LoginAnswer)))]
 pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answer {
@@ -178,21 +165,20 @@ pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answe
     Ok(HttpResponse::Ok().json(LoginAnswer { actor, token, expires_at }))
 }
 
-/// Ends the session that asks.
+/// Ends the session that asks
 ///
-/// # Errors
-/// `auth-…`.
-#[utoipa::path(delete, path = "/api/v1/login", tag = "login", responses((status = 204)))]
+/// Refusals: `auth-…`.
+#[utoipa::path(delete, path = "/api/v1/login", tag = "login", responses((status = 204)),
+    security(("session" = [])))]
 pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
     let id = caller.session.ok_or(crate::auth::Refused::NotLoggedIn)?;
     session::logout(app.db(), caller.actor, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Applies for registration by a signed `sealbid/application/v1`.
+/// Applies for registration by a signed `sealbid/application/v1`
 ///
-/// # Errors
-/// `enterprise-…`.
+/// Refusals: `enterprise-…`.
 #[utoipa::path(post, path = "/api/v1/enterprises", tag = "enterprises",
     request_body = ApplicationBody, responses((status = 200, body = Receipted)))]
 pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Answer {
@@ -201,12 +187,11 @@ pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Ans
     receipted(&app, done).await
 }
 
-/// Who waits for an operator.
+/// Who waits for an operator
 ///
-/// # Errors
-/// `auth-…`, `web-query`.
+/// Refusals: `auth-…`, `web-query`.
 #[utoipa::path(get, path = "/api/v1/enterprises", tag = "enterprises", params(WaitingQuery),
-    responses((status = 200, body = WaitingView)))]
+    responses((status = 200, body = WaitingView)), security(("session" = [])))]
 pub async fn waiting(
     app: web::Data<App>,
     caller: Caller,
@@ -234,15 +219,14 @@ fn cursor(text: &str) -> Result<(Time, EnterpriseId), Failure> {
     parts.ok_or_else(|| Edge::Query("after is not a cursor of ours".to_owned()).into())
 }
 
-/// A registration. Before it is verified, only who was told its random id can ask for it.
+/// A registration. Before it is verified, only who was told its random id can ask for it
 ///
-/// # Errors
-/// `enterprise-unknown`.
+/// Refusals: `enterprise-unknown`.
 #[utoipa::path(get, path = "/api/v1/enterprises/{id}", tag = "enterprises",
     params(("id" = String, Path, description = "ent_…")),
-    responses((status = 200, body = EnterpriseView)))]
+    responses((status = 200, body = EnterpriseView)), security((), ("session" = [])))]
 pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let id = id_of(&path)?;
+    let id = id::<EnterpriseId>(&path)?;
     let read = move |conn: &mut crate::db::Conn| {
         let found = store::find(conn, id)?.ok_or(Refused::Unknown)?;
         Ok::<_, Refused>((found, store::statements(conn, id)?))
@@ -254,10 +238,9 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 }
 
 /// An operator vouches for an application or declines it, by a signed `sealbid/verified/v1` or
-/// `sealbid/declined/v1`.
+/// `sealbid/declined/v1`
 ///
-/// # Errors
-/// `enterprise-…`.
+/// Refusals: `enterprise-…`.
 #[utoipa::path(post, path = "/api/v1/enterprises/{id}/verification", tag = "enterprises",
     params(("id" = String, Path, description = "ent_…")), request_body = StatementBody,
     responses((status = 200, body = Receipted)))]
@@ -271,10 +254,9 @@ pub async fn decide(
     receipted(&app, done).await
 }
 
-/// Replaces or revokes a key, by a signed `sealbid/key-rotation/v1` or `sealbid/key-revocation/v1`.
+/// Replaces or revokes a key, by a signed `sealbid/key-rotation/v1` or `sealbid/key-revocation/v1`
 ///
-/// # Errors
-/// `enterprise-…`.
+/// Refusals: `enterprise-…`.
 #[utoipa::path(post, path = "/api/v1/enterprises/{id}/keys", tag = "enterprises",
     params(("id" = String, Path, description = "ent_…")), request_body = StatementBody,
     responses((status = 200, body = Receipted)))]
@@ -296,7 +278,7 @@ pub async fn change_key(
 
 /// The note of a statement about the enterprise that the path names.
 fn about(path: &str, statement: &str) -> Result<Note, Failure> {
-    let id = id_of(path)?;
+    let id = id::<EnterpriseId>(path)?;
     let note = Note::parse(statement.as_bytes()).map_err(|e| Refused::Statement(e.to_string()))?;
     if rules::subject(note.text()) == Some(id) {
         Ok(note)

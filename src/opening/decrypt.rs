@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::bid::statements::{BidJson, Manifest};
 use crate::crypto::hash::{Hash, Hasher};
 use crate::crypto::json;
-use crate::crypto::seal::payload::{self, LIMITS, PayloadError};
+use crate::crypto::seal::payload::{self, LIMITS, Listed, PayloadError};
 use crate::crypto::seal::{Identity, Opened, Recipient};
 use crate::crypto::shares::{self, ShareError};
 use crate::crypto::tar::FoundMember;
@@ -151,6 +151,20 @@ pub fn document(
     let identity = one_time(envelope, keys)?;
     let sealed = reopen(envelope).map_err(|_| Decryption::Missing)?;
     payload::extract(sealed, &identity, name, LIMITS).map_err(|e| verdict(&e))
+}
+
+/// The files of an opened bid in their order, `bid.json` left out: the whole envelope is read.
+///
+/// # Errors
+/// What decrypting came to instead.
+pub fn listing(
+    envelope: &Envelope,
+    keys: &[UnitKey],
+    reopen: &Reopen<'_>,
+) -> Result<Vec<Listed>, Decryption> {
+    let identity = one_time(envelope, keys)?;
+    let sealed = reopen(envelope).map_err(|_| Decryption::Missing)?;
+    Ok(payload::check(sealed, &identity, LIMITS).map_err(|e| verdict(&e))?.files)
 }
 
 /// Does `work` on every item, on as many threads as the machine has, and gives the results in the

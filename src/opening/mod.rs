@@ -8,11 +8,13 @@
 pub mod casefile;
 mod close;
 pub mod decrypt;
+pub mod disclosed;
 pub mod http;
 pub mod intake;
 mod lodged;
 mod moves;
 mod read;
+pub mod refusal;
 mod release;
 pub mod rules;
 pub mod statements;
@@ -25,13 +27,12 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt as _, stream};
 
-use self::rules::{Facts, OutOfOrder, Step, due, release_from};
+pub use self::refusal::{Error, Misplaced};
+use self::rules::{Facts, Step, due, release_from};
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
-use crate::crypto::json::JsonError;
 use crate::crypto::key::SigningKey;
-use crate::crypto::note::NoteError;
-use crate::crypto::statement::{Statement, StatementError};
+use crate::crypto::statement::Statement;
 use crate::custodian::client::Custodians;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::db::{self, Conn, Db};
@@ -105,52 +106,6 @@ pub struct Opener {
     parts: Parts,
     /// Who told this process what was lodged with it, by unit.
     told: Mutex<BTreeMap<UnitId, BTreeSet<CustodianId>>>,
-}
-
-/// Why a step was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database.
-    #[error(transparent)]
-    Db(#[from] db::Error),
-    /// A ciphertext could not be deleted.
-    #[error(transparent)]
-    Blob(#[from] crate::blob::Error),
-    /// A statement is malformed.
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// A signature is missing, wrong or unknown.
-    #[error(transparent)]
-    Signature(#[from] NoteError),
-    /// An event could not be written as canonical JSON.
-    #[error(transparent)]
-    Json(#[from] JsonError),
-    /// The unit's state does not allow it.
-    #[error(transparent)]
-    State(#[from] OutOfOrder),
-    /// The unit stands on a roster that this server does not have.
-    #[error("the unit stands on a roster that this server does not have")]
-    Roster,
-    /// A statement for another unit or close, by another body, or with an old number.
-    #[error("{0}")]
-    Misplaced(&'static str),
-}
-
-impl Error {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Db(_) => "opening-database",
-            Self::Blob(_) => "opening-blob",
-            Self::Statement(_) => "opening-statement",
-            Self::Signature(_) => "opening-signature",
-            Self::Json(_) => "opening-json",
-            Self::State(_) => "opening-state",
-            Self::Roster => "opening-roster",
-            Self::Misplaced(_) => "opening-misplaced",
-        }
-    }
 }
 
 /// A unit with what is known of it at one instant.
@@ -376,7 +331,10 @@ fn public(unit: UnitId, kind: &'static str, bytes: impl Into<Vec<u8>>) -> Event 
 }
 
 /// The event that a request is given up.
-fn lapsed(unit: UnitId, statement_sha256: crate::crypto::hash::Hash) -> Result<Event, JsonError> {
+fn lapsed(
+    unit: UnitId,
+    statement_sha256: crate::crypto::hash::Hash,
+) -> Result<Event, crate::crypto::json::JsonError> {
     let event = statements::OpeningEvent::Lapsed { statement_sha256, unit_id: unit };
     Ok(public(unit, "sealbid/lapsed/v1", crate::crypto::json::to_string(&event)?))
 }

@@ -10,12 +10,13 @@ use super::release::unit_keys;
 use super::rules::{Claimed, Decryption, outcome, standing};
 use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, Order, ReadOutLine};
 use super::store::{self, EnvelopeRow};
-use super::{Case, Error, Opener, blocking, moves, public};
+use super::{Case, Error, Misplaced, Opener, blocking, moves, public};
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
+use crate::crypto::seal::payload::Listed;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::CustodianId;
 use crate::db;
@@ -100,7 +101,7 @@ impl Opener {
             on_all(&lines, |line| check_line(id, line, &claimed, &keys, &*blobs))
         });
         let lines = checked.await?;
-        let close = row.close.as_ref().ok_or(Error::Misplaced("there is no close"))?;
+        let close = row.close.as_ref().ok_or(Misplaced::NotClosed)?;
         let body =
             Opening { close_sha256: close.sha256(), lines, opened_at: now, releases, unit_id: id };
         let opening = Statement::signed(body, &self.parts.key)?;
@@ -115,6 +116,18 @@ impl Opener {
         Ok(())
     }
 
+    /// The files of an opened bid, `bid.json` left out; `None` when there is no such line. Reads the
+    /// whole envelope. Blocks.
+    ///
+    /// # Errors
+    /// As [`document`](Self::document).
+    pub fn listing(&self, id: UnitId, line: Hash) -> Result<Option<Vec<Listed>>, Error> {
+        let Some((line, keys)) = self.opened_line(id, line)? else { return Ok(None) };
+        let reopen = reopen(line.bid.blob, &*self.parts.blobs);
+        let files = decrypt::listing(&line.envelope, &keys, &reopen);
+        files.map(Some).map_err(|_| Misplaced::LineNotOpened.into())
+    }
+
     /// One file of an opened bid, decrypted while it is read; `None` when there is no such line or
     /// file. Blocks.
     ///
@@ -126,24 +139,28 @@ impl Opener {
         line: Hash,
         name: &str,
     ) -> Result<Option<Box<dyn io::Read + Send>>, Error> {
+        let Some((line, keys)) = self.opened_line(id, line)? else { return Ok(None) };
+        let reopen = reopen(line.bid.blob, &*self.parts.blobs);
+        match decrypt::document(&line.envelope, &keys, &reopen, name) {
+            Ok(Some(file)) => Ok(Some(Box::new(file))),
+            Ok(None) => Ok(None),
+            Err(_) => Err(Misplaced::LineNotOpened.into()),
+        }
+    }
+
+    /// A line of an opened unit and the identities that open it.
+    fn opened_line(&self, id: UnitId, line: Hash) -> Result<Option<(Line, Vec<UnitKey>)>, Error> {
         let loaded = self.db().read(|conn| {
             let row = units::unit(conn, id)?;
             Ok::<_, db::Error>((row, store::releases(conn, &id)?, store::envelopes(conn, &id)?))
         });
         let (row, releases, bids) = loaded?;
         if row.opening_index.is_none() {
-            return Err(Error::Misplaced("the unit is not opened"));
+            return Err(Misplaced::NotOpened.into());
         }
-        let keys = unit_keys(&row, &releases).ok_or(Error::Misplaced("the unit is not opened"))?;
-        let Some(line) = lines(&row, bids)?.into_iter().find(|found| found.hash == line) else {
-            return Ok(None);
-        };
-        let reopen = reopen(line.bid.blob, &*self.parts.blobs);
-        match decrypt::document(&line.envelope, &keys, &reopen, name) {
-            Ok(Some(file)) => Ok(Some(Box::new(file))),
-            Ok(None) => Ok(None),
-            Err(_) => Err(Error::Misplaced("this bid did not open")),
-        }
+        let keys = unit_keys(&row, &releases).ok_or(Misplaced::NotOpened)?;
+        let found = lines(&row, bids)?.into_iter().find(|found| found.hash == line);
+        Ok(found.map(|line| (line, keys)))
     }
 }
 
@@ -159,7 +176,7 @@ fn already_read(conn: &mut db::Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::
 
 /// The lines that open: the close's, or the order's for second envelopes.
 fn lines(row: &UnitRow, bids: Vec<EnvelopeRow>) -> Result<Vec<Line>, Error> {
-    let close = row.close.as_ref().ok_or(Error::Misplaced("there is no close"))?;
+    let close = row.close.as_ref().ok_or(Misplaced::NotClosed)?;
     let wanted = match &row.order {
         Some(order) => Statement::<Order>::parse(order.as_bytes())?.body().lines.clone(),
         None => close.body().lines.clone(),

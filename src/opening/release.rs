@@ -7,7 +7,7 @@ use super::close::account;
 use super::decrypt::UnitKey;
 use super::statements::{Challenged, OpeningEvent, Release, Suspension, Verdict};
 use super::store::{self, ReleaseRow};
-use super::{Case, Error, Opener, custodians, moves, public};
+use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
@@ -179,11 +179,11 @@ impl Opener {
         let id = body.unit_id;
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let member = self.roster(&row)?.member(&body.custodian);
-        let key = &member.ok_or(Error::Misplaced("no such custodian"))?.statement_key;
+        let key = &member.ok_or(Misplaced::NotACustodian)?.statement_key;
         found.note().require(key)?;
         found.note().only_by(std::slice::from_ref(key))?;
         if row.close.as_ref().map(Statement::sha256) != Some(body.close_sha256) {
-            return Err(Error::Misplaced("it is about another close"));
+            return Err(Misplaced::OtherClose.into());
         }
         let known =
             self.db().query(move |conn| record::entries_of_unit(conn, &id, Challenged::TYPE));

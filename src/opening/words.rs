@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::rules::{Failure, UnitAct, UnitState, is_ascending, next};
 use super::statements::{Order, Suspension, Void, VoidReason};
 use super::store;
-use super::{Error, Opener, custodians, moves, public};
+use super::{Error, Misplaced, Opener, custodians, moves, public};
 use crate::bid::statements::Fault;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask_all;
@@ -57,21 +57,21 @@ impl Opener {
         let (roster, unit) = (self.roster(&row)?, row.unit.body());
         if row.state != UnitState::Closed || unit.release != ReleaseBy::Order || row.order.is_some()
         {
-            return Err(Error::Misplaced("this unit takes no order now"));
+            return Err(Misplaced::NoOrderNow.into());
         }
         let entity = unit.procuring_entity;
         let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
         let buyer = credential(&roster.origin, &roster.operator_keys, &notes);
         let buyer = buyer.ok().and_then(|found| found.key);
-        let buyer = buyer.ok_or(Error::Misplaced("the procuring entity has no key in force"))?;
+        let buyer = buyer.ok_or(Misplaced::NoKey)?;
         order.note().require(&roster.regulator_key)?;
         order.note().require(&buyer)?;
         let keys = [buyer, roster.regulator_key.clone()];
         order.note().only_by(&keys)?;
-        let close = row.close.as_ref().ok_or(Error::Misplaced("there is no close"))?;
+        let close = row.close.as_ref().ok_or(Misplaced::NotClosed)?;
         let of_close = body.close_sha256 == close.sha256() && is_ascending(&body.lines);
         if !of_close || body.lines.iter().any(|line| !close.body().lines.contains(line)) {
-            return Err(Error::Misplaced("it does not choose from this unit's close"));
+            return Err(Misplaced::OtherLines.into());
         }
         self.delete_left_out(id, body.lines.into_iter().collect()).await?;
         let text = order.ordered(&keys).encode();

@@ -16,14 +16,13 @@ fn failure(error: Error) -> Failure {
     match error {
         Error::NotFound => Edge::NotFound.into(),
         Error::Busy(_) => Edge::Busy.into(),
-        other => Failure(crate::error::Error::internal(other)),
+        other => crate::error::Error::internal(other).into(),
     }
 }
 
-/// `GET /record/checkpoint`: the latest, with the cosignatures so far.
-///
-/// # Errors
-/// The database's.
+/// The latest checkpoint, with the cosignatures so far
+#[utoipa::path(get, path = "/record/checkpoint", tag = "record",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn checkpoint(app: web::Data<App>) -> Answer {
     let published = app.platform.sequencer.published();
     let note = app.db().query(move |conn| store::cosigned_note(conn, &published.checkpoint)).await;
@@ -33,10 +32,10 @@ pub async fn checkpoint(app: web::Data<App>) -> Answer {
         .body(note.map_err(failure)?.encode()))
 }
 
-/// `GET /record/tile/…`: a tile or an entry bundle that the latest checkpoint covers.
-///
-/// # Errors
-/// Not found for what no checkpoint covers.
+/// A tile or an entry bundle that the latest checkpoint covers
+#[utoipa::path(get, path = "/record/tile/{path}", tag = "record",
+    params(("path" = String, Path, description = "As c2sp.org/tlog-tiles says; may hold slashes")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn tile(app: web::Data<App>, path: web::Path<String>) -> Answer {
     let wanted: Tile = format!("tile/{path}").parse().map_err(|_| Edge::NotFound)?;
     if !wanted.exists_at(app.platform.sequencer.published().checkpoint.size) {
@@ -49,10 +48,9 @@ pub async fn tile(app: web::Data<App>, path: web::Path<String>) -> Answer {
         .body(bytes))
 }
 
-/// `GET /record/roster`: the roster's note, for readers who pin it.
-///
-/// # Errors
-/// None.
+/// The roster's note, for readers who pin it
+#[utoipa::path(get, path = "/record/roster", tag = "record",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn roster(app: web::Data<App>) -> Answer {
     Ok(HttpResponse::Ok().content_type(ContentType::plaintext()).body(app.roster.encode()))
 }

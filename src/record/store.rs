@@ -3,6 +3,7 @@
 //! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
@@ -217,6 +218,27 @@ pub fn cosignatures(conn: &mut Conn, size: u64) -> Result<Vec<(NoteSignature, Ti
             let line = line.strip_suffix('\n').unwrap_or(&line);
             let parsed = NoteSignature::parse(line).map_err(|_| corrupt("a cosignature")())?;
             Ok((parsed, Time::from_millis(at)))
+        })
+        .collect()
+}
+
+/// The largest size that each custodian has cosigned, and when it cosigned last, by its name.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn last_cosigned(conn: &mut Conn) -> Result<BTreeMap<String, (u64, Time)>, Error> {
+    use diesel::dsl::max;
+    let query = cosignature::table.group_by(cosignature::custodian).select((
+        cosignature::custodian,
+        max(cosignature::size),
+        max(cosignature::at),
+    ));
+    let rows: Vec<(String, Option<i64>, Option<i64>)> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter()
+        .map(|(custodian, size, at)| {
+            let none = corrupt("a cosignature");
+            let (size, at) = size.zip(at).ok_or_else(none)?;
+            Ok((custodian, (index_of(size)?, Time::from_millis(at))))
         })
         .collect()
 }

@@ -2,24 +2,29 @@
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::publish::Publication;
 use super::rules::Plan;
 use super::statements::Amendment;
-use super::store::{self, TenderRow};
+use super::store::{self, State};
 use super::units::{self, UnitRow};
+use super::views::{
+    DraftedView, OutageBody, Preparation, ProposedUnit, ProposedView, PublicationBody, TenderView,
+    TendersView, UnitSummary, UnitView,
+};
 use super::{amend, consent, documents, draft, publish};
 use crate::auth::table::Act;
 use crate::bid::Purpose;
 use crate::bid::upload;
-use crate::clock::Time;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::ids::{DocumentId, TenderId, UnitId};
+use crate::opening::statements::{Challenged, Close, Order, Suspension};
 use crate::record::store as record;
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
+use crate::web::body::{Entered, StatementBody, about, entered, id, text};
 use crate::web::edge::Edge;
 use crate::web::stream;
 use crate::web::who::Caller;
@@ -27,99 +32,11 @@ use crate::web::who::Caller;
 /// Tenders to a page.
 const PAGE: u32 = 100;
 
-/// A signed statement as text.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignedBody {
-    /// The whole signed note.
-    pub statement: String,
-}
-
-/// What a buyer signed to publish.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PublicationBody {
-    /// The signed notice.
-    pub notice: String,
-    /// The signed units, in the order of the preparation.
-    pub units: Vec<String>,
-}
-
-/// What is proposed for the buyer's signature: bare texts.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Preparation {
-    /// The notice's text.
-    pub notice: String,
-    /// The units' texts, with their recipients.
-    pub units: Vec<String>,
-}
-
-/// An entry of the record and its receipt.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Entered {
-    /// Its index.
-    pub index: u64,
-    /// A `.tlog-proof` file: keep it.
-    pub receipt: String,
-}
-
-/// A tender as the public sees it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TenderView {
-    /// Its id.
-    pub tender: String,
-    /// For people.
-    pub title: String,
-    /// draft, proposed or published.
-    pub state: &'static str,
-    /// The notice, once published.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notice: Option<String>,
-    /// Its units.
-    pub units: Vec<UnitSummary>,
-}
-
-/// A unit in a list.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct UnitSummary {
-    /// Its id.
-    pub unit_id: String,
-    /// Its lot.
-    pub lot: String,
-    /// single, technical or commercial.
-    pub stage: &'static str,
-    /// Where it stands.
-    pub state: &'static str,
-    /// The deadline in force, in Unix milliseconds.
-    #[schema(value_type = i64)]
-    pub deadline: Time,
-    /// The hour of opening in force, in Unix milliseconds.
-    #[schema(value_type = i64)]
-    pub open_at: Time,
-}
-
-/// A unit with all that a bidder checks before sealing.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct UnitView {
-    /// In short.
-    #[serde(flatten)]
-    pub summary: UnitSummary,
-    /// The note with the signatures so far.
-    pub unit: String,
-    /// Effective amendments, in order.
-    pub amendments: Vec<String>,
-    /// Statements that show the procuring entity's key.
-    pub credentials: Vec<String>,
-    /// Receipt of the event by which it took effect.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<String>,
-}
-
 /// The list's place.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct After {
-    /// The last tender of the page before.
+    /// The `next` of the page before.
     pub after: Option<String>,
 }
 
@@ -131,30 +48,27 @@ pub struct Named {
     pub name: String,
 }
 
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Edge> {
-    text.parse().map_err(|e: T::Err| Edge::Path(e.to_string()))
-}
-
-async fn entered(app: &App, index: u64) -> Answer {
-    let receipt = app.platform.receipt(index).await?.encode();
-    Ok(HttpResponse::Ok().json(Entered { index, receipt }))
-}
-
-/// Drafts a tender.
+/// Drafts a tender
 ///
-/// # Errors
-/// `tender-plan`, `auth-…`.
+/// Refusals: `tender-plan`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/tenders", tag = "tenders",
+    request_body(content = Object, content_type = "application/json",
+        description = "{title, documents_until, lots: [{title, stages: [{stage, deadline, open_at, \
+                       challenge_ms, min}]}]}; times in Unix milliseconds"),
+    responses((status = 201, body = DraftedView)), security(("session" = [])))]
 pub async fn create(app: web::Data<App>, caller: Caller, plan: web::Json<Plan>) -> Answer {
     let tender = draft::draft(&app.platform, &caller.actor, plan.into_inner()).await?;
-    Ok(HttpResponse::Created().json(serde_json::json!({ "tender": tender })))
+    Ok(HttpResponse::Created().json(DraftedView { tender: tender.to_string() }))
 }
 
-/// Proposes what the buyer is to sign: units with every custodian's recipient, and the notice.
+/// Proposes what the buyer is to sign: units with every custodian's recipient, and the notice
 ///
-/// # Errors
-/// `tender-silent` when a custodian does not answer, `tender-state`, `auth-…`.
+/// Refusals: `tender-silent` when a custodian does not answer, `tender-state`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/tenders/{id}/preparation", tag = "tenders",
+    params(("id" = String, Path, description = "tnd_…")),
+    responses((status = 200, body = Preparation)), security(("session" = [])))]
 pub async fn prepare(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let (p, id) = (&app.platform, parse::<TenderId>(&path)?);
+    let (p, id) = (&app.platform, id::<TenderId>(&path)?);
     let drafts = draft::prepare(p, &caller.actor, id).await?;
     let units = consent::with_recipients(p, &*app.custodians, drafts).await?;
     let drafted = draft::drafted(p, &caller.actor, Act::Publish, id).await?;
@@ -167,10 +81,12 @@ pub async fn prepare(app: web::Data<App>, caller: Caller, path: web::Path<String
     Ok(HttpResponse::Ok().json(Preparation { notice: notice.note().text().to_owned(), units }))
 }
 
-/// Records what the buyer signed and has the custodians asked.
+/// Records what the buyer signed and has the custodians asked
 ///
-/// # Errors
-/// `tender-…`, `auth-…`.
+/// Refusals: `tender-…`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/tenders/{id}/publication", tag = "tenders",
+    params(("id" = String, Path, description = "tnd_…")), request_body = PublicationBody,
+    responses((status = 202, body = ProposedView)), security(("session" = [])))]
 pub async fn publish(
     app: web::Data<App>,
     caller: Caller,
@@ -179,120 +95,144 @@ pub async fn publish(
 ) -> Answer {
     let PublicationBody { notice, units } = body.into_inner();
     let publication = Publication { notice, units };
-    let asked = publish::publish(&app.platform, &caller.actor, parse(&path)?, publication).await?;
-    let units: Vec<_> = asked
-        .iter()
-        .map(|asked| {
-            serde_json::json!({
-                "unit": asked.unit_id, "state": "proposed", "index": asked.proposed_index
-            })
-        })
-        .collect();
-    Ok(HttpResponse::Accepted().json(serde_json::json!({ "units": units })))
-}
-
-/// The published tenders.
-///
-/// # Errors
-/// The database's.
-pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
-    let after = query.after.as_deref().map(parse::<TenderId>).transpose()?;
-    let views = app.db().query(move |conn| {
-        let rows = store::published(conn, after, PAGE)?;
-        rows.into_iter().map(|row| view(row, &[])).map(Ok).collect::<Result<Vec<_>, _>>()
+    let asked = publish::publish(&app.platform, &caller.actor, id(&path)?, publication).await?;
+    let units = asked.iter().map(|asked| ProposedUnit {
+        unit: asked.unit_id.to_string(),
+        state: "proposed",
+        index: asked.proposed_index,
     });
-    let views: Result<Vec<TenderView>, crate::db::Error> = views.await;
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "tenders": views? })))
+    Ok(HttpResponse::Accepted().json(ProposedView { units: units.collect() }))
 }
 
-/// One tender; a draft only for its buyer and the regulator.
+/// The published tenders
+#[utoipa::path(get, path = "/api/v1/tenders", tag = "tenders", params(After),
+    responses((status = 200, body = TendersView)))]
+pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
+    let after = query.after.as_deref().map(id::<TenderId>).transpose()?;
+    let rows = app.db().query(move |conn| store::published(conn, after, PAGE)).await?;
+    let is_full = u32::try_from(rows.len()).is_ok_and(|n| n == PAGE);
+    let next = rows.last().filter(|_| is_full).map(|row| row.id.to_string());
+    let tenders = rows.into_iter().map(|row| TenderView::new(row, &[])).collect();
+    Ok(HttpResponse::Ok().json(TendersView { tenders, next }))
+}
+
+/// One tender; a draft only for its buyer and the regulator
 ///
-/// # Errors
-/// `tender-not-found`.
+/// Refusals: `tender-not-found`, `auth-…`.
+#[utoipa::path(get, path = "/api/v1/tenders/{id}", tag = "tenders",
+    params(("id" = String, Path, description = "tnd_…")),
+    responses((status = 200, body = TenderView)), security((), ("session" = [])))]
 pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let id = parse::<TenderId>(&path)?;
+    let id = id::<TenderId>(&path)?;
     let found: Result<_, crate::db::Error> =
         app.db().query(move |conn| Ok((store::find(conn, id)?, units::units(conn, id)?))).await;
     let (row, units) = found.map_err(super::Error::from)?;
-    if row.state != store::State::Published {
+    if row.state != State::Published {
         draft::drafted(&app.platform, &caller.actor, Act::ReadDraft, id).await?;
     }
-    Ok(HttpResponse::Ok().json(view(row, &units)))
+    Ok(HttpResponse::Ok().json(TenderView::new(row, &units)))
 }
 
-fn view(row: TenderRow, units: &[UnitRow]) -> TenderView {
-    TenderView {
-        tender: row.id.to_string(),
-        title: row.title,
-        state: row.state.code(),
-        notice: row.notice.map(|notice| notice.encode()),
-        units: units.iter().map(summary).collect(),
-    }
-}
-
-fn summary(row: &UnitRow) -> UnitSummary {
-    UnitSummary {
-        unit_id: row.id.to_string(),
-        lot: row.unit.body().lot.to_string(),
-        stage: row.unit.body().stage.code(),
-        state: row.state.code(),
-        deadline: row.terms.deadline,
-        open_at: row.terms.open_at,
-    }
-}
-
-/// A unit, its amendments and the proof that it took effect.
+/// A unit and all that stands on the record about it and binds anybody
 ///
-/// # Errors
-/// `tender-not-found`.
+/// Refusals: `tender-not-found`.
+#[utoipa::path(get, path = "/api/v1/units/{id}", tag = "tenders",
+    params(("id" = String, Path, description = "The unit")),
+    responses((status = 200, body = UnitView)))]
 pub async fn unit(app: web::Data<App>, path: web::Path<String>) -> Answer {
-    let id = parse::<UnitId>(&path)?;
-    let found: Result<_, crate::db::Error> = app
-        .db()
-        .query(move |conn| {
-            let row = units::unit(conn, id)?;
-            let amendments = record::entries_of_unit(conn, &id, Amendment::TYPE)?;
-            let entity = row.unit.body().procuring_entity;
-            Ok((row, amendments, store::credential_notes(conn, entity)?))
-        })
-        .await;
-    let (row, amendments, credentials) = found.map_err(super::Error::from)?;
-    let receipt = match row.effective_index {
-        Some(index) => Some(app.platform.receipt(index).await?.encode()),
-        None => None,
-    };
-    let text = |entry: record::Entry| String::from_utf8_lossy(&entry.event).into_owned();
-    Ok(HttpResponse::Ok().json(UnitView {
-        summary: summary(&row),
-        unit: row.unit.encode(),
-        amendments: amendments.into_iter().map(text).collect(),
-        credentials,
-        receipt,
-    }))
+    let id = id::<UnitId>(&path)?;
+    let found = app.db().query(move |conn| {
+        let row = units::unit(conn, id)?;
+        let view = view(conn, &row)?;
+        Ok::<_, crate::db::Error>((row.effective_index, view))
+    });
+    let (effective, mut view) = found.await.map_err(super::Error::from)?;
+    if let Some(index) = effective {
+        view.receipt = Some(app.platform.receipt(index).await?.encode());
+    }
+    Ok(HttpResponse::Ok().json(view))
 }
 
-/// Asks for a postponement.
+fn view(conn: &mut crate::db::Conn, row: &UnitRow) -> Result<UnitView, crate::db::Error> {
+    let mut all = |kind| {
+        let entries = record::entries_of_unit(conn, &row.id, kind)?;
+        Ok::<Vec<String>, crate::db::Error>(entries.iter().map(text).collect())
+    };
+    Ok(UnitView {
+        summary: UnitSummary::new(row),
+        unit: row.unit.encode(),
+        amendments: all(Amendment::TYPE)?,
+        pending: row.pending.as_ref().map(|(pending, _)| pending.encode()),
+        close: all(Close::TYPE)?.pop(),
+        challenges: all(Challenged::TYPE)?,
+        order: all(Order::TYPE)?.pop(),
+        suspensions: all(Suspension::TYPE)?,
+        credentials: store::credential_notes(conn, row.unit.body().procuring_entity)?,
+        receipt: None,
+    })
+}
+
+/// Asks for a postponement: `sealbid/amendment/v1`
 ///
-/// # Errors
-/// `tender-…`, `auth-…`.
-pub async fn postpone(app: web::Data<App>, caller: Caller, body: web::Json<SignedBody>) -> Answer {
+/// Refusals: `tender-…`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/units/{id}/amendments", tag = "tenders",
+    params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
+    responses((status = 200, body = Entered)), security(("session" = [])))]
+pub async fn postpone(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    body: web::Json<StatementBody>,
+) -> Answer {
+    about(&path, &body.statement)?;
     let asked = amend::postpone(&app.platform, &caller.actor, &body.statement).await?;
     entered(&app, asked.proposed_index).await
 }
 
-/// Cancels a unit by its buyer's signed `void`.
+/// Registers the outage that was measured over a unit's deadline, as an operator
 ///
-/// # Errors
-/// `tender-…`, `auth-…`.
-pub async fn cancel(app: web::Data<App>, caller: Caller, body: web::Json<SignedBody>) -> Answer {
+/// Nobody states its times: the platform measured them, and the rule pack makes new ones, which
+/// platform and custodians sign. Refusals: `tender-no-outage`, `tender-…`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/units/{id}/outages", tag = "tenders",
+    params(("id" = String, Path, description = "The unit")), request_body = OutageBody,
+    responses((status = 200, body = Entered)), security(("session" = [])))]
+pub async fn register_outage(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    body: web::Json<OutageBody>,
+) -> Answer {
+    let text = body.into_inner().text;
+    let asked = amend::outage(&app.platform, &caller.actor, id(&path)?, text).await?;
+    entered(&app, asked.proposed_index).await
+}
+
+/// Cancels a unit by its buyer's signed `sealbid/void/v1`
+///
+/// Refusals: `tender-…`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/units/{id}/void", tag = "tenders",
+    params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
+    responses((status = 200, body = Entered)), security(("session" = [])))]
+pub async fn cancel(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    body: web::Json<StatementBody>,
+) -> Answer {
+    about(&path, &body.statement)?;
     let index = amend::cancel(&app.platform, &caller.actor, &body.statement).await?;
     entered(&app, index).await
 }
 
-/// Adds a document to a draft; the body is the file.
+/// Adds a document to a draft; the body is the file
 ///
-/// # Errors
-/// `tender-…`, `bid-too-large`, `auth-…`.
+/// Refusals: `tender-…`, `bid-too-large`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/tenders/{id}/documents", tag = "tenders",
+    params(("id" = String, Path, description = "tnd_…"), Named),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Object,
+        description = "{document, name, sha256, size}, as the notice will name it")),
+    security(("session" = [])))]
 pub async fn add_document(
     app: web::Data<App>,
     caller: Caller,
@@ -301,29 +241,33 @@ pub async fn add_document(
     query: web::Query<Named>,
     body: web::Payload,
 ) -> Answer {
-    let tender = parse::<TenderId>(&path)?;
+    let tender = id::<TenderId>(&path)?;
     let length = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     let length = length.and_then(|text| text.parse().ok());
     let length = length.ok_or_else(|| Edge::Query("Content-Length is missing".to_owned()))?;
     let (p, actor) = (&app.platform, &caller.actor);
-    let id = upload::create(p, actor, Purpose::Document, length).await?;
-    let append = upload::append(p, actor, id, 0, None).await?;
+    draft::drafted(p, actor, Act::DraftTender, tender).await?;
+    let upload = upload::create(p, actor, Purpose::Document, length).await?;
+    let append = upload::append(p, actor, upload, 0, None).await?;
     stream::receive(append, body).await?;
-    upload::complete(p, actor, id).await?;
-    let added = documents::add(p, actor, tender, query.into_inner().name, id).await?;
+    upload::complete(p, actor, upload).await?;
+    let added = documents::add(p, actor, tender, query.into_inner().name, upload).await?;
     Ok(HttpResponse::Created().json(added))
 }
 
-/// A document of a published tender. Nobody is counted, nobody is named in a log.
+/// A document of a published tender. Nobody is counted, nobody is named in a log
 ///
-/// # Errors
-/// `tender-not-found`.
+/// Refusals: `tender-not-found`.
+#[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "tenders",
+    params(("id" = String, Path, description = "doc_…")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")),
+    security((), ("session" = [])))]
 pub async fn document(
     app: web::Data<App>,
     caller: Caller,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let id = parse::<DocumentId>(&path)?;
+    let id = id::<DocumentId>(&path)?;
     let (named, blob) = documents::open(&app.platform, &caller.actor, id).await?;
     let ascii: String = named
         .name
@@ -333,5 +277,6 @@ pub async fn document(
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{ascii}\"")))
+        .no_chunking(named.size)
         .streaming(stream::send(blob)))
 }

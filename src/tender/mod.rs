@@ -20,6 +20,7 @@ pub mod rules;
 pub mod statements;
 pub mod store;
 pub mod units;
+pub mod views;
 
 pub use platform::Platform;
 pub use refusal::{Error, Refused};

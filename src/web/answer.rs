@@ -9,14 +9,16 @@ use std::fmt;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{ACCEPT_LANGUAGE, ALLOW, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 
+use super::MAX_JSON;
 use super::app::App;
+use super::body::Entered;
 use super::edge::Edge;
 use super::i18n::Lang;
-use super::problem::problem;
+use super::problem::{PROBLEM_JSON, problem};
 use crate::crypto::entropy;
 use crate::error::{Error, Refusal};
 
@@ -29,29 +31,46 @@ pub const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
 
 /// An error on its way to the reader.
 #[derive(Debug)]
-pub struct Failure(pub Error);
+pub struct Failure {
+    error: Error,
+    entry: Option<Entered>,
+    allow: Option<String>,
+}
+
+impl Failure {
+    /// A refusal that stands on the record: its reader gets the proof with it.
+    pub fn recorded(refusal: impl Refusal, entry: Entered) -> Self {
+        Self { entry: Some(entry), ..Self::from(refusal) }
+    }
+
+    /// A known address that does not know the method; `allow` lists those it knows.
+    #[must_use]
+    pub fn method(method: &str, allow: String) -> Self {
+        Self { allow: Some(allow), ..Self::from(Edge::Method(method.to_owned())) }
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.error, f)
     }
 }
 
 impl<R: Refusal> From<R> for Failure {
     fn from(refusal: R) -> Self {
-        Self(Error::from(refusal))
+        Self::from(Error::from(refusal))
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self(error)
+        Self { error, entry: None, allow: None }
     }
 }
 
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The text follows in [`finish`].
@@ -101,29 +120,35 @@ pub async fn finish(
 /// Replaces an error's empty answer by its problem document.
 fn said(response: ServiceResponse, lang: Lang, id: &str) -> ServiceResponse {
     let Some(error) = response.response().error() else { return response };
-    let document = match error.as_error::<Failure>() {
-        Some(Failure(error)) => {
-            if error.status() >= 500 {
-                tracing::error!(request = id, %error, "failed");
-            }
-            problem(error, lang, Some(id.to_owned()))
-        }
-        None => problem(&Error::from(edge_of(error)), lang, Some(id.to_owned())),
-    };
-    let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let of_actix = error.as_error::<Failure>().is_none().then(|| Failure::from(edge_of(error)));
+    let Some(failure) = error.as_error::<Failure>().or(of_actix.as_ref()) else { return response };
+    let answer = failure.answer(lang, id);
     let (request, _) = response.into_parts();
-    let answer = HttpResponse::build(status)
-        .content_type("application/problem+json")
-        .insert_header(("content-language", lang.tag()))
-        .json(document);
     ServiceResponse::new(request, answer)
+}
+
+impl Failure {
+    fn answer(&self, lang: Lang, id: &str) -> HttpResponse {
+        let error = &self.error;
+        if error.status() >= 500 {
+            tracing::error!(request = id, %error, "failed");
+        }
+        let mut document = problem(error, lang, Some(id.to_owned()));
+        document.entry.clone_from(&self.entry);
+        let mut answer = HttpResponse::build(self.status_code());
+        answer.content_type(PROBLEM_JSON).insert_header(("content-language", lang.tag()));
+        if let Some(allow) = &self.allow {
+            answer.insert_header((ALLOW, allow.as_str()));
+        }
+        answer.json(document)
+    }
 }
 
 /// What actix itself refused, before any handler saw it.
 fn edge_of(error: &actix_web::Error) -> Edge {
     match error.as_response_error().status_code() {
         StatusCode::NOT_FOUND => Edge::NotFound,
-        StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(0),
+        StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(MAX_JSON),
         _ => Edge::BodyJson(error.to_string()),
     }
 }

@@ -16,7 +16,10 @@ pub enum Edge {
     BodyJson(String),
     /// The body is larger than this many bytes.
     #[error("the body is larger than {0} bytes")]
-    BodySize(u64),
+    BodySize(usize),
+    /// The statement is about something else than the address names.
+    #[error("the statement is about something else than the address names")]
+    Misaddressed,
     /// A part of the address is no identifier.
     #[error("the address holds no identifier: {0}")]
     Path(String),
@@ -41,6 +44,7 @@ impl Refusal for Edge {
             Self::Method(_) => "web-method",
             Self::BodyJson(_) => "web-body-json",
             Self::BodySize(_) => "web-body-size",
+            Self::Misaddressed => "web-misaddressed",
             Self::Path(_) => "web-path",
             Self::Query(_) => "web-query",
             Self::IdempotencyKey => "web-idempotency-key",
@@ -55,7 +59,7 @@ impl Refusal for Edge {
             Self::Method(_) => 405,
             Self::BodyJson(_) | Self::Query(_) | Self::IdempotencyKey => 400,
             Self::BodySize(_) => 413,
-            Self::IdempotencyReused => 422,
+            Self::IdempotencyReused | Self::Misaddressed => 422,
             Self::Busy => 503,
         }
     }
@@ -69,9 +73,11 @@ impl Refusal for Edge {
             Self::BodySize(limit) => {
                 vec![("limit", Arg::Number(i64::try_from(*limit).unwrap_or(i64::MAX)))]
             }
-            Self::NotFound | Self::IdempotencyKey | Self::IdempotencyReused | Self::Busy => {
-                Args::new()
-            }
+            Self::NotFound
+            | Self::Misaddressed
+            | Self::IdempotencyKey
+            | Self::IdempotencyReused
+            | Self::Busy => Args::new(),
         }
     }
 }

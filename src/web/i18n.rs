@@ -43,6 +43,7 @@ pub const FEATURES: &[Feature] = features![
     "custodian",
     "db",
     "enterprise",
+    "opening",
     "rulepack",
     "tender",
     "verify",

@@ -10,7 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpResponse, web};
 use bytes::Bytes;
 use diesel::prelude::*;
 
@@ -74,8 +74,8 @@ enum Recalled {
 }
 
 async fn recall(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Recalled, Failure> {
-    let (app, asker, key) = asker(request, key).await?;
-    let too_large = |_| Failure::from(Edge::BodySize(u64::try_from(MAX_JSON).unwrap_or(u64::MAX)));
+    let (app, asker, key) = asker(request, key)?;
+    let too_large = |_| Failure::from(Edge::BodySize(MAX_JSON));
     let body: Bytes = request.extract::<Bytes>().await.map_err(too_large)?;
     let asked = Hash::of_parts(&[request.uri().to_string().as_bytes(), b"\n", &body]);
     request.set_payload(body.into());
@@ -88,7 +88,7 @@ async fn recall(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Recal
     }
 }
 
-async fn asker(
+fn asker(
     request: &ServiceRequest,
     key: &HeaderValue,
 ) -> Result<(web::Data<App>, String, String), Failure> {
@@ -98,8 +98,9 @@ async fn asker(
     }
     let app = request.app_data::<web::Data<App>>().cloned();
     let app = app.ok_or_else(|| crate::error::Error::internal("no app"))?;
-    let caller = Caller::of(&app, request.headers()).await?;
-    Ok((app, caller.actor.to_string(), key.to_owned()))
+    let caller = request.extensions().get::<Caller>().map(|caller| caller.actor.to_string());
+    let asker = caller.ok_or_else(|| crate::error::Error::internal("nobody asked who asks"))?;
+    Ok((app, asker, key.to_owned()))
 }
 
 fn again(kept: Kept) -> HttpResponse {

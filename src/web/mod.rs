@@ -1,43 +1,13 @@
 //! The edge to people and programs: languages, errors in words, and the one list of routes.
 //!
-//! Each feature's `http` has the handlers; [`routes`] alone says where they stand. Bodies are JSON
-//! unless said otherwise; statements and receipts travel in it as the texts they are. Every act is
-//! answered with `{"index": …, "receipt": "…"}` beside what else it tells.
-//!
-//! | method and path under `/api/v1` | body → answer |
-//! |---|---|
-//! | `POST /login/challenges` | `{}` → `{origin, nonce, expires_at}` |
-//! | `POST /login` | `{statement}` → `{token, expires_at}` |
-//! | `DELETE /login` | ends the session |
-//! | `POST /enterprises` | `{application}` |
-//! | `GET /enterprises?state=applied` | operator: who waits |
-//! | `GET /enterprises/{id}` | `{enterprise, name, kind, state, credentials: [note…]}` |
-//! | `POST /enterprises/{id}/verification` | operator: `{statement}` (`verified` or `declined`) |
-//! | `POST /enterprises/{id}/keys` | `{statement}`: a rotation or revocation |
-//! | `POST /tenders` | buyer: `{title, lots: [{title, stages: […]}]}` → `{tender, lots: [{lot, …}]}` |
-//! | `GET /tenders`, `GET /tenders/{id}` | what is published; a buyer's own drafts |
-//! | `POST /tenders/{id}/documents?name=…` | bytes → `{document, sha256, size}` |
-//! | `GET /documents/{id}` | the bytes, without login, counting nobody |
-//! | `POST /tenders/{id}/preparation` | `{deadline, open_at, challenge_ms, min, release}` → `{notice, units: [text…]}` to be signed |
-//! | `POST /tenders/{id}/publication` | `{notice, units: [note…]}` → the state of each unit |
-//! | `GET /units/{id}` | `{unit, amendments: [note…], state, deadline, open_at, close?, credentials: [note…]}` |
-//! | `POST /units/{id}/amendments` | `{statement}` |
-//! | `POST /units/{id}/void` | buyer: `{reason}` |
-//! | `POST /units/{id}/order`, `…/suspension` | `{statement}` |
-//! | `POST /uploads`, `HEAD/PATCH/DELETE /uploads/{id}` | tus 1.0 |
-//! | `POST /units/{id}/bids` | `{manifest, shares: [base64…], upload}` → receipt |
-//! | `POST /units/{id}/withdrawals` | `{withdrawal}` → receipt |
-//! | `GET /units/{id}/bid` | the bidder's own: `{seq, sha256, kind, bid_id, index, receipt}` |
-//! | `GET /units/{id}/opening` | `{opening}` |
-//! | `GET /units/{id}/lines/{line}/documents/{name}` | a document of an opened bid, decrypted as it leaves |
-//! | `GET /units/{id}/case`, `…/case/auditor` | the case file of one unit |
-//! | `GET /tenders/{id}/case`, `…/case/auditor` | of all units of a tender |
-//! | `GET /record/entries/{index}` | `{index, salt, event}` for whom its level allows |
-//! | `GET /record/receipts/{index}` | the receipt again, with more cosignatures |
-//! | `GET /openapi.json` | generated |
+//! Each feature's `http` has the handlers; [`ROUTES`] alone says where they stand, and `openapi` what
+//! they read and answer: a test holds the two together. Bodies are JSON unless said otherwise;
+//! statements and receipts travel in it as the texts they are.
 
+pub mod about;
 pub mod answer;
 pub mod app;
+pub mod body;
 pub mod edge;
 pub mod i18n;
 pub mod idempotency;
@@ -48,70 +18,106 @@ pub mod start;
 pub mod stream;
 pub mod who;
 
-use actix_web::dev::Server;
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::OnceLock;
+
+use actix_web::dev::{ResourceDef, Server};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::{App as Actix, HttpServer, web};
-use std::net::TcpListener;
+use actix_web::{App as Actix, HttpRequest, HttpServer, Route, guard, web};
 
-use self::answer::finish;
+use self::answer::{Answer, Failure, finish};
 use self::app::App;
 use self::edge::Edge;
-use crate::{bid, enterprise, opening, record, tender};
+use crate::bid::http as bids;
+use crate::enterprise::http as enterprises;
+use crate::opening::http as openings;
+use crate::record::http as record;
+use crate::tender::http as tenders;
 
-/// JSON bodies above this many bytes are refused; sealed files travel as uploads.
-const MAX_JSON: usize = 1 << 20;
+/// JSON bodies above this many bytes are refused; sealed files travel as uploads. The largest tender
+/// that can be drafted, a thousand lots, is published within it.
+const MAX_JSON: usize = 4 << 20;
 
-/// Every route, grouped by reader.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        // Everybody: what this is
-        .route("/", web::get().to(page::start))
-        .route("/api/v1/openapi.json", web::get().to(openapi::document))
-        // Everybody: login and registration
-        .route("/api/v1/login/challenges", web::post().to(enterprise::http::challenge))
-        .route("/api/v1/login", web::post().to(enterprise::http::login))
-        .route("/api/v1/login", web::delete().to(enterprise::http::logout))
-        .route("/api/v1/enterprises", web::post().to(enterprise::http::apply))
-        .route("/api/v1/enterprises", web::get().to(enterprise::http::waiting))
-        .route("/api/v1/enterprises/{id}", web::get().to(enterprise::http::show))
-        .route("/api/v1/enterprises/{id}/verification", web::post().to(enterprise::http::decide))
-        .route("/api/v1/enterprises/{id}/keys", web::post().to(enterprise::http::change_key))
-        // Everybody: tenders
-        .route("/api/v1/tenders", web::get().to(tender::http::list))
-        .route("/api/v1/tenders/{id}", web::get().to(tender::http::show))
-        .route("/api/v1/documents/{id}", web::get().to(tender::http::document))
-        .route("/api/v1/units/{id}", web::get().to(tender::http::unit))
-        // Buyers
-        .route("/api/v1/tenders", web::post().to(tender::http::create))
-        .route("/api/v1/tenders/{id}/documents", web::post().to(tender::http::add_document))
-        .route("/api/v1/tenders/{id}/preparation", web::post().to(tender::http::prepare))
-        .route("/api/v1/tenders/{id}/publication", web::post().to(tender::http::publish))
-        .route("/api/v1/units/{id}/amendments", web::post().to(tender::http::postpone))
-        .route("/api/v1/units/{id}/void", web::post().to(tender::http::cancel))
-        // Bidders
-        .route("/api/v1/uploads", web::method(Method::OPTIONS).to(bid::http::options))
-        .route("/api/v1/uploads", web::post().to(bid::http::create))
-        .route("/api/v1/uploads/{id}", web::head().to(bid::http::progress))
-        .route("/api/v1/uploads/{id}", web::patch().to(bid::http::append))
-        .route("/api/v1/uploads/{id}", web::delete().to(bid::http::terminate))
-        .route("/api/v1/units/{id}/bids", web::post().to(bid::http::bid))
-        .route("/api/v1/units/{id}/withdrawals", web::post().to(bid::http::withdrawal))
-        .route("/api/v1/units/{id}/bid", web::get().to(bid::http::standing))
-        // Everybody: openings
-        .route("/api/v1/units/{id}/opening", web::get().to(opening::http::opening))
-        .route("/api/v1/units/{id}/case", web::get().to(opening::http::case))
-        .route("/api/v1/tenders/{id}/case", web::get().to(opening::http::tender_case))
-        // Regulator and auditors
-        .route("/api/v1/units/{id}/case/auditor", web::get().to(opening::http::auditor_case))
-        .route(
-            "/api/v1/tenders/{id}/case/auditor",
-            web::get().to(opening::http::tender_auditor_case),
-        )
-        // Everybody: the record
-        .route("/record/checkpoint", web::get().to(record::http::checkpoint))
-        .route("/record/roster", web::get().to(record::http::roster))
-        .route("/record/tile/{path:.*}", web::get().to(record::http::tile));
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path;)*) => {
+        /// Every route, grouped by reader. What answers `GET` answers `HEAD` too.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        /// Puts every handler where [`ROUTES`] says.
+        pub fn routes(config: &mut web::ServiceConfig) {
+            $(config.route($path, on(Method::$method).to($handler));)*
+        }
+    };
+}
+
+routes! {
+    // Everybody: what this is
+    GET "/" => page::start;
+    GET "/api/v1/platform" => about::platform;
+    GET "/api/v1/openapi.json" => openapi::document;
+    // Everybody: login and registration
+    POST "/api/v1/login/challenges" => enterprises::challenge;
+    POST "/api/v1/login" => enterprises::login;
+    DELETE "/api/v1/login" => enterprises::logout;
+    POST "/api/v1/enterprises" => enterprises::apply;
+    GET "/api/v1/enterprises" => enterprises::waiting;
+    GET "/api/v1/enterprises/{id}" => enterprises::show;
+    POST "/api/v1/enterprises/{id}/verification" => enterprises::decide;
+    POST "/api/v1/enterprises/{id}/keys" => enterprises::change_key;
+    // Everybody: tenders
+    GET "/api/v1/tenders" => tenders::list;
+    GET "/api/v1/tenders/{id}" => tenders::show;
+    GET "/api/v1/documents/{id}" => tenders::document;
+    GET "/api/v1/units/{id}" => tenders::unit;
+    // Buyers
+    POST "/api/v1/tenders" => tenders::create;
+    POST "/api/v1/tenders/{id}/documents" => tenders::add_document;
+    POST "/api/v1/tenders/{id}/preparation" => tenders::prepare;
+    POST "/api/v1/tenders/{id}/publication" => tenders::publish;
+    POST "/api/v1/units/{id}/amendments" => tenders::postpone;
+    POST "/api/v1/units/{id}/void" => tenders::cancel;
+    // The operator
+    POST "/api/v1/units/{id}/outages" => tenders::register_outage;
+    // Bidders
+    OPTIONS "/api/v1/uploads" => bids::options;
+    POST "/api/v1/uploads" => bids::create;
+    HEAD "/api/v1/uploads/{id}" => bids::progress;
+    PATCH "/api/v1/uploads/{id}" => bids::append;
+    DELETE "/api/v1/uploads/{id}" => bids::terminate;
+    POST "/api/v1/units/{id}/bids" => bids::bid;
+    POST "/api/v1/units/{id}/withdrawals" => bids::withdrawal;
+    GET "/api/v1/units/{id}/bid" => bids::standing;
+    GET "/api/v1/bids" => bids::own;
+    // Everybody: openings
+    POST "/api/v1/units/{id}/challenges" => openings::challenge;
+    GET "/api/v1/units/{id}/read-out" => openings::read_out;
+    GET "/api/v1/units/{id}/opening" => openings::opening;
+    GET "/api/v1/units/{id}/case" => openings::case;
+    GET "/api/v1/tenders/{id}/case" => openings::tender_case;
+    // Buyer and regulator
+    POST "/api/v1/units/{id}/order" => openings::order;
+    POST "/api/v1/units/{id}/suspensions" => openings::suspend;
+    GET "/api/v1/units/{id}/case/auditor" => openings::auditor_case;
+    GET "/api/v1/tenders/{id}/case/auditor" => openings::tender_auditor_case;
+    // Who takes part
+    GET "/api/v1/units/{id}/lines/{line}/documents" => openings::files;
+    GET "/api/v1/units/{id}/lines/{line}/documents/{name}" => openings::file;
+    // Everybody: the record
+    GET "/api/v1/record/entries/{index}" => openings::entry;
+    GET "/api/v1/record/receipts/{index}" => openings::receipt;
+    GET "/record/checkpoint" => record::checkpoint;
+    GET "/record/roster" => record::roster;
+    GET "/record/tile/{path:.*}" => record::tile;
+}
+
+fn on(method: Method) -> Route {
+    if method == Method::GET {
+        web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    } else {
+        web::method(method)
+    }
 }
 
 /// Serves on a listener until stopped.
@@ -123,7 +129,9 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
         Actix::new()
             .app_data(app.clone())
             .app_data(web::JsonConfig::default().limit(MAX_JSON))
+            .app_data(web::PayloadConfig::new(MAX_JSON))
             .wrap(from_fn(idempotency::once))
+            .wrap(from_fn(who::known))
             .wrap(from_fn(finish))
             .configure(routes)
             .default_service(web::to(nothing_here))
@@ -131,6 +139,18 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
     Ok(HttpServer::new(factory).listen(listener)?.run())
 }
 
-async fn nothing_here() -> answer::Answer {
-    Err(Edge::NotFound.into())
+/// No route: the address is unknown, or its method.
+async fn nothing_here(request: HttpRequest) -> Answer {
+    static PATHS: OnceLock<Vec<(&str, ResourceDef)>> = OnceLock::new();
+    let paths = || ROUTES.iter().map(|(method, path)| (*method, ResourceDef::new(*path))).collect();
+    let here = PATHS.get_or_init(paths).iter().filter(|(_, path)| path.is_match(request.path()));
+    let mut allow: BTreeSet<&str> = here.map(|(method, _)| *method).collect();
+    if allow.is_empty() {
+        return Err(Edge::NotFound.into());
+    }
+    if allow.contains("GET") {
+        allow.insert("HEAD");
+    }
+    let allow: Vec<&str> = allow.into_iter().collect();
+    Err(Failure::method(request.method().as_str(), allow.join(", ")))
 }

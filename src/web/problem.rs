@@ -6,6 +6,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::body::Entered;
 use super::i18n::{self, Lang};
 use crate::error::Error;
 
@@ -32,6 +33,9 @@ pub struct Problem {
     /// The request's id, also in the answer's `X-Request-Id` and in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// The entry that says so, when the refusal stands on the record: the proof that it was refused.
+    #[serde(flatten)]
+    pub entry: Option<Entered>,
     /// The wrong fields, if the request had fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<WrongField>,
@@ -68,6 +72,7 @@ pub fn problem(error: &Error, lang: Lang, instance: Option<String>) -> Problem {
         code: error.code().to_owned(),
         hint: i18n::hint(lang, error.code(), error.args()),
         instance,
+        entry: None,
         errors: errors.collect(),
     }
 }

@@ -3,12 +3,13 @@
 //! Without the header it is the public. With a token that is not good it is nobody: the request is
 //! refused rather than answered as the public's, so that nobody mistakes one for the other.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Ready, ready};
 
-use actix_web::dev::Payload;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::answer::Failure;
 use super::app::App;
@@ -36,32 +37,45 @@ impl Caller {
     }
 
     /// Reads a request's headers and asks the table of sessions.
-    ///
-    /// # Errors
-    /// [`Refused`] for a token that is not good; the database's.
-    pub async fn of(app: &web::Data<App>, headers: &HeaderMap) -> Result<Self, Failure> {
+    async fn of(app: &web::Data<App>, headers: &HeaderMap) -> Result<Self, Failure> {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Ok(Self { actor: Actor::Public, session: None });
         };
         let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let token = token.ok_or(Refused::Token)?.to_owned();
-        let (app, now) = (app.clone(), app.now());
-        let db = app.db().clone();
-        let claims = db.query(move |conn| authenticate(conn, &app.tokens, &token, now)).await?;
+        let (this, now) = (app.clone(), app.now());
+        let claims = app.db().query(move |conn| authenticate(conn, &this.tokens, &token, now));
+        let claims = claims.await?;
         Ok(Self { actor: claims.actor, session: Some(claims.session) })
+    }
+}
+
+/// The middleware that finds out who asks, once for every request: a token that is not good is
+/// refused on whatever route it is shown.
+///
+/// # Errors
+/// The inner service's.
+pub async fn known(
+    app: web::Data<App>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match Caller::of(&app, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        // It leaves as an answer: an error of a middleware would pass the hand that writes its text.
+        Err(failure) => Ok(request.error_response(failure)),
     }
 }
 
 impl FromRequest for Caller {
     type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+    type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let app = request.app_data::<web::Data<App>>().cloned();
-        let headers = request.headers().clone();
-        Box::pin(async move {
-            let app = app.ok_or_else(|| crate::error::Error::internal("no app"))?;
-            Self::of(&app, &headers).await
-        })
+        let caller = request.extensions().get::<Self>().cloned();
+        ready(caller.ok_or_else(|| crate::error::Error::internal("nobody asked who asks").into()))
     }
 }

@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
+use sealbid::custodian::roster::Member;
 use sealbid::enterprise::statements::{Declined, KeyRevocation};
 use sealbid::record::proof::Receipt;
 use serde_json::{Value, json};
@@ -199,8 +200,10 @@ on_both! {
             assert_eq!(problem["title"], "Bad request");
         }
         assert_eq!(ask("{}", "zh-CN").1["title"], "请求有误");
-        let large = format!("{{\"statement\": \"{}\"}}", "x".repeat(1 << 20));
-        assert_eq!(ask(&large, "en").0, StatusCode::PAYLOAD_TOO_LARGE);
+        let large = format!("{{\"statement\": \"{}\"}}", "x".repeat(4 << 20));
+        let (status, problem) = ask(&large, "en");
+        assert_eq!((status, &problem["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("web-body-size")));
+        assert_eq!(problem["detail"], "The body is larger than 4194304 bytes.");
     }
 }
 
@@ -221,48 +224,36 @@ on_both! {
 }
 
 #[test]
-fn custodians_are_apart_only_on_hosts_of_their_own() {
-    let with = |addresses: &[&str]| {
+fn custodians_are_doubted_for_what_they_share() {
+    let doubts = |custodians: &[(&str, &str)], own: Option<&str>| {
         let mut body = roster();
         let member = body.custodians[0].clone();
-        body.custodians = addresses
-            .iter()
-            .map(|address| {
-                let mut member = member.clone();
-                member.address = (*address).to_owned();
-                member
-            })
-            .collect();
-        sealbid::web::page::are_apart(&body)
+        let member = |(n, (address, name)): (usize, &(&str, &str))| Member {
+            address: (*address).to_owned(),
+            id: format!("c{n}").parse().unwrap(),
+            name: (*name).to_owned(),
+            ..member.clone()
+        };
+        body.custodians = custodians.iter().enumerate().map(member).collect();
+        let found = sealbid::web::about::doubts(&body, own);
+        let found = found.into_iter().map(|doubt| (doubt.code, doubt.custodians.join(" ")));
+        found.collect::<Vec<_>>()
     };
-    assert!(with(&["https://a.example", "https://b.example:8443/x", "https://192.0.2.1"]));
-    for together in [
-        &["https://a.example:1", "https://a.example:2"][..],
-        &["https://a.example", "http://127.0.0.1:7"],
-        &["https://a.example", "http://localhost:7"],
-        &["https://a.example", "http://[::1]:7"],
-    ] {
-        assert!(!with(together), "{together:?}");
+    let apart =
+        [("https://a.example", "A"), ("https://b.example:8443/x", "B"), ("https://192.0.2.1", "C")];
+    assert_eq!(doubts(&apart, Some("bids.example")), []);
+    let (host, local) = ("web-say-doubt-same-host", "web-say-doubt-this-machine");
+    let (with, name) = ("web-say-doubt-with-platform", "web-say-doubt-same-name");
+    let same = |text: &str| text.to_owned();
+    assert_eq!(
+        doubts(&[("https://a.example:1", "A"), ("https://A.example:2", "B"), apart[1]], None),
+        [(host, same("c0 c1"))]
+    );
+    for address in ["http://127.0.0.1:7", "http://localhost:7", "http://[::1]:7"] {
+        assert_eq!(doubts(&[apart[0], (address, "B")], None), [(local, same("c1"))], "{address}");
     }
-}
-
-#[test]
-fn the_api_document_describes_every_handler_of_the_front_door() {
-    use utoipa::OpenApi;
-    let document = serde_json::to_value(sealbid::web::openapi::Api::openapi()).unwrap();
-    for (path, method) in [
-        ("/api/v1/login/challenges", "post"),
-        ("/api/v1/login", "post"),
-        ("/api/v1/login", "delete"),
-        ("/api/v1/enterprises", "post"),
-        ("/api/v1/enterprises", "get"),
-        ("/api/v1/enterprises/{id}", "get"),
-        ("/api/v1/enterprises/{id}/verification", "post"),
-        ("/api/v1/enterprises/{id}/keys", "post"),
-    ] {
-        assert!(document["paths"][path][method].is_object(), "{method} {path}");
-    }
-    assert!(document["components"]["schemas"]["Problem"].is_object());
+    assert_eq!(doubts(&apart, Some("B.example:443")), [(with, same("c1"))]);
+    assert_eq!(doubts(&[apart[0], ("https://b.example", " a ")], None), [(name, same("c0 c1"))]);
 }
 
 on_both! {

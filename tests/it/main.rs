@@ -44,6 +44,7 @@ mod record_formats;
 mod record_tree;
 mod record_trust;
 mod registration;
+mod routes;
 mod rulepacks;
 mod sealing;
 mod sealing_document;

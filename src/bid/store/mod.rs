@@ -82,6 +82,28 @@ pub fn place(conn: &mut Conn, id: UnitId, bidder: EnterpriseId) -> Result<Place,
     Ok(Place { terms, state, amendment_pending, head, statements: statements.unwrap_or(0) })
 }
 
+/// The last accepted statement of a bidder in every unit, by unit.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn heads_of(
+    conn: &mut Conn,
+    bidder: EnterpriseId,
+) -> Result<Vec<(UnitId, ChainHead, u64)>, Error> {
+    let query =
+        chain::table.filter(chain::bidder.eq(bidder.to_string())).order(chain::unit).select((
+            chain::unit,
+            (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::accepted_index),
+        ));
+    let rows: Vec<(String, RawHead)> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter()
+        .map(|(unit, head)| {
+            let (head, index) = head_of(head)?;
+            Ok((unit.parse().map_err(corrupt("unit"))?, head, index))
+        })
+        .collect()
+}
+
 fn head_of((bid_id, seq, sha256, kind, index): RawHead) -> Result<(ChainHead, u64), Error> {
     let head = ChainHead {
         bid_id: bid_id.parse().map_err(corrupt("id"))?,

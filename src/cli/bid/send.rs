@@ -22,7 +22,7 @@ use crate::opening::statements::Lodged;
 
 use super::check::{Envelope, read};
 use crate::cli::client::{Access, Acted, Client};
-use crate::cli::failed::{Failed, Told};
+use crate::cli::failed::Failed;
 use crate::cli::output::Progress;
 use crate::cli::trust::{Checked, Pinned};
 
@@ -123,9 +123,10 @@ impl Client {
             upload: &upload,
         };
         let unit = envelope.manifest.body().unit_id;
-        let acted: Acted =
-            self.act(&format!("/units/{unit}/bids"), &submission, Access::Own).await?;
-        let accepted = accepted(pinned, acted)?;
+        let path = format!("/units/{unit}/bids");
+        let acted = self.act::<_, Acted>(&path, &submission, Access::Own).await;
+        let note = envelope.manifest.encode();
+        let accepted = accepted(pinned, acted.map_err(|e| refusal(pinned, e, &note))?)?;
         check_event(&accepted, &envelope.manifest)?;
         Ok(accepted)
     }
@@ -144,9 +145,10 @@ impl Client {
             Statement::signed(withdrawal, key).map_err(|e| Failed::Answer(e.to_string()))?;
         let unit = signed.body().unit_id;
         let body = serde_json::json!({ "withdrawal": signed.encode() });
-        let acted: Acted =
-            self.act(&format!("/units/{unit}/withdrawals"), &body, Access::Own).await?;
-        let accepted = accepted(pinned, acted)?;
+        let path = format!("/units/{unit}/withdrawals");
+        let acted = self.act::<_, Acted>(&path, &body, Access::Own).await;
+        let note = signed.encode();
+        let accepted = accepted(pinned, acted.map_err(|e| refusal(pinned, e, &note))?)?;
         match json::parse(&accepted.checked.receipt.event) {
             Ok(BidEvent::Withdrawn { withdrawal, unit_id, .. })
                 if withdrawal == signed.encode() && unit_id == unit =>
@@ -251,8 +253,21 @@ pub(crate) fn accepted(pinned: &Pinned, acted: Acted) -> Result<Accepted, Failed
     Ok(Accepted { index: acted.index, text: acted.receipt, checked })
 }
 
-/// The receipt must be about this very manifest: a platform could answer with an older one. It may
-/// say that the manifest was refused, which is then the outcome.
+/// A recorded refusal whose receipt holds and is about this very statement; any other receipt is
+/// dropped, so that nobody keeps it as evidence.
+fn refusal(pinned: &Pinned, failed: Failed, note: &str) -> Failed {
+    let Failed::Refused(mut told) = failed else { return failed };
+    told.receipt = told.receipt.filter(|text| {
+        let event = pinned.receipt(text.as_bytes()).map(|checked| checked.receipt.event);
+        event.is_ok_and(|event| {
+            let event = json::parse(&event);
+            matches!(event, Ok(BidEvent::Refused { statement, .. }) if statement == note)
+        })
+    });
+    Failed::Refused(told)
+}
+
+/// The receipt must be about this very manifest: a platform could answer with an older one.
 fn check_event(accepted: &Accepted, manifest: &Statement<Manifest>) -> Result<(), Failed> {
     let unit = manifest.body().unit_id;
     match json::parse(&accepted.checked.receipt.event) {
@@ -262,13 +277,6 @@ fn check_event(accepted: &Accepted, manifest: &Statement<Manifest>) -> Result<()
                 && unit_id == unit =>
         {
             Ok(())
-        }
-        Ok(BidEvent::Refused { statement, code, unit_id, .. })
-            if statement == manifest.encode() && unit_id == unit =>
-        {
-            let receipt = Some(accepted.text.clone());
-            let told = Told { status: 409, detail: code.clone(), code, hint: None, receipt };
-            Err(Failed::Refused(Box::new(told)))
         }
         _ => Err(Failed::Receipt("it is about something else".to_owned())),
     }
