@@ -253,7 +253,7 @@ enum Which {
 
 /// The public case file of a unit: what `sealbid verify` reads
 ///
-/// Refusals: `web-not-found` before the custodians have cosigned its end.
+/// Refusals: `web-not-found` before the custodians have cosigned what it shows.
 #[utoipa::path(get, path = "/api/v1/units/{id}/case", tag = "openings",
     params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = Vec<u8>, content_type = "application/x-tar")))]

@@ -98,7 +98,7 @@ pub async fn about(app: &App, headers: &HeaderMap) -> Result<PlatformView, crate
             cosigned_at,
         }
     });
-    let own_host = headers.get(HOST).and_then(|value| value.to_str().ok()).map(host);
+    let own_host = headers.get(HOST).and_then(|value| value.to_str().ok());
     Ok(PlatformView {
         version: env!("CARGO_PKG_VERSION"),
         origin: roster.origin.clone(),
@@ -115,7 +115,7 @@ pub async fn about(app: &App, headers: &HeaderMap) -> Result<PlatformView, crate
 }
 
 /// Why a roster's custodians are not independent, as far as it shows. `own_host` is where the reader
-/// found this platform.
+/// found this platform, with or without a port.
 #[must_use]
 pub fn doubts(roster: &Roster, own_host: Option<&str>) -> Vec<Doubt> {
     let all = &roster.custodians;
@@ -129,7 +129,7 @@ pub fn doubts(roster: &Roster, own_host: Option<&str>) -> Vec<Doubt> {
         ("web-say-doubt-this-machine", ids(&|m| is_local(host(&m.address)))),
         (
             "web-say-doubt-with-platform",
-            ids(&|m| own_host.is_some_and(|own| own.eq_ignore_ascii_case(host(&m.address)))),
+            ids(&|m| own_host.is_some_and(|own| host(own).eq_ignore_ascii_case(host(&m.address)))),
         ),
         ("web-say-doubt-same-name", ids(&|m| names.contains(m.id.as_str()))),
     ];

@@ -8,6 +8,7 @@ use std::fmt;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::QueryPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_LANGUAGE, ALLOW, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -146,6 +147,9 @@ impl Failure {
 
 /// What actix itself refused, before any handler saw it.
 fn edge_of(error: &actix_web::Error) -> Edge {
+    if error.as_error::<QueryPayloadError>().is_some() {
+        return Edge::Query(error.to_string());
+    }
     match error.as_response_error().status_code() {
         StatusCode::NOT_FOUND => Edge::NotFound,
         StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(MAX_JSON),

@@ -246,7 +246,7 @@ fn custodians_are_doubted_for_what_they_share() {
     let (with, name) = ("web-say-doubt-with-platform", "web-say-doubt-same-name");
     let same = |text: &str| text.to_owned();
     assert_eq!(
-        doubts(&[("https://a.example:1", "A"), ("https://A.example:2", "B"), apart[1]], None),
+        doubts(&[("https://a.example:1", "A"), ("https://A.example:2", "B"), apart[2]], None),
         [(host, same("c0 c1"))]
     );
     for address in ["http://127.0.0.1:7", "http://localhost:7", "http://[::1]:7"] {

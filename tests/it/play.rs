@@ -221,7 +221,8 @@ pub fn plan(stages: &[Stage]) -> Plan {
         challenge_ms: WINDOW,
         min: 3,
     };
-    let lot = LotPlan { title: "土建 Works".to_owned(), stages: stages.iter().map(stage).collect() };
+    let lot =
+        LotPlan { title: "土建 Works".to_owned(), stages: stages.iter().map(stage).collect() };
     Plan { title: "校舍 A school".to_owned(), documents_until: DEADLINE, lots: vec![lot] }
 }
 

@@ -4,7 +4,9 @@ use reqwest::{Method, StatusCode};
 use sealbid::bid::statements::Withdrawal;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::{Body as _, Statement};
-use sealbid::opening::statements::{Challenged, LineStatus, Opening, Order, Suspension, SuspensionState};
+use sealbid::opening::statements::{
+    Challenged, LineStatus, Opening, Order, Suspension, SuspensionState,
+};
 use sealbid::record::leaf::leaf;
 use sealbid::record::proof::Receipt;
 use sealbid::tender::statements::{Outage, Stage};
@@ -116,10 +118,19 @@ on_both! {
         let path = format!("/api/v1/units/{unit}/lines/{line}/documents");
         let (status, refused) = play.server.get(&path, Some(&token));
         assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("opening-not-opened")));
-        for end in ["opening", "case"] {
-            let (status, refused) = play.server.get(&format!("/api/v1/units/{unit}/{end}"), None);
-            assert_eq!((status, &refused["code"]), (StatusCode::NOT_FOUND, &json!("web-not-found")), "{end}");
-        }
+        let (status, refused) = play.server.get(&format!("/api/v1/units/{unit}/opening"), None);
+        assert_eq!((status, &refused["code"]), (StatusCode::NOT_FOUND, &json!("web-not-found")));
+        // The auditors' file of a running unit has the whole record, and nothing of a bid.
+        let bearer = format!("Bearer {token}");
+        let path = format!("/api/v1/units/{unit}/case/auditor");
+        let case = play.server.ask(Method::GET, &path, &[("authorization", &bearer)], None);
+        assert_eq!(case.status(), StatusCode::OK);
+        let case = wait(case.bytes()).unwrap();
+        let holds = |word: &str| case.windows(word.len()).any(|part| part == word.as_bytes());
+        let standing = play.standing(0, &unit);
+        assert!(holds(&unit.to_string()));
+        assert!(!holds("sealbid/accepted/v1"));
+        assert!(!holds(standing["sha256"].as_str().unwrap()) && !holds(standing["bid_id"].as_str().unwrap()));
         let (_, read_out) = play.server.get(&format!("/api/v1/units/{unit}/read-out"), None);
         assert_eq!(read_out, json!({ "is_final": false, "lines": [] }));
     }
@@ -394,7 +405,7 @@ on_both! {
         play.to(outage.until.plus(1));
         let path = format!("/api/v1/units/{unit}/outages");
         let note = signed(outage, &[&operator()]).encode();
-        let send = |key| {
+        let send = |key: &sealbid::crypto::key::SigningKey| {
             let token = play.server.login(key);
             let body = Some(json!({ "statement": note }));
             play.server.ask_as(Method::POST, &path, Some(&token), body)
