@@ -6,6 +6,7 @@ use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::agent::Refusal;
 use sealbid::custodian::wire::{Account, AskChallenge};
 use sealbid::db::Error as DbError;
+use sealbid::error::Refusal as _;
 use sealbid::opening::Error;
 use sealbid::opening::rules::{Failure, Step, UnitState};
 use sealbid::opening::statements::{
@@ -79,13 +80,13 @@ on_both! {
         assert_eq!(refusal(&good, &[&regulator]), "opening-signature");
         assert_eq!(refusal(&good, &[&buyer, &regulator, &platform_key()]), "opening-signature");
         let elsewhere = Order { close_sha256: Hash::of(b"another"), ..good.clone() };
-        assert_eq!(refusal(&elsewhere, &both), "opening-misplaced");
+        assert_eq!(refusal(&elsewhere, &both), "opening-other-lines");
         let stranger = Order { lines: vec![Hash::of(b"no line")], ..good.clone() };
-        assert_eq!(refusal(&stranger, &both), "opening-misplaced");
+        assert_eq!(refusal(&stranger, &both), "opening-other-lines");
         let backwards = Order { lines: good.lines.iter().rev().copied().collect(), ..good.clone() };
-        assert_eq!(refusal(&backwards, &both), "opening-misplaced");
+        assert_eq!(refusal(&backwards, &both), "opening-other-lines");
         wait(world.opener().take_order(&by(good.clone(), &both))).unwrap();
-        assert_eq!(refusal(&good, &both), "opening-misplaced", "there is one order");
+        assert_eq!(refusal(&good, &both), "opening-no-order-now", "there is one order");
         assert_eq!(world.events(Order::TYPE).len(), 1);
     }
 }
@@ -230,7 +231,7 @@ on_both! {
         let body = Challenged { close_sha256: Hash::of(b"another"), ..found.body().clone() };
         let elsewhere = by(body, &[&world.agents.key(2)]);
         let taken = wait(world.opener().take_challenge(&elsewhere));
-        assert_eq!(taken.unwrap_err().code(), "opening-misplaced");
+        assert_eq!(taken.unwrap_err().code(), "opening-other-close");
         assert!(world.events(Challenged::TYPE).is_empty());
     }
 }

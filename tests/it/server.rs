@@ -199,6 +199,11 @@ impl Server {
         wait(started.feed.feed_all(&sequencer.published().checkpoint));
     }
 
+    /// The platform's heartbeat, by which it measures its own downtime.
+    pub fn alive(&self) {
+        wait(sealbid::tender::outage::beat(&self.app().platform)).unwrap();
+    }
+
     /// What the timer does once: whatever is due now, then a beat.
     pub fn tick(&self) {
         let app = self.app();
