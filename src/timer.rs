@@ -3,12 +3,17 @@
 //! Invariant: it decides nothing. What is due stands in rows and on the record, so a missed tick is
 //! late and never lost, and two instances that tick at once meet in a compare-and-swap.
 
+use std::collections::BTreeSet;
+use std::error::Error;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::bid;
 use crate::custodian::client::Custodians;
+use crate::ids::UnitId;
 use crate::opening::Opener;
 use crate::tender::Platform;
 use crate::tender::consent::ask_pending;
@@ -23,19 +28,50 @@ pub const EVERY: Duration = Duration::from_millis(500);
 pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
     tokio::join!(
         every(async || Ok(beat(platform).await?)),
-        // A downtime is measured before anything is decided by the hour.
-        every(async || {
-            beat(platform).await?;
-            Ok(opener.tick().await?)
-        }),
+        open_units(opener, platform),
         every(async || Ok(ask_pending(platform, wire).await?)),
         every(async || Ok(keep_house(platform).await?)),
     );
 }
 
-async fn every(act: impl AsyncFn() -> Result<(), Box<dyn std::error::Error>>) {
+/// Steps units side by side: one that waits for a sleeping custodian, or reads a large lot out, keeps
+/// no other from its hour. Each is stepped by one hand at a time.
+async fn open_units(opener: &Opener, platform: &Platform) {
+    let mut ticks = ticks();
+    let mut steps = FuturesUnordered::new();
+    let mut stepped = BTreeSet::new();
+    loop {
+        tokio::select! {
+            Some(unit) = steps.next() => {
+                stepped.remove(&unit);
+            }
+            _ = ticks.tick() => match due(opener, platform).await {
+                Ok(due) => steps.extend(due.into_iter().filter(|unit| stepped.insert(*unit)).map(
+                    async |unit| {
+                        opener.try_step(unit).await;
+                        unit
+                    },
+                )),
+                Err(error) => tracing::error!(%error, "the timer cannot see what is due"),
+            }
+        }
+    }
+}
+
+/// A downtime is measured before anything is decided by the hour.
+async fn due(opener: &Opener, platform: &Platform) -> Result<Vec<UnitId>, Box<dyn Error>> {
+    beat(platform).await?;
+    Ok(opener.due_units().await?)
+}
+
+fn ticks() -> Interval {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn every(act: impl AsyncFn() -> Result<(), Box<dyn Error>>) {
+    let mut ticks = ticks();
     loop {
         ticks.tick().await;
         if let Err(error) = act().await {
@@ -46,9 +82,11 @@ async fn every(act: impl AsyncFn() -> Result<(), Box<dyn std::error::Error>>) {
 
 /// Lapses drafts whose custodians stayed silent, deletes ciphertext that is out, and drops uploads
 /// that nobody finished.
-async fn keep_house(platform: &Platform) -> Result<(), Box<dyn std::error::Error>> {
-    lapse_due(platform).await?;
-    bid::sweep(platform).await?;
-    bid::upload::expire(platform).await?;
-    Ok(())
+async fn keep_house(platform: &Platform) -> Result<(), Box<dyn Error>> {
+    let done: [Result<(), Box<dyn Error>>; 3] = [
+        lapse_due(platform).await.map(drop).map_err(Into::into),
+        bid::sweep(platform).await.map(drop).map_err(Into::into),
+        bid::upload::expire(platform).await.map(drop).map_err(Into::into),
+    ];
+    done.into_iter().collect()
 }

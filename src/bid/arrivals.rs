@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{Clock, Time};
 use crate::opening::Decided;
+use crate::record::hours::Hours;
 
 /// No unit waits longer than this for a statement under way: what is decided later is refused, with
 /// the platform at fault.
@@ -21,7 +22,10 @@ struct Pending {
 
 /// The statements under way in this instance.
 #[derive(Clone, Debug, Default)]
-pub struct Arrivals(Arc<Mutex<Pending>>);
+pub struct Arrivals {
+    pending: Arc<Mutex<Pending>>,
+    hours: Arc<Hours>,
+}
 
 /// One statement under way. Dropping it says that it is decided.
 #[derive(Debug)]
@@ -33,11 +37,17 @@ pub struct Arrival {
 }
 
 impl Arrivals {
+    /// No statement yet, and an hour judged by these.
+    #[must_use]
+    pub fn new(hours: Arc<Hours>) -> Self {
+        Self { pending: Arc::default(), hours }
+    }
+
     /// Stamps an arrival. The clock is read under the lock: so an instant that was once said to be
     /// decided through is never used again.
     #[must_use]
     pub fn stamp(&self, clock: &dyn Clock) -> Arrival {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let at = clock.now();
         let number = pending.next;
         pending.next = number.wrapping_add(1);
@@ -47,8 +57,12 @@ impl Arrivals {
 }
 
 impl Decided for Arrivals {
+    /// Nothing is decided for good by a clock that the witnesses doubt: the close waits.
     fn decided_through(&self, now: Time) -> Time {
-        let pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.hours.is_doubtful() {
+            return Time::from_millis(0);
+        }
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = pending.since.values().copied().min().unwrap_or(now);
         oldest.max(now.plus(-PATIENCE_MS))
     }
@@ -56,7 +70,7 @@ impl Decided for Arrivals {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        let mut pending = self.arrivals.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.arrivals.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.since.remove(&self.number);
     }
 }

@@ -3,9 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use actix_web::dev::Payload;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, LOCATION};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
@@ -20,7 +23,7 @@ use crate::crypto::hash::Hash;
 use crate::ids::{UnitId, UploadId};
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
-use crate::web::body::{Entered, id};
+use crate::web::body::{Entered, id, received};
 use crate::web::edge::Edge;
 use crate::web::stream;
 use crate::web::who::Caller;
@@ -30,7 +33,36 @@ const OFFSET: &str = "upload-offset";
 const LENGTH: &str = "upload-length";
 const CHECKSUM: &str = "upload-checksum";
 
-/// A JSON body with the instant at which its last byte was in. Nothing is awaited between the two.
+/// The last parts of the addresses to which statements are sent that must come in time.
+const STATEMENTS: [&str; 2] = ["/bids", "/withdrawals"];
+
+/// The middleware that stamps statements: outside of everything that asks the database, so that
+/// nothing but the network lies between a statement's last byte and its instant. The stamp goes with
+/// the request, and the close waits while it lives.
+///
+/// # Errors
+/// The inner service's.
+pub async fn stamped(
+    app: web::Data<App>,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let is_statement = STATEMENTS.iter().any(|end| request.path().ends_with(end));
+    if !is_statement || request.method() != Method::POST {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    match received(&mut request).await {
+        Ok(body) => {
+            let arrival = app.arrivals.stamp(app.db().clock());
+            request.set_payload(body.into());
+            request.extensions_mut().insert(arrival);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(refused) => Ok(request.error_response(Failure::from(refused))),
+    }
+}
+
+/// A statement with the instant at which its last byte was in.
 pub struct Arrived<T> {
     /// The body.
     pub body: T,
@@ -39,18 +71,17 @@ pub struct Arrived<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Arrived<T> {
-    type Error = actix_web::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let app = request.app_data::<web::Data<App>>().cloned();
-        let body = web::Bytes::from_request(request, payload);
+        let arrival = request.extensions_mut().remove::<Arrival>();
+        let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
-            let bytes = body.await?;
-            let app = app.ok_or_else(|| Failure::from(crate::error::Error::internal("no app")))?;
-            let arrival = app.arrivals.stamp(app.db().clock());
-            let body = serde_json::from_slice(&bytes)
-                .map_err(|e| Failure::from(Edge::BodyJson(e.to_string())))?;
+            let unstamped = || crate::error::Error::internal("a statement that nobody stamped");
+            let arrival = arrival.ok_or_else(unstamped)?;
+            let bytes = bytes.await.map_err(|e| Edge::BodyJson(e.to_string()))?;
+            let body = serde_json::from_slice(&bytes).map_err(|e| Edge::BodyJson(e.to_string()))?;
             Ok(Self { body, arrival })
         })
     }

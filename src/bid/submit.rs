@@ -101,7 +101,8 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
         return Ok(Answer::again(Outcome::Accepted, index));
     }
     let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
-    let act = prepare(bidder, arrived_at, manifest, submission, &found)?;
+    let doubted = p.hours.is_doubtful();
+    let act = Prepared { doubted, ..prepare(bidder, arrived_at, manifest, submission, &found)? };
     p.db.write(move |tx| act.carry_out(tx)).await
 }
 
@@ -157,6 +158,7 @@ struct Prepared {
     /// What to store, or why the envelope cannot be accepted even in time.
     content: Result<NewEnvelope, Error>,
     arrived_at: Time,
+    doubted: bool,
 }
 
 fn prepare(
@@ -188,7 +190,7 @@ fn prepare(
         })
     });
     let (statements, event) = (found.statements, event.into_bytes());
-    Ok(Prepared { bidder, statements, manifest, event, content, arrived_at })
+    Ok(Prepared { bidder, statements, manifest, event, content, arrived_at, doubted: false })
 }
 
 /// Whether what was sent is what the manifest names.
@@ -216,8 +218,9 @@ impl Prepared {
         let decided = rules::decide(&place.terms, head, &self.manifest, self.arrived_at);
         if let Err(refused) = in_time(&place, decided) {
             let note = self.manifest.encode();
-            let statement = Refusal { note, sha256: self.manifest.sha256() };
-            return refuse(tx, &place, refused, statement, self.arrived_at);
+            let (sha256, arrived_at) = (self.manifest.sha256(), self.arrived_at);
+            let statement = Refusal { note, sha256, arrived_at, doubted: self.doubted };
+            return refuse(tx, &place, refused, statement);
         }
         let content = self.content?;
         let manifest_sha256 = self.manifest.sha256();
@@ -255,6 +258,10 @@ pub(super) struct Refusal {
     pub note: String,
     /// Of its text.
     pub sha256: Hash,
+    /// When its last byte was in.
+    pub arrived_at: Time,
+    /// Whether the clock that said so is far from the witnesses'.
+    pub doubted: bool,
 }
 
 /// Refuses a well-signed statement on the record; a repeat is answered with what was said first.
@@ -263,9 +270,8 @@ pub(super) fn refuse(
     place: &Place,
     refused: Refused,
     statement: Refusal,
-    arrived_at: Time,
 ) -> Result<Answer, Error> {
-    let Refusal { note, sha256 } = statement;
+    let Refusal { note, sha256, arrived_at, doubted } = statement;
     if refused == Refused::Replayed {
         let index = place.head.as_ref().map(|(_, index)| *index).ok_or(Error::NotFound)?;
         return Ok(Answer::again(Outcome::Accepted, index));
@@ -281,8 +287,9 @@ pub(super) fn refuse(
         arrived_at,
         code: refused.code().to_owned(),
         fault: refused.fault(),
-        // While an amendment is asked the deadline itself may still move.
-        provisional: refused == Refused::Late && place.amendment_pending,
+        // While an amendment is asked the deadline itself may still move; and a clock far from the
+        // witnesses' says late for good to nobody.
+        provisional: refused == Refused::Late && (place.amendment_pending || doubted),
         statement: note,
         unit_id: unit,
     };

@@ -3,10 +3,11 @@
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
+use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
-use crate::ids::{EnterpriseId, UnitId};
+use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::tender::Platform;
@@ -40,16 +41,27 @@ pub async fn withdraw(
     if withdrawal.body().unit_id != unit {
         return Err(Error::Refused(Refused::WrongUnit));
     }
-    p.db.write(move |tx| carry_out(tx, bidder, held.statements, &withdrawal, arrived_at)).await
+    let coming =
+        Coming { bidder, statements: held.statements, arrived_at, doubted: p.hours.is_doubtful() };
+    p.db.write(move |tx| carry_out(tx, &coming, &withdrawal)).await
+}
+
+/// What is known of a withdrawal before the door.
+struct Coming {
+    bidder: EnterpriseId,
+    /// How many statements its credential was folded from.
+    statements: i64,
+    arrived_at: Time,
+    /// Whether the clock that said so is far from the witnesses'.
+    doubted: bool,
 }
 
 fn carry_out(
     tx: &mut Tx<'_>,
-    bidder: EnterpriseId,
-    statements: i64,
+    coming: &Coming,
     withdrawal: &Statement<Withdrawal>,
-    arrived_at: Time,
 ) -> Result<Answer, Error> {
+    let &Coming { bidder, statements, arrived_at, doubted } = coming;
     let body = withdrawal.body();
     let place = store::place(tx.conn(), body.unit_id, bidder)?;
     if place.statements != statements {
@@ -59,7 +71,7 @@ fn carry_out(
     let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, arrived_at);
     let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
     if let Err(refused) = in_time(&place, decided) {
-        return refuse(tx, &place, refused, Refusal { note, sha256 }, arrived_at);
+        return refuse(tx, &place, refused, Refusal { note, sha256, arrived_at, doubted });
     }
     let bid_id = before.map(|head| head.bid_id).ok_or(Error::NotFound)?;
     let event = BidEvent::Withdrawn {
@@ -85,12 +97,21 @@ fn carry_out(
 /// The database's or the store's.
 pub async fn sweep(p: &Platform) -> Result<usize, Error> {
     let over = p.db.query(|conn| store::to_delete(conn, SWEEP)).await?;
-    let count = over.len();
+    let mut deleted = 0_usize;
+    let mut failed = None;
     for (manifest, blob) in over {
-        let blobs = p.blobs.clone();
-        let gone = tokio::task::spawn_blocking(move || blobs.delete(blob)).await;
-        gone.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))??;
-        p.db.write(move |tx| store::deleted(tx, &manifest)).await?;
+        // One that cannot be deleted keeps no other.
+        match delete(p, manifest, blob).await {
+            Ok(()) => deleted = deleted.saturating_add(1),
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(count)
+    failed.map_or(Ok(deleted), Err)
+}
+
+async fn delete(p: &Platform, manifest: Hash, blob: UploadId) -> Result<(), Error> {
+    let blobs = p.blobs.clone();
+    let gone = tokio::task::spawn_blocking(move || blobs.delete(blob)).await;
+    gone.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))??;
+    Ok(p.db.write(move |tx| store::deleted(tx, &manifest)).await?)
 }

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::join_all;
 
 pub use self::refusal::{Error, Misplaced};
 use self::rules::{Facts, Step, due, release_from};
@@ -50,9 +50,6 @@ use crate::tender::units::{self, UnitRow};
 const FREEZE_BEAT_MS: i64 = 1000;
 /// The same while waiting for the hour of opening: nothing expires then.
 const RELEASE_BEAT_MS: i64 = 5000;
-
-/// Units stepped at once: deadlines coincide, and a sleeping custodian costs each its patience.
-const AT_ONCE: usize = 16;
 
 /// What tells how far statements are decided.
 ///
@@ -140,20 +137,28 @@ impl Opener {
         rosters.find(|r| r.sha256() == sha256).map(Statement::body).ok_or(Error::Roster)
     }
 
-    /// Steps every unit for which something may be due. A step that fails is said and tried again
-    /// at the next tick.
+    /// The units for which something may be due now.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn due_units(&self) -> Result<Vec<UnitId>, Error> {
+        let now = self.db().clock().now();
+        Ok(self.db().query(move |conn| store::due_before(conn, now)).await?)
+    }
+
+    /// Steps one unit. A step that fails is said, and tried again at the next tick.
+    pub async fn try_step(&self, id: UnitId) {
+        if let Err(error) = self.step(id).await {
+            tracing::warn!(unit = %id, %error, "a step was not taken");
+        }
+    }
+
+    /// Steps every unit for which something may be due, and waits for all of them.
     ///
     /// # Errors
     /// When the units cannot be listed.
     pub async fn tick(&self) -> Result<(), Error> {
-        let now = self.db().clock().now();
-        let due = self.db().query(move |conn| store::due_before(conn, now)).await?;
-        let step = async |id: UnitId| {
-            if let Err(error) = self.step(id).await {
-                tracing::warn!(unit = %id, %error, "a step was not taken");
-            }
-        };
-        stream::iter(due).for_each_concurrent(AT_ONCE, step).await;
+        join_all(self.due_units().await?.into_iter().map(|id| self.try_step(id))).await;
         Ok(())
     }
 

@@ -272,13 +272,4 @@ impl Cosigned {
     pub fn is_cosigned_at_or_after(&self, k: usize, time: Time) -> bool {
         self.count_at_or_after(time) >= k
     }
-
-    /// The median of the witnesses' times, the earlier of the two middle ones; none without
-    /// cosignatures.
-    #[must_use]
-    pub fn median_time(&self) -> Option<Time> {
-        let mut times: Vec<Time> = self.cosignatures.iter().map(|c| c.time).collect();
-        times.sort_unstable();
-        times.get(times.len().checked_sub(1)? / 2).copied()
-    }
 }

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use super::checkpoint::cosignature_time;
+use super::hours::Hours;
 use super::sequencer::Published;
 use super::store::{self, StoredCheckpoint, StoredTiles};
 use super::tiles::TileTree;
@@ -89,13 +90,20 @@ pub struct Feed {
     witnesses: Vec<Witness>,
     /// What each is believed to have cosigned last; a wrong belief costs one more request.
     believed: Mutex<BTreeMap<String, u64>>,
+    hours: Arc<Hours>,
 }
 
 impl Feed {
     /// A feed to these witnesses.
     #[must_use]
     pub fn new(db: Db, wire: Arc<dyn Witnesses>, witnesses: Vec<Witness>) -> Self {
-        Self { db, wire, witnesses, believed: Mutex::default() }
+        Self { db, wire, witnesses, believed: Mutex::default(), hours: Arc::default() }
+    }
+
+    /// What the witnesses' clocks say of ours, kept up to date by every answer.
+    #[must_use]
+    pub fn hours(&self) -> Arc<Hours> {
+        Arc::clone(&self.hours)
     }
 
     /// Feeds for as long as it is polled: each witness whatever is the latest when it is ready.
@@ -192,10 +200,19 @@ impl Feed {
     ) -> Result<Attempt, FeedError> {
         let proof = self.consistency(old_size, checkpoint.size).await?;
         let request = AddCheckpoint { old_size, proof, checkpoint: checkpoint.note.clone() };
+        let sent = self.db.clock().now();
         let answer = self.wire.add_checkpoint(&witness.name, request.encode()).await;
-        let (status, body) = answer.map_err(FeedError::Silent)?;
+        let answered = self.db.clock().now();
+        let (status, body) = answer.map_err(|reason| {
+            self.hours.forget(&witness.name);
+            FeedError::Silent(reason)
+        })?;
         match status {
-            200 => self.keep(witness, checkpoint, &body).await.map(Attempt::Cosigned),
+            200 => {
+                let theirs = self.keep(witness, checkpoint, &body).await?;
+                self.hours.note(&witness.name, sent, answered, theirs);
+                Ok(Attempt::Cosigned(theirs))
+            }
             409 => parse_stale(&body).map(Attempt::Stale).ok_or(FeedError::Malformed),
             422 => Err(FeedError::Fork),
             status => Err(FeedError::Refused(status)),

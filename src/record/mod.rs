@@ -9,6 +9,7 @@ pub mod cosigned;
 pub mod disclosure;
 pub mod edge;
 pub mod feed;
+pub mod hours;
 pub mod http;
 pub mod leaf;
 pub mod policy;

@@ -13,6 +13,7 @@ use crate::db::{self, Db};
 use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::EnterpriseId;
 use crate::record::append::Recorded;
+use crate::record::hours::Hours;
 use crate::record::proof::Receipt;
 use crate::record::sequencer::Sequencer;
 use crate::record::store as record;
@@ -41,6 +42,8 @@ pub struct Platform {
     pub max_upload: u64,
     /// Credentials folded before.
     pub credentials: Arc<Credentials>,
+    /// How far the one clock may be trusted.
+    pub hours: Arc<Hours>,
 }
 
 impl Platform {

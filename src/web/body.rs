@@ -4,10 +4,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
+use actix_web::error::PayloadError;
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::MAX_JSON;
 use super::answer::Answer;
 use super::app::App;
 use super::edge::Edge;
@@ -39,6 +42,17 @@ pub struct Entered {
 pub async fn entered(app: &App, index: u64) -> Answer {
     let receipt = app.platform.receipt(index).await?.encode();
     Ok(HttpResponse::Ok().json(Entered { index, receipt }))
+}
+
+/// Takes the whole body out of a request.
+///
+/// # Errors
+/// [`Edge::BodySize`], or [`Edge::BodyJson`] when it ends early.
+pub async fn received(request: &mut ServiceRequest) -> Result<web::Bytes, Edge> {
+    request.extract::<web::Bytes>().await.map_err(|e| match e.as_error() {
+        Some(PayloadError::Overflow) => Edge::BodySize(MAX_JSON),
+        _ => Edge::BodyJson(e.to_string()),
+    })
 }
 
 /// An identifier in an address.

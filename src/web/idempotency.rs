@@ -11,12 +11,12 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
-use bytes::Bytes;
 use diesel::prelude::*;
 
 use super::MAX_JSON;
 use super::answer::Failure;
 use super::app::App;
+use super::body::received;
 use super::edge::Edge;
 use super::who::Caller;
 use crate::crypto::hash::Hash;
@@ -75,8 +75,7 @@ enum Recalled {
 
 async fn recall(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Recalled, Failure> {
     let (app, asker, key) = asker(request, key)?;
-    let too_large = |_| Failure::from(Edge::BodySize(MAX_JSON));
-    let body: Bytes = request.extract::<Bytes>().await.map_err(too_large)?;
+    let body = received(request).await?;
     let asked = Hash::of_parts(&[request.uri().to_string().as_bytes(), b"\n", &body]);
     request.set_payload(body.into());
     let (who, which) = (asker.clone(), key.clone());

@@ -132,6 +132,7 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
             .app_data(web::PayloadConfig::new(MAX_JSON))
             .wrap(from_fn(idempotency::once))
             .wrap(from_fn(who::known))
+            .wrap(from_fn(bids::stamped))
             .wrap(from_fn(finish))
             .configure(routes)
             .default_service(web::to(nothing_here))

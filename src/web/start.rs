@@ -262,8 +262,9 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         law: Arc::<Pack>::clone(&pack),
         max_upload: config.max_upload_bytes,
         credentials: Arc::default(),
+        hours: feed.hours(),
     };
-    let arrivals = Arrivals::default();
+    let arrivals = Arrivals::new(feed.hours());
     let opener = Opener::new(Parts {
         db,
         blobs,

@@ -32,6 +32,7 @@ mod envelopes;
 mod formats_document;
 mod front_door;
 mod header_profile;
+mod hours;
 mod identifiers;
 mod interruptions;
 mod languages;

@@ -136,6 +136,7 @@ impl Stand {
             law: Arc::new(TwoBids),
             max_upload: 1 << 20,
             credentials: Arc::new(Credentials::default()),
+            hours: Arc::default(),
         };
         let identity = |_| Identity::generate(&SystemEntropy::new()).unwrap();
         let identities = (0..5).map(identity).collect();

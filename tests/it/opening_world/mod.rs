@@ -7,6 +7,7 @@ mod rows;
 
 use std::sync::Arc;
 
+use sealbid::bid::arrivals::Arrivals;
 use sealbid::blob::{Blobs, Folder};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SystemEntropy;
@@ -25,8 +26,9 @@ use sealbid::opening::intake::ByPlatform;
 use sealbid::opening::rules::Step;
 use sealbid::opening::statements::OpeningEvent;
 use sealbid::opening::store as stored;
-use sealbid::opening::{Decided, Opener, Parts};
+use sealbid::opening::{Opener, Parts};
 use sealbid::record::feed::Feed;
+use sealbid::record::hours::Hours;
 use sealbid::record::leaf::PadKey;
 use sealbid::record::sequencer::{Keys, Pace, Sequencer};
 use sealbid::record::store::{self as record, StoredCheckpoint};
@@ -58,14 +60,6 @@ pub fn id(custodian: u8) -> CustodianId {
 
 fn key(name: &str, seed: u8) -> SigningKey {
     SigningKey::from_seed(&format!("{ORIGIN}{name}"), KeyKind::Statement, &[seed; 32]).unwrap()
-}
-
-struct AtOnce;
-
-impl Decided for AtOnce {
-    fn decided_through(&self, now: Time) -> Time {
-        now
-    }
 }
 
 /// Everything that runs.
@@ -183,6 +177,7 @@ impl World {
             law: Arc::new(Pack::parse(include_str!("../../../rulepacks/demo.toml")).unwrap()),
             max_upload: 1 << 20,
             credentials: Arc::default(),
+            hours: feed.hours(),
         };
         let opener = Opener::new(Parts {
             db: db.clone(),
@@ -191,7 +186,7 @@ impl World {
             sequencer,
             rosters: vec![roster.clone()],
             key: platform.key.clone(),
-            decided: Arc::new(AtOnce),
+            decided: Arc::new(Arrivals::new(feed.hours())),
             intake: Arc::new(ByPlatform(platform.clone())),
             spool: home.to_path_buf(),
         });
@@ -279,6 +274,11 @@ impl World {
     /// Steps until nothing is due any more, or `most` times.
     pub fn settle(&self, most: usize) -> Vec<Step> {
         (0..most).map(|_| self.step()).collect()
+    }
+
+    /// What the custodians' clocks say of the platform's.
+    pub fn hours(&self) -> Arc<Hours> {
+        self.feed.hours()
     }
 
     pub const fn opener(&self) -> &Opener {
