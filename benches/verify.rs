@@ -3,6 +3,7 @@
 #![allow(
     missing_docs,
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::as_conversions,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use sealbid::db::schema::{checkpoint, cosignature, entry, tile};
@@ -300,6 +301,45 @@ on_both! {
         // Begin, (lock,) head, savepoint, entry, head, commit: each before and after.
         let steps = count.0.load(Ordering::SeqCst) - before;
         assert!((12..=14).contains(&steps), "{steps}");
+    }
+}
+
+/// Counts the statements that hold a text.
+struct CountOf(&'static str, AtomicU64);
+
+impl FaultPoints for CountOf {
+    fn at(&self, point: Point<'_>) {
+        if matches!(point, Point::Before(sql) if sql.contains(self.0)) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+on_both! {
+    fn callers_that_wait_share_commits(base: TestBase) {
+        let commits = Arc::new(CountOf("COMMIT", AtomicU64::new(0)));
+        let mut options = base.options();
+        options.hooks.faults = Some(commits.clone());
+        // Others come while a commit takes its time.
+        options.hooks.commit_delay = Some(Duration::from_millis(5));
+        let db = Db::open(&base.url, options).unwrap();
+        crate::support::runtime().block_on(async {
+            let callers = (0..64).map(|caller| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    for act in 0..10 {
+                        let event = event(&format!("act {act} of {caller}"));
+                        db.write(move |tx| tx.record(event)).await.unwrap();
+                    }
+                })
+            });
+            for caller in callers.collect::<Vec<_>>() {
+                caller.await.unwrap();
+            }
+        });
+        assert_eq!(indices(&db).len(), 640);
+        let commits = commits.1.load(Ordering::SeqCst);
+        assert!(commits > 0 && commits * 8 <= 640, "{commits} commits for 640 acts");
     }
 }
 

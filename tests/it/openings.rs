@@ -222,7 +222,7 @@ on_both! {
         world.to(OPEN_AT);
         world.settle(4);
         let opening = opening(&world);
-        let outcome = |bidder: u8| {
+        let outcome = |bidder: u16| {
             let mut lines = opening.lines.iter();
             lines.find(|line| line.bidder == who(bidder).0).unwrap().outcome.clone()
         };

@@ -52,16 +52,21 @@ impl Bid {
 
 impl World {
     /// A bid of 1 file, sealed.
-    pub fn seal(&self, bidder: u8, author: u8, spoil: Spoil) -> Bid {
-        self.seal_as(bidder, author, spoil, (1, None))
+    pub fn seal(&self, bidder: u16, author: u16, spoil: Spoil) -> Bid {
+        self.seal_as((bidder, author), spoil, (1, None), b"MARKER of the offer".repeat(50))
+    }
+
+    /// A good first bid of this file, sealed.
+    pub fn seal_file(&self, bidder: u16, file: Vec<u8>) -> Bid {
+        self.seal_as((bidder, bidder), Spoil::Nothing, (1, None), file)
     }
 
     fn seal_as(
         &self,
-        bidder: u8,
-        author: u8,
+        (bidder, author): (u16, u16),
         spoil: Spoil,
         (seq, prev_sha256): (u32, Option<Hash>),
+        file: Vec<u8>,
     ) -> Bid {
         let bid_id: BidId = format!("bid_{bidder:032x}").parse().unwrap();
         let offer = Offer {
@@ -73,7 +78,7 @@ impl World {
         let bid_json = BidJson { bid_id, bidder: who(author).0, offer, seq, unit_id: self.id };
         let text = json::to_string(&bid_json).unwrap();
         let one_time = Identity::generate(&self.entropy).unwrap();
-        let file = Attachment::bytes("offer.pdf", b"MARKER of the offer".repeat(50)).unwrap();
+        let file = Attachment::bytes("offer.pdf", file).unwrap();
         let mut bytes = Vec::new();
         let to = one_time.recipient();
         seal_bid(&mut bytes, &to, &self.entropy, text.as_bytes(), vec![file]).unwrap();
@@ -102,16 +107,18 @@ impl World {
     }
 
     /// Puts a bid in as accepted now; gives its blob.
-    pub fn accept(&self, bidder: u8, bid: &Bid) -> UploadId {
+    pub fn accept(&self, bidder: u16, bid: &Bid) -> UploadId {
         let now = self.base.clock.now();
         accept(&self.db, &*self.blobs, (bidder, now), bid)
     }
 
     /// The bidder's next bid instead of an earlier one.
-    pub fn replace(&self, bidder: u8, earlier: &Bid) -> Bid {
+    pub fn replace(&self, bidder: u16, earlier: &Bid) -> Bid {
         let body = earlier.manifest.body();
         let (seq, prev_sha256) = (body.seq + 1, Some(earlier.manifest.sha256()));
-        let next = self.seal_as(bidder, bidder, Spoil::Nothing, (seq, prev_sha256));
+        let file = b"MARKER of the offer".repeat(50);
+        let next =
+            self.seal_as((bidder, bidder), Spoil::Nothing, (seq, prev_sha256), file);
         self.accept(bidder, &next);
         self.take_out(earlier, "replaced");
         next
@@ -140,7 +147,7 @@ impl World {
 }
 
 /// Puts a bid in as accepted; gives its blob.
-pub fn accept(db: &Db, blobs: &dyn Blobs, (bidder, arrived_at): (u8, Time), bid: &Bid) -> UploadId {
+pub fn accept(db: &Db, blobs: &dyn Blobs, (bidder, arrived_at): (u16, Time), bid: &Bid) -> UploadId {
     let blob = UploadId::random(&SystemEntropy::new() as &dyn Entropy).unwrap();
     let id = bid.manifest.body().unit_id;
     blobs.create(blob, bid.bytes.len() as u64, arrived_at).unwrap();

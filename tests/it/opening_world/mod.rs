@@ -92,11 +92,13 @@ pub fn pads() -> PadKey {
 }
 
 /// A body's id and key: 0 is the procuring entity.
-pub fn who(number: u8) -> (EnterpriseId, SigningKey) {
+pub fn who(number: u16) -> (EnterpriseId, SigningKey) {
     let id: EnterpriseId = format!("ent_{number:032x}").parse().unwrap();
     let kind = if number == 0 { Kind::Organisation } else { Kind::Enterprise };
     let name = key_name(ORIGIN, kind, id);
-    (id, SigningKey::from_seed(&name, KeyKind::Statement, &[100 + number; 32]).unwrap())
+    let mut seed = [100; 32];
+    seed[..2].copy_from_slice(&number.to_be_bytes());
+    (id, SigningKey::from_seed(&name, KeyKind::Statement, &seed).unwrap())
 }
 
 /// A custodian's seed.

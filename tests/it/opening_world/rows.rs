@@ -18,7 +18,7 @@ use super::{CHALLENGE, DEADLINE, N, OPEN_AT, T, World, key, who};
 use crate::support::START;
 
 impl World {
-    pub(super) fn verify(&self, number: u8) {
+    pub(super) fn verify(&self, number: u16) {
         let (enterprise, own) = who(number);
         let verified = Verified {
             application_sha256: Hash::of(b"application"),
