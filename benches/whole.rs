@@ -2,9 +2,10 @@
 //!
 //! `cargo bench --bench whole -- [MIB] [FOLDER]`, 1024 MiB by default. Each run is a process of its
 //! own, file to file; ours takes SHA-256 in the same pass, the others take none. Programs that are
-//! not on the PATH are left out, and rounds in which the machine did something else are run again. Prints best and median MB/s of nine rounds, the ratios of ours to
-//! the others and the peak resident memory of ours. The best is what the program can do; the median
-//! also shows what else the machine was doing.
+//! not on the PATH are left out, and rounds in which the machine did something else are run again.
+//! Prints best and median MB/s of nine rounds, the ratios of ours to the others and the peak
+//! resident memory of ours. The best is what the program can do; the median also shows what else
+//! the machine was doing.
 
 #![allow(
     clippy::print_stdout,

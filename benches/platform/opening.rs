@@ -1,24 +1,10 @@
-//! How long the opening of a lot of 1,000 bids takes: `cargo bench --bench opening -- [BIDS]`.
+//! How long the opening of a lot of 1,000 bids takes: `opening [BIDS]`.
 //!
 //! The production path from the release to the opening record: `Opener::step` through the real door
 //! and the sealed files' store, with five agents in this process (what a custodian's network costs
 //! is not counted). Twice on each database: with files of 1 KB, and with files of 1 MiB, each
 //! checked to its end. The read-out is timed from the beginning of the step to the commit of its
-//! last event, the opening to the commit of its record. SQLite stands in the target folder with
-//! `synchronous=FULL`; PostgreSQL is the server that `SEALBID_TEST_POSTGRES` names, with `fsync` on,
-//! and is left out without it.
-
-#![allow(
-    missing_docs,
-    dead_code,
-    clippy::print_stdout,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::disallowed_methods,
-    reason = "figures that are printed for people; what is unexpected must stop loudly"
-)]
+//! last event, the opening to the commit of its record.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -32,23 +18,18 @@ use sealbid::opening::rules::{Step, UnitState};
 use sealbid::opening::statements::{LineStatus, OpenedLine, Opening};
 use sealbid::tender::statements::ReleaseBy;
 
-#[path = "../tests/it/opening_world.rs"]
-mod opening_world;
-#[path = "../tests/it/support.rs"]
-mod support;
-
-use opening_world::{DEADLINE, OPEN_AT, Spoil, World};
-use support::{TestBase, wait};
+use crate::bases;
+use crate::opening_world::{DEADLINE, OPEN_AT, Spoil, World};
+use crate::support::{TestBase, wait};
 
 /// Lines in one event of the read-out.
 const LINES_PER_EVENT: usize = 250;
 
-fn main() {
-    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
-    let bids: u16 = args.next().map_or(1000, |text| text.parse().expect("a number of bids"));
-    let bases: [(&str, fn() -> Option<TestBase>); 2] =
-        [("sqlite", || Some(TestBase::sqlite())), ("postgres", TestBase::postgres)];
-    for (name, base) in bases {
+/// `opening [BIDS]`
+pub fn run(numbers: &[usize]) {
+    let bids = numbers.first().copied().unwrap_or(1000);
+    let bids = u16::try_from(bids).expect("at most 65,535 bids");
+    for (name, base) in bases() {
         for (size, words) in [(1000, "1 KB"), (1 << 20, "1 MiB")] {
             let Some(base) = base() else { continue };
             let world = prepared(base, bids, size);

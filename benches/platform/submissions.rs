@@ -1,6 +1,6 @@
 //! Submissions over HTTP, each signed, verified and answered with its receipt, at a steady rate:
-//! `ulimit -n 10000; cargo bench --bench submissions -- [sqlite|postgres] [RATE] [SECONDS] [CONNECTIONS]`,
-//! by default 3,000 a second for 60 seconds by 4,000 connections on SQLite.
+//! `submissions [RATE] [SECONDS] [CONNECTIONS]`, by default 3,000 a second for 60 seconds by 4,000
+//! connections, which needs `ulimit -n 10000`.
 //!
 //! The real server and five real custodians run as processes of their own; this process is the
 //! bidders. What stands before a submission is put in as rows: enterprises with their credentials
@@ -10,22 +10,7 @@
 //! earlier ones are answered (each connection carries one at a time), and a request's wait counts
 //! from the instant at which it should have left. One receipt of every connection is verified in the end.
 
-#![allow(
-    missing_docs,
-    dead_code,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::float_arithmetic,
-    clippy::disallowed_methods,
-    reason = "figures that are printed for people; what is unexpected must stop loudly"
-)]
-
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,12 +33,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-mod live;
-#[path = "../tests/it/support.rs"]
-mod support;
-
-use live::{Bidder, CADENCE, Live};
-use support::TestBase;
+use crate::bases;
+use crate::live::{self, Bidder, CADENCE, Live};
+use crate::support::TestBase;
 
 /// The load.
 struct Load {
@@ -73,28 +55,19 @@ impl Load {
     }
 }
 
-fn main() -> ExitCode {
-    if let Some(code) = live::program() {
-        return code;
-    }
-    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let number = |place: usize, default: usize| {
-        args.get(place).map_or(default, |text| text.parse().expect("a number"))
-    };
+/// `submissions [RATE] [SECONDS] [CONNECTIONS]`
+pub fn run(numbers: &[usize]) {
+    let number = |place: usize, default| numbers.get(place).copied().unwrap_or(default);
     let load =
-        Load { rate: number(1, 3000), seconds: number(2, 60), connections: number(3, 4000) };
-    let name = args.first().map_or("sqlite", String::as_str);
-    let base = match name {
-        "sqlite" => Some(TestBase::sqlite()),
-        _ => TestBase::postgres(),
-    };
-    if let Some(base) = base {
-        println!("{name}: {}", run(base, &load));
+        Load { rate: number(0, 3000), seconds: number(1, 60), connections: number(2, 4000) };
+    for (name, base) in bases() {
+        if let Some(base) = base() {
+            println!("{name}: {}", on(base, &load));
+        }
     }
-    ExitCode::SUCCESS
 }
 
-fn run(base: TestBase, load: &Load) -> String {
+fn on(base: TestBase, load: &Load) -> String {
     let mut live = Live::set(base);
     let bidders = live.register(load.connections);
     let shares = shares();

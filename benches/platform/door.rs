@@ -1,23 +1,9 @@
-//! How many acts a second the one door commits: `cargo bench --bench door -- [SECONDS]`.
+//! How many acts a second the one door commits: `door [SECONDS]`.
 //!
 //! Each caller waits for the commit of its act before it sends the next. An act is what a use-case
 //! leaves: an event of 500 bytes and a row of its own; the sequencer integrates at the production
 //! cadence meanwhile, tiles, checkpoint and all. Beside it the same door with one act to a commit,
-//! which is what a lock for each act comes to. SQLite stands in the target folder with
-//! `synchronous=FULL`; PostgreSQL is the server that `SEALBID_TEST_POSTGRES` names, which must
-//! have `fsync` on for the figures to mean anything, and is left out without it.
-
-#![allow(
-    missing_docs,
-    dead_code,
-    clippy::print_stdout,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::as_conversions,
-    clippy::float_arithmetic,
-    clippy::disallowed_methods,
-    reason = "figures that are printed for people; what is unexpected must stop loudly"
-)]
+//! which is what a lock for each act comes to.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,10 +22,8 @@ use sealbid::record::leaf::PadKey;
 use sealbid::record::sequencer::{Keys, Pace, Sequencer};
 use tokio::sync::Semaphore;
 
-#[path = "../tests/it/support.rs"]
-mod support;
-
-use support::TestBase;
+use crate::bases;
+use crate::support::{self, TestBase};
 
 const CALLERS: usize = 64;
 const DELAY: Duration = Duration::from_millis(5);
@@ -53,13 +37,11 @@ enum Way {
     OneByOne,
 }
 
-fn main() {
-    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
-    let seconds = args.next().map_or(5, |text| text.parse().expect("a number of seconds"));
-    let lasting = Duration::from_secs(seconds);
-    let bases: [(&str, fn() -> Option<TestBase>); 2] =
-        [("sqlite", || Some(TestBase::sqlite())), ("postgres", TestBase::postgres)];
-    for (name, base) in bases {
+/// `door [SECONDS]`
+pub fn run(numbers: &[usize]) {
+    let seconds = numbers.first().copied().unwrap_or(5);
+    let lasting = Duration::from_secs(seconds as u64);
+    for (name, base) in bases() {
         for delay in [None, Some(DELAY)] {
             let rates = [Way::Together, Way::OneByOne].map(|way| {
                 // A fresh database each time, so that none starts with the other's rows.

@@ -1,25 +1,11 @@
 //! How much memory the server takes for a large upload, and how fast it is:
-//! `cargo bench --bench upload -- [MIB]`, 2,048 by default.
+//! `upload [MIB]`, 2,048 by default.
 //!
 //! The real server, in a process of its own, on SQLite; one sealed file in one `PATCH` of the tus
 //! protocol, read from disk as it leaves; the time includes reading back and hashing what was stored.
 
-#![allow(
-    missing_docs,
-    dead_code,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::as_conversions,
-    clippy::float_arithmetic,
-    clippy::disallowed_methods,
-    reason = "figures that are printed for people; what is unexpected must stop loudly"
-)]
-
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use reqwest::{Body, Client, StatusCode};
@@ -27,23 +13,16 @@ use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::seal::payload::{Attachment, seal_bid};
 use sealbid::crypto::seal::Identity;
 
-mod live;
-#[path = "../tests/it/support.rs"]
-mod support;
-
-use live::Live;
-use support::{TestBase, folder, wait};
+use crate::live::Live;
+use crate::support::{TestBase, folder, wait};
 
 const MIB: u64 = 1 << 20;
 /// The server's limit is 2 GiB of ciphertext: what is sealed leaves room for headers and padding.
 const ROOM: u64 = 64 * MIB;
 
-fn main() -> ExitCode {
-    if let Some(code) = live::program() {
-        return code;
-    }
-    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
-    let mib: u64 = args.next().map_or(2048, |text| text.parse().expect("a number of MiB"));
+/// `upload [MIB]`
+pub fn run(numbers: &[usize]) {
+    let mib = numbers.first().map_or(2048, |mib| *mib as u64);
     let home = folder("upload");
     let (plain, sealed) = (home.join("plain"), home.join("bid.age"));
     let size = (mib * MIB).saturating_sub(ROOM);
@@ -71,7 +50,6 @@ fn main() -> ExitCode {
         after.1 as f64 / 1024.0,
         before.1 as f64 / 1024.0
     );
-    ExitCode::SUCCESS
 }
 
 async fn send(server: &str, token: &str, sealed: &std::path::Path, length: u64) {
