@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use sealbid::clock::SystemClock;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::db::schema::refused;
 use sealbid::db::{Db, Error, Options, Tx};
 use sealbid::on_each;

@@ -18,11 +18,12 @@ use sealbid::clock::{Clock as _, SystemClock, Time};
 use sealbid::config::read_seed;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::note::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::Statement;
+use sealbid::custodian::home::Home;
 use sealbid::db::schema::{credential, session};
 use sealbid::db::{Db, Error, Options, Tx};
-use sealbid::demo::stage::{ORIGIN, Stage};
+use sealbid::demo::stage::{CUSTODIANS, ORIGIN, Stage};
 use sealbid::enterprise::credentials::key_name;
 use sealbid::enterprise::statements::{Kind, Verified};
 use sealbid::ids::{EnterpriseId, SessionId};
@@ -74,6 +75,7 @@ impl Live {
         let dir = folder.join("stage");
         let mut stage = crate::support::wait(Stage::set(&dir, None)).expect("a stage");
         crate::support::wait(stage.server.kill()).expect("killed");
+        crate::support::wait(forget(&mut stage));
         let live = Self { stage, base, server: None, folder };
         live.configure();
         live
@@ -104,7 +106,8 @@ impl Live {
         let seed = read_seed(&self.dir().join("keys/tokens")).expect("a seed");
         let tokens = TokenKey::new(&seed, ORIGIN).expect("a key");
         let made = (0..count).map(|number| bidder(number, &tokens, now)).collect::<Vec<_>>();
-        let rows: Vec<_> = made.iter().map(|(bidder, session)| self.rows(bidder, *session)).collect();
+        let rows: Vec<_> =
+            made.iter().map(|(bidder, session)| self.rows(bidder, *session)).collect();
         self.seed(move |tx| rows.iter().try_for_each(|row| insert(tx, row, now)));
         made.into_iter().map(|(bidder, _)| bidder).collect()
     }
@@ -141,6 +144,8 @@ impl Live {
         let arguments = [OsString::from("serve"), "--config".into(), config.into()];
         let child = Command::new(std::env::current_exe().expect("this program"))
             .args(arguments)
+            // The server refuses variables that mean nothing to it.
+            .env_remove("SEALBID_TEST_POSTGRES")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
@@ -154,13 +159,25 @@ impl Live {
             std::thread::sleep(Duration::from_millis(50));
             answers()
         });
-        assert!(answered, "the server does not answer: see {}", self.dir().display());
+        let log = || std::fs::read_to_string(self.dir().join("server.log")).unwrap_or_default();
+        assert!(answered, "the server does not answer: {}", log());
     }
 
     /// Seconds of processor time that the server has used, and its peak resident memory in KiB.
     pub fn used(&self) -> (f64, u64) {
         let process = self.server.as_ref().expect("a server").id();
         (seconds_of(process), peak_of(process))
+    }
+}
+
+/// The stage's server showed its witnesses a record, and they would not cosign another one.
+async fn forget(stage: &mut Stage) {
+    for place in 0..stage.custodians.len() {
+        stage.custodians[place].kill().await.expect("killed");
+        let home = stage.dir.join("custodians").join(CUSTODIANS[place].0);
+        std::fs::remove_file(home.join("roster.note")).expect("enrolled before");
+        Home::enrol(&home, &stage.roster).expect("enrolled");
+        stage.restart_custodian(place).await.expect("started");
     }
 }
 

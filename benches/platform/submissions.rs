@@ -58,8 +58,7 @@ impl Load {
 /// `submissions [RATE] [SECONDS] [CONNECTIONS]`
 pub fn run(numbers: &[usize]) {
     let number = |place: usize, default| numbers.get(place).copied().unwrap_or(default);
-    let load =
-        Load { rate: number(0, 3000), seconds: number(1, 60), connections: number(2, 4000) };
+    let load = Load { rate: number(0, 3000), seconds: number(1, 60), connections: number(2, 4000) };
     for (name, base) in bases() {
         if let Some(base) = base() {
             println!("{name}: {}", on(base, &load));
@@ -336,7 +335,9 @@ async fn read_answer(stream: &mut TcpStream) -> Vec<u8> {
     loop {
         let got = stream.read_buf(&mut answer).await.expect("an answer");
         assert!(got > 0, "the server hung up after {:?}", String::from_utf8_lossy(&answer));
-        let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
         let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
         let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.expect("a length").trim().parse().expect("a number");

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use reqwest::{Body, Client, StatusCode};
 use sealbid::crypto::entropy::SystemEntropy;
-use sealbid::crypto::seal::payload::{Attachment, seal_bid};
 use sealbid::crypto::seal::Identity;
+use sealbid::crypto::seal::payload::{Attachment, seal_bid};
 
 use crate::live::Live;
 use crate::support::{TestBase, folder, wait};

@@ -1,26 +1,27 @@
 //! Submission: the tiny act after the upload, answered by an entry of the record.
 //!
 //! What costs time (parsing, signatures, hashes) happens before the door; inside it stand one query
-//! and the few rows. The signature's key is compared again there: a key revoked meanwhile binds
-//! nobody.
+//! and the few rows. A known bidder's key is taken from memory, so that nothing is read before the
+//! door; it is compared there: a key revoked meanwhile binds nobody.
+
+use std::sync::Arc;
 
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::NoteSignature;
 use crate::crypto::shares::check_share;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
 use crate::enterprise::credentials::enterprise_of;
-use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::UnitState;
 use crate::opening::statements::Lodged;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
-use crate::tender::Platform;
+use crate::tender::{Held, Platform};
 
 use super::Error;
 use super::rules::{self, ChainHead, ChainKind, Refused};
@@ -91,18 +92,42 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
             actor.enterprise().ok_or(Error::NoKey)?
         }
     };
-    let found = find(p, bidder, &manifest).await?;
-    let key = found.key.as_ref().ok_or(Error::NoKey)?;
-    rules::check_signature(&manifest, key).map_err(Error::Refused)?;
-    if manifest.body().unit_id != submission.unit {
+    let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
+    let (manifest, again) = (Arc::new(manifest), submission.clone());
+    let doubted = p.hours.is_doubtful();
+    let new = |submission| {
+        let manifest = Arc::clone(&manifest);
+        New { bidder, arrived_at, doubted, manifest, submission }
+    };
+    if let Some(held) = p.credentials.remembered(bidder) {
+        match decide(p, &held, new(submission)).await {
+            // Perhaps only by a key that is no longer in force: asked once more below.
+            Err(Error::NoKey | Error::Refused(Refused::Signature)) => {}
+            other => return other,
+        }
+    }
+    let held = p.credential(bidder).await?.ok_or(Error::NoKey)?;
+    decide(p, &held, new(again)).await
+}
+
+/// A submission on its way.
+struct New {
+    bidder: EnterpriseId,
+    arrived_at: Time,
+    /// Whether the clock that said so is far from the witnesses'.
+    doubted: bool,
+    manifest: Arc<Statement<Manifest>>,
+    submission: Submission,
+}
+
+/// Decides by this credential; the door compares that it is still the bidder's.
+async fn decide(p: &Platform, held: &Held, new: New) -> Result<Answer, Error> {
+    let key = held.credential.key.as_ref().ok_or(Error::NoKey)?;
+    rules::check_signature(&new.manifest, key).map_err(Error::Refused)?;
+    if new.manifest.body().unit_id != new.submission.unit {
         return Err(Error::Refused(Refused::WrongUnit));
     }
-    if let Some(index) = found.accepted {
-        return Ok(Answer::again(Outcome::Accepted, index));
-    }
-    let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
-    let doubted = p.hours.is_doubtful();
-    let act = Prepared { doubted, ..prepare(bidder, arrived_at, manifest, submission, &found)? };
+    let act = prepare(new, held.statements)?;
     p.db.write(move |tx| act.carry_out(tx)).await
 }
 
@@ -124,128 +149,116 @@ fn signer_of(manifest: &Statement<Manifest>) -> Result<EnterpriseId, Error> {
     enterprise_of(name).ok_or(Error::Refused(Refused::Signature))
 }
 
-struct Found {
-    key: Option<VerifyingKey>,
-    statements: i64,
-    accepted: Option<u64>,
-    upload: Option<UploadId>,
-}
-
-async fn find(
-    p: &Platform,
-    bidder: EnterpriseId,
-    manifest: &Statement<Manifest>,
-) -> Result<Found, Error> {
-    let (this, sha256, bid) = (p.clone(), manifest.sha256(), manifest.body().bid.clone());
-    p.db.query(move |conn| {
-        let held = this.credentials.of(conn, &this.roster, bidder)?.ok_or(Error::NoKey)?;
-        Ok(Found {
-            key: held.credential.key,
-            statements: held.statements,
-            accepted: store::accepted(conn, bidder, &sha256)?,
-            upload: uploads::complete_of(conn, bidder, &bid.sha256, bid.size)?,
-        })
-    })
-    .await
-}
-
 /// A submission with everything ready that does not depend on the database.
 struct Prepared {
     bidder: EnterpriseId,
     statements: i64,
-    manifest: Statement<Manifest>,
+    manifest: Arc<Statement<Manifest>>,
     event: Vec<u8>,
     /// What to store, or why the envelope cannot be accepted even in time.
-    content: Result<NewEnvelope, Error>,
+    content: Result<Content, Error>,
     arrived_at: Time,
     doubted: bool,
 }
 
-fn prepare(
-    bidder: EnterpriseId,
-    arrived_at: Time,
-    manifest: Statement<Manifest>,
-    submission: Submission,
-    found: &Found,
-) -> Result<Prepared, Error> {
-    let (unit, manifest_sha256) = (submission.unit, manifest.sha256());
+/// The texts of a submission that are stored as they came.
+struct Content {
+    manifest: String,
+    shares: Vec<u8>,
+}
+
+fn prepare(new: New, statements: i64) -> Result<Prepared, Error> {
+    let New { bidder, arrived_at, doubted, manifest, submission } = new;
     let event = json::to_string(&BidEvent::Accepted {
         arrived_at,
         lodged: submission.lodged,
         manifest: submission.manifest.clone(),
-        manifest_sha256,
-        unit_id: unit,
+        manifest_sha256: manifest.sha256(),
+        unit_id: submission.unit,
     })?;
-    let content = content(&manifest, &submission.shares, found.upload).and_then(|blob| {
-        Ok(NewEnvelope {
-            unit,
-            bidder,
-            manifest: submission.manifest,
-            manifest_sha256,
-            arrived_at,
-            blob,
-            blob_sha256: manifest.body().bid.sha256,
-            blob_size: manifest.body().bid.size,
-            shares: store::pack(&submission.shares)?,
-        })
+    let content = check_shares(&manifest, &submission.shares).and_then(|()| {
+        let shares = store::pack(&submission.shares)?;
+        Ok(Content { manifest: submission.manifest, shares })
     });
-    let (statements, event) = (found.statements, event.into_bytes());
-    Ok(Prepared { bidder, statements, manifest, event, content, arrived_at, doubted: false })
+    let event = event.into_bytes();
+    Ok(Prepared { bidder, statements, manifest, event, content, arrived_at, doubted })
 }
 
 /// Whether what was sent is what the manifest names.
-fn content(
-    manifest: &Statement<Manifest>,
-    shares: &[Vec<u8>],
-    upload: Option<UploadId>,
-) -> Result<UploadId, Error> {
+fn check_shares(manifest: &Statement<Manifest>, shares: &[Vec<u8>]) -> Result<(), Error> {
     let named = &manifest.body().shares;
     if !named.iter().copied().eq(shares.iter().map(|share| Hash::of(share))) {
         return Err(Error::Shares);
     }
-    shares.iter().try_for_each(|share| check_share(share))?;
-    upload.ok_or(Error::Blob)
+    Ok(shares.iter().try_for_each(|share| check_share(share))?)
 }
 
 impl Prepared {
     fn carry_out(self, tx: &mut Tx<'_>) -> Result<Answer, Error> {
-        let body = self.manifest.body();
-        let place = store::place(tx.conn(), body.unit_id, self.bidder)?;
+        let (body, manifest_sha256) = (self.manifest.body(), self.manifest.sha256());
+        let about = Some((&manifest_sha256, &body.bid));
+        let place = store::place(tx.conn(), body.unit_id, self.bidder, about)?;
         if place.statements != self.statements {
             return Err(Error::NoKey);
+        }
+        if let Some(index) = place.accepted {
+            return Ok(Answer::again(Outcome::Accepted, index));
         }
         let head = place.head.as_ref().map(|(head, _)| head);
         let decided = rules::decide(&place.terms, head, &self.manifest, self.arrived_at);
         if let Err(refused) = in_time(&place, decided) {
+            let (sha256, arrived_at) = (manifest_sha256, self.arrived_at);
             let note = self.manifest.encode();
-            let (sha256, arrived_at) = (self.manifest.sha256(), self.arrived_at);
             let statement = Refusal { note, sha256, arrived_at, doubted: self.doubted };
             return refuse(tx, &place, refused, statement);
         }
-        let content = self.content?;
-        let manifest_sha256 = self.manifest.sha256();
+        let Content { manifest, shares } = self.content?;
+        let blob = place.upload.ok_or(Error::Blob)?;
         let (kind, level) = ("sealbid/accepted/v1", Level::Sealed(body.unit_id));
         let unit = Some(body.unit_id);
         let recorded = tx.record(Event { kind, level, unit, bytes: self.event.clone() })?;
-        if let Some(before) = head.filter(|head| head.kind == ChainKind::Manifest) {
-            store::retire(tx, &before.sha256, "replaced")?;
-        }
-        uploads::claim(tx, content.blob).map_err(|e| match e {
-            db::Error::Conflict(_) => Error::Blob,
-            other => other.into(),
-        })?;
-        let new = ChainHead {
-            bid_id: body.bid_id,
-            seq: body.seq,
-            sha256: manifest_sha256,
-            kind: ChainKind::Manifest,
+        let envelope = NewEnvelope {
+            unit: body.unit_id,
+            bidder: self.bidder,
+            manifest,
+            manifest_sha256,
+            arrived_at: self.arrived_at,
+            blob,
+            blob_sha256: body.bid.sha256,
+            blob_size: body.bid.size,
+            shares,
         };
-        store::advance(tx, &place, self.bidder, &new, recorded.index)?;
-        store::insert(tx, content, &recorded.salt, recorded.index)?;
+        store_accepted(tx, &place, body, envelope, &recorded)?;
         Ok(Answer::fresh(Outcome::Accepted, recorded, self.event))
     }
 }
 
+/// The rows of an accepted manifest: it takes the place of the one before.
+fn store_accepted(
+    tx: &mut Tx<'_>,
+    place: &Place,
+    body: &Manifest,
+    envelope: NewEnvelope,
+    recorded: &Recorded,
+) -> Result<(), Error> {
+    let before = place.head.as_ref().map(|(head, _)| head);
+    if let Some(before) = before.filter(|head| head.kind == ChainKind::Manifest) {
+        store::retire(tx, &before.sha256, "replaced")?;
+    }
+    uploads::claim(tx, envelope.blob).map_err(|e| match e {
+        db::Error::Conflict(_) => Error::Blob,
+        other => other.into(),
+    })?;
+    let new = ChainHead {
+        bid_id: body.bid_id,
+        seq: body.seq,
+        sha256: envelope.manifest_sha256,
+        kind: ChainKind::Manifest,
+    };
+    store::advance(tx, place, envelope.bidder, &new, recorded.index)?;
+    store::insert(tx, envelope, &recorded.salt, recorded.index)?;
+    Ok(())
+}
 /// What came in time and is decided after the unit went on is the platform's fault.
 pub(super) fn in_time(place: &Place, decided: Result<(), Refused>) -> Result<(), Refused> {
     decided?;
@@ -311,7 +324,7 @@ pub async fn status(
 ) -> Result<Option<(ChainHead, u64)>, Error> {
     allow(actor, Act::ReadOwnBid, &Owner::Actor)?;
     let bidder = actor.enterprise().ok_or(Error::NotFound)?;
-    Ok(p.db.query(move |conn| store::place(conn, unit, bidder)).await?.head)
+    Ok(p.db.query(move |conn| store::place(conn, unit, bidder, None)).await?.head)
 }
 
 /// Where all bids of the actor stand: its own, and nobody else's, whoever asks.

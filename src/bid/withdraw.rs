@@ -63,7 +63,7 @@ fn carry_out(
 ) -> Result<Answer, Error> {
     let &Coming { bidder, statements, arrived_at, doubted } = coming;
     let body = withdrawal.body();
-    let place = store::place(tx.conn(), body.unit_id, bidder)?;
+    let place = store::place(tx.conn(), body.unit_id, bidder, None)?;
     if place.statements != statements {
         return Err(Error::NoKey);
     }

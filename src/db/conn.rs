@@ -9,6 +9,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::{Connection, SqliteConnection};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use futures_util::FutureExt as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::config::SslMode;
@@ -52,6 +53,22 @@ impl Conn {
     /// Whatever the database says.
     pub fn batch(&mut self, sql: &str) -> Result<(), Error> {
         on_each!(self, |c| c.batch_execute(sql)).map_err(Error::from)
+    }
+
+    /// [`batch`](Self::batch) for statements that cannot fail by themselves, sent together with the
+    /// one that follows: PostgreSQL's answer is not waited for, which saves a round trip. Should one
+    /// fail after all, every later statement of its transaction fails.
+    pub(super) fn send_ahead(&mut self, sql: &str) -> Result<(), Error> {
+        match self {
+            Self::Pg(c) => {
+                let mut shared: &AsyncPgConnection = c;
+                // Polled once, the request is under way; its answer is thrown away when it comes.
+                let sent = diesel_async::SimpleAsyncConnection::batch_execute(&mut shared, sql);
+                sent.now_or_never().unwrap_or(Ok(()))
+            }
+            Self::Sqlite(c) => c.batch_execute(sql),
+        }
+        .map_err(Error::from)
     }
 
     /// Starts a transaction; a writer's on SQLite takes the lock at once, where a later one could

@@ -226,9 +226,9 @@ impl Savepoint {
             ledger.flush(conn)?;
         }
         match self {
-            Self::None => conn.batch("SAVEPOINT act")?,
-            // One round trip instead of two.
-            Self::Used => conn.batch("RELEASE SAVEPOINT act; SAVEPOINT act")?,
+            // On PostgreSQL round trips are what an act costs: these two come with its first one.
+            Self::None => conn.send_ahead("SAVEPOINT act")?,
+            Self::Used => conn.send_ahead("RELEASE SAVEPOINT act; SAVEPOINT act")?,
             Self::Fresh => {}
         }
         *self = Self::Used;

@@ -213,7 +213,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(checkpoint, cosignature);
 diesel::allow_tables_to_appear_in_same_query!(
-    tender, lot, document, unit, chain, envelope, credential
+    tender, lot, document, unit, chain, envelope, credential, upload
 );
 
 diesel::table! {

@@ -22,5 +22,5 @@ pub mod store;
 pub mod units;
 pub mod views;
 
-pub use platform::Platform;
+pub use platform::{Held, Platform};
 pub use refusal::{Error, Refused};

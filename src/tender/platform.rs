@@ -115,6 +115,13 @@ pub struct Held {
 pub struct Credentials(Mutex<HashMap<EnterpriseId, Held>>);
 
 impl Credentials {
+    /// What was last folded for a body. It may be out of date: who decides by it compares the number
+    /// of statements at the door.
+    #[must_use]
+    pub fn remembered(&self, body: EnterpriseId) -> Option<Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&body).cloned()
+    }
+
     /// The credential of a body, if it has one.
     ///
     /// # Errors
@@ -129,8 +136,7 @@ impl Credentials {
         if statements == 0 {
             return Ok(None);
         }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&body).cloned();
-        if let Some(held) = known.filter(|held| held.statements == statements) {
+        if let Some(held) = self.remembered(body).filter(|held| held.statements == statements) {
             return Ok(Some(held));
         }
         let notes = store::credential_notes(conn, body)?;

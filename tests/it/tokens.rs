@@ -63,6 +63,20 @@ fn a_token_ends_at_its_millisecond() {
 }
 
 #[test]
+fn a_token_that_was_good_once_still_ends_and_an_altered_one_is_another() {
+    install_providers();
+    let key = key();
+    let token = key.issue(&actor(), session(), NOW).unwrap();
+    let claims = key.check(&token, NOW).unwrap();
+    assert_eq!(key.check(&token, NOW), Ok(claims.clone()));
+    assert_eq!(key.check(&token, claims.expires_at), Err(Refused::Expired));
+    let (text, signature) = token.split_at(token.rfind('.').unwrap() + 1);
+    let altered = format!("{text}{}", signature.chars().rev().collect::<String>());
+    assert_eq!(key.check(&altered, NOW), Err(Refused::Token));
+    assert_eq!(key.check(&altered, NOW), Err(Refused::Token), "what was bad is not remembered");
+}
+
+#[test]
 fn a_token_of_another_key_is_refused() {
     install_providers();
     let other = TokenKey::new(&[8; 32], ORIGIN).unwrap();

@@ -5,9 +5,10 @@ pub mod uploads;
 use diesel::prelude::*;
 
 use super::rules::{ChainHead, ChainKind, Intake, UnitTerms};
+use super::statements::BlobRef;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::db::schema::{chain, credential, envelope, refused, unit};
+use crate::db::schema::{chain, credential, envelope, refused, unit, upload};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
@@ -39,32 +40,29 @@ pub struct Place {
     pub head: Option<(ChainHead, u64)>,
     /// How many statements the bidder's credential has.
     pub statements: i64,
+    /// The entry that accepted the manifest asked about, if one did.
+    pub accepted: Option<u64>,
+    /// The bidder's complete, unused upload of the envelope asked about.
+    pub upload: Option<UploadId>,
 }
 
 type RawHead = (String, i64, Vec<u8>, String, i64);
-type RawPlace = (String, i64, i64, bool, Option<RawHead>, Option<i64>);
+type RawAbout = (Option<i64>, Option<i64>, Option<String>);
+type RawPlace = (String, i64, i64, bool, Option<RawHead>, RawAbout);
 
-/// Loads what a decision on a bidder's statement depends on, in one query.
+/// Loads what a decision on a bidder's statement depends on, in one query. `about` is a manifest's
+/// SHA-256 with the envelope that it names.
 ///
 /// # Errors
 /// `NotFound` for an unknown unit, `Corrupt`, `Backend`.
-pub fn place(conn: &mut Conn, id: UnitId, bidder: EnterpriseId) -> Result<Place, Error> {
-    let bidder = bidder.to_string();
-    let own = chain::unit.eq(unit::unit_id).and(chain::bidder.eq(bidder.clone()));
-    let query = unit::table
-        .left_join(chain::table.on(own))
-        .filter(unit::unit_id.eq(id.to_string()))
-        .select((
-            unit::state,
-            unit::deadline,
-            unit::n,
-            unit::amendment_pending.is_not_null(),
-            (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::accepted_index)
-                .nullable(),
-            credential::table.filter(credential::enterprise.eq(bidder)).count().single_value(),
-        ));
-    let row: RawPlace = on_each!(conn, |c| query.first(c))?;
-    let (state, deadline, n, amendment_pending, head, statements) = row;
+pub fn place(
+    conn: &mut Conn,
+    id: UnitId,
+    bidder: EnterpriseId,
+    about: Option<(&Hash, &BlobRef)>,
+) -> Result<Place, Error> {
+    let row = raw_place(conn, id, &bidder.to_string(), about)?;
+    let (state, deadline, n, amendment_pending, head, (statements, accepted, upload)) = row;
     let state = UnitState::of_code(&state).ok_or(()).map_err(corrupt("unit"))?;
     let intake = match state {
         UnitState::Proposed | UnitState::Lapsed | UnitState::Void => Intake::Shut,
@@ -78,8 +76,56 @@ pub fn place(conn: &mut Conn, id: UnitId, bidder: EnterpriseId) -> Result<Place,
         n: usize::try_from(n).map_err(corrupt("unit"))?,
         intake,
     };
-    let head = head.map(head_of).transpose()?;
-    Ok(Place { terms, state, amendment_pending, head, statements: statements.unwrap_or(0) })
+    Ok(Place {
+        terms,
+        state,
+        amendment_pending,
+        head: head.map(head_of).transpose()?,
+        statements: statements.unwrap_or(0),
+        accepted: accepted.map(number).transpose()?,
+        upload: upload.map(|id| id.parse().map_err(corrupt("upload"))).transpose()?,
+    })
+}
+
+fn raw_place(
+    conn: &mut Conn,
+    id: UnitId,
+    bidder: &str,
+    about: Option<(&Hash, &BlobRef)>,
+) -> Result<RawPlace, Error> {
+    // Nothing has an empty hash.
+    let manifest = about.map_or(&[][..], |(manifest, _)| manifest.as_bytes());
+    let blob = about.map_or(&[][..], |(_, bid)| bid.sha256.as_bytes());
+    let size = about.map_or(Ok(0), |(_, bid)| stored(bid.size))?;
+    let accepted = envelope::table
+        .find(manifest)
+        .filter(envelope::bidder.eq(bidder))
+        .select(envelope::accepted_index);
+    let complete = upload::owner
+        .eq(bidder)
+        .and(upload::sha256.eq(blob))
+        .and(upload::length.eq(size))
+        .and(upload::state.eq("complete"))
+        .and(upload::purpose.eq(uploads::Purpose::Bid.code()));
+    let upload = upload::table.filter(complete).order(upload::id).select(upload::id).limit(1);
+    let own = chain::unit.eq(unit::unit_id).and(chain::bidder.eq(bidder));
+    let query = unit::table
+        .left_join(chain::table.on(own))
+        .filter(unit::unit_id.eq(id.to_string()))
+        .select((
+            unit::state,
+            unit::deadline,
+            unit::n,
+            unit::amendment_pending.is_not_null(),
+            (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::accepted_index)
+                .nullable(),
+            (
+                credential::table.filter(credential::enterprise.eq(bidder)).count().single_value(),
+                accepted.single_value(),
+                upload.single_value(),
+            ),
+        ));
+    Ok(on_each!(conn, |c| query.first(c))?)
 }
 
 /// The last accepted statement of a bidder in every unit, by unit.
@@ -229,23 +275,6 @@ pub fn retire(tx: &mut Tx<'_>, manifest: &Hash, state: &'static str) -> Result<(
     let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq(state));
     let changed = on_each!(tx.conn(), |c| change.execute(c))?;
     if changed == 1 { Ok(()) } else { Err(Error::lost_race("the envelope")) }
-}
-
-/// The entry that accepted a manifest of this bidder, if one did.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn accepted(
-    conn: &mut Conn,
-    bidder: EnterpriseId,
-    manifest: &Hash,
-) -> Result<Option<u64>, Error> {
-    let query = envelope::table
-        .find(manifest.as_bytes().to_vec())
-        .filter(envelope::bidder.eq(bidder.to_string()))
-        .select(envelope::accepted_index);
-    let index: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
-    index.map(number).transpose()
 }
 
 /// Ciphertexts that nothing needs any more: replaced, withdrawn, or of a void unit.

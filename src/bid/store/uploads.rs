@@ -20,7 +20,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const fn code(self) -> &'static str {
+    pub(super) const fn code(self) -> &'static str {
         match self {
             Self::Bid => "bid",
             Self::Document => "document",
@@ -70,27 +70,6 @@ fn upload_of(row: RawUpload) -> Result<UploadRow, Error> {
 pub fn find(conn: &mut Conn, id: UploadId) -> Result<UploadRow, Error> {
     let row: RawUpload = on_each!(conn, |c| upload::table.find(id.to_string()).first(c))?;
     upload_of(row)
-}
-
-/// A complete, unused envelope of this owner with this content.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn complete_of(
-    conn: &mut Conn,
-    owner: EnterpriseId,
-    sha256: &Hash,
-    size: u64,
-) -> Result<Option<UploadId>, Error> {
-    let at = upload::owner
-        .eq(owner.to_string())
-        .and(upload::sha256.eq(sha256.as_bytes().to_vec()))
-        .and(upload::length.eq(stored(size)?))
-        .and(upload::state.eq("complete"))
-        .and(upload::purpose.eq(Purpose::Bid.code()));
-    let query = upload::table.filter(at).order(upload::id).select(upload::id);
-    let id: Option<String> = on_each!(conn, |c| query.first(c).optional())?;
-    id.map(|id| id.parse().map_err(corrupt("upload"))).transpose()
 }
 
 /// A new upload.
