@@ -8,6 +8,7 @@
 #![allow(
     missing_docs,
     dead_code,
+    unused_imports,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::expect_used,
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 mod door;
 mod live;
 mod opening;
-#[path = "../../tests/it/opening_world.rs"]
+#[path = "../../tests/it/opening_world/mod.rs"]
 mod opening_world;
 mod submissions;
 #[path = "../../tests/it/support.rs"]

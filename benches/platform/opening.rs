@@ -43,7 +43,8 @@ fn prepared(base: TestBase, bids: u16, size: usize) -> World {
     let world = World::start(base, 3, ReleaseBy::Time);
     for bidder in 1..=bids {
         let file = (0..size).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        world.accept(bidder, &world.seal_file(bidder, bidder, Spoil::Nothing, file));
+        let bid = world.seal_file((bidder, bidder), Spoil::Nothing, file);
+        world.accept(bidder, &bid);
     }
     world.beat();
     world.to(DEADLINE);

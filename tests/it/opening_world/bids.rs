@@ -53,12 +53,12 @@ impl Bid {
 impl World {
     /// A bid of 1 file, sealed.
     pub fn seal(&self, bidder: u16, author: u16, spoil: Spoil) -> Bid {
-        self.seal_as((bidder, author), spoil, (1, None), b"MARKER of the offer".repeat(50))
+        self.seal_file((bidder, author), spoil, b"MARKER of the offer".repeat(50))
     }
 
-    /// A good first bid of this file, sealed.
-    pub fn seal_file(&self, bidder: u16, file: Vec<u8>) -> Bid {
-        self.seal_as((bidder, bidder), Spoil::Nothing, (1, None), file)
+    /// A bid of this one file, sealed.
+    pub fn seal_file(&self, who: (u16, u16), spoil: Spoil, file: Vec<u8>) -> Bid {
+        self.seal_as(who, spoil, (1, None), file)
     }
 
     fn seal_as(
@@ -117,8 +117,7 @@ impl World {
         let body = earlier.manifest.body();
         let (seq, prev_sha256) = (body.seq + 1, Some(earlier.manifest.sha256()));
         let file = b"MARKER of the offer".repeat(50);
-        let next =
-            self.seal_as((bidder, bidder), Spoil::Nothing, (seq, prev_sha256), file);
+        let next = self.seal_as((bidder, bidder), Spoil::Nothing, (seq, prev_sha256), file);
         self.accept(bidder, &next);
         self.take_out(earlier, "replaced");
         next
@@ -147,7 +146,12 @@ impl World {
 }
 
 /// Puts a bid in as accepted; gives its blob.
-pub fn accept(db: &Db, blobs: &dyn Blobs, (bidder, arrived_at): (u16, Time), bid: &Bid) -> UploadId {
+pub fn accept(
+    db: &Db,
+    blobs: &dyn Blobs,
+    (bidder, arrived_at): (u16, Time),
+    bid: &Bid,
+) -> UploadId {
     let blob = UploadId::random(&SystemEntropy::new() as &dyn Entropy).unwrap();
     let id = bid.manifest.body().unit_id;
     blobs.create(blob, bid.bytes.len() as u64, arrived_at).unwrap();
