@@ -1,142 +1,146 @@
-//! The story so far: registration, a tender with two lots, sealed bids of real sizes, the deadline,
-//! the opening of one lot and the failure of the other, and the case files verified off-line.
+//! The story, from an empty folder to the opening: what happens in which order, and what is waited
+//! for. Who errs how is the [`cast`]'s, how a bid goes wrong [`spoil`](super::spoil)'s.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
-use zeroize::Zeroizing;
+use tokio::time::Instant;
 
-use super::files;
-use super::stage::{Failed, ORIGIN, Stage, new_key};
-use crate::bid::statements::Offer;
-use crate::cli::bid::{CheckedUnit, Draft, Place, Sealer, Sending, seal};
+use super::bids::{Desk, documents};
+use super::cast::{Bidder, Part, cast, victim};
+use super::narrator::Narrator;
+use super::parties::{Parties, Party, register};
+use super::stage::{CUSTODIANS, Stage, THRESHOLD};
+use super::table;
+use super::trouble::{Trouble, other};
+use crate::cli::bid::CheckedUnit;
 use crate::cli::client::{Access, Client};
-use crate::cli::output::Progress;
-use crate::cli::trust::Pinned;
-use crate::clock::{Clock as _, SystemClock};
-use crate::crypto::entropy::SystemEntropy;
-use crate::crypto::key::SigningKey;
-use crate::crypto::seal::kept::WorkFactor;
-use crate::crypto::seal::payload::Attachment;
+use crate::clock::{Clock as _, SystemClock, Time};
 use crate::crypto::statement::Statement;
-use crate::enterprise::credentials::key_name;
-use crate::enterprise::statements::Kind;
-use crate::enterprise::uscc::Uscc;
-use crate::ids::{BidId, EnterpriseId, TenderId, UnitId};
-use crate::opening::statements::{LineStatus, Opening};
+use crate::ids::{TenderId, UnitId};
+use crate::opening::statements::{Opening, Void, VoidReason};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
 use crate::tender::statements::Stage as Envelope;
-use crate::verify::{Trust, verify_bytes};
-use crate::web::i18n::Lang;
 
-/// From publication to the deadline.
-const RUNNING_MS: i64 = 25_000;
+/// From publication to the deadline at least, and at most, in milliseconds. Between the two it is
+/// as long as this machine needs.
+const RUNNING_MS: (u128, u128) = (16_000, 40_000);
+/// Sealing and sending take this many times as long as making the documents.
+const EFFORT: u128 = 7;
 /// The challenge window.
 const WINDOW_MS: i64 = 5_000;
-/// Sizes of the bids for the first lot, in bytes.
-const SIZES: [u64; 10] = [
-    300 << 10,
-    700 << 10,
-    1 << 20,
-    2 << 20,
-    3 << 20,
-    5 << 20,
-    8 << 20,
-    12 << 20,
-    24 << 20,
-    64 << 20,
-];
-/// Bidders of the second lot: fewer than three.
-const FEW: usize = 2;
-const TRIES: u32 = 240;
-const PAUSE: Duration = Duration::from_millis(500);
+/// Fewer bids than this, and a lot is void.
+const MINIMUM: u32 = 3;
+/// How large a document in the second lot is, in bytes.
+const SECOND_LOT: u64 = 1 << 20;
+/// Bidders that seal and send at the same time.
+const AT_ONCE: usize = 3;
+/// Which custodian is missing at the close, and which at the release.
+const AWAY: (usize, usize) = (1, 4);
+/// So long before the deadline the first one goes, in milliseconds.
+const LEAVES_MS: i64 = 1_000;
+/// So long after the deadline the late bid is handed in, in milliseconds.
+const LATE_MS: i64 = 20;
+/// How often the platform is asked how things stand, and the time between.
+const TRIES: u32 = 600;
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// A party with its key and its client.
-struct Party {
-    client: Client,
-    key: Arc<SigningKey>,
-}
-
-/// What the story left behind.
+/// What the story leaves for the verification and for `--keep`.
 pub struct Told {
-    /// Lines for the reader.
-    pub lines: Vec<String>,
+    /// Everybody who took part.
+    pub parties: Parties,
+    /// The tender.
+    pub tender: TenderId,
+    /// The receipt of the late bid's refusal.
+    pub refusal: PathBuf,
 }
 
-/// Tells the story on a stage.
+/// A unit of the tender as the platform tells of it.
+#[derive(Deserialize)]
+struct Unit {
+    unit_id: UnitId,
+    state: String,
+}
+
+/// Tells the story on a stage that is set.
 ///
 /// # Errors
-/// With what was being done.
-pub async fn tell(stage: &Stage, progress: &dyn Progress, lang: Lang) -> Result<Told, Failed> {
-    let server = format!("http://{}", stage.server.address);
-    let pin = Trust::Roster(stage.roster.sha256());
-    let pinned = Pinned::new(stage.roster.encode().as_bytes(), &pin)?;
-    let operator = client(&server)?.with_key(load(&stage.dir, "operator", "operator/1")?);
-    let mut lines = Vec::new();
-    let buyer = register(stage, &server, &pinned, &operator, Kind::Organisation, 0).await?;
-    let mut bidders = Vec::new();
-    for index in 1..=12 {
-        bidders.push(register(stage, &server, &pinned, &operator, Kind::Enterprise, index).await?);
-    }
-    lines.push("registered: 1 procuring entity, 12 enterprises".to_owned());
-    let tender = buyer.client.draft_tender(&plan()).await?;
-    buyer.client.publish(&pinned, tender).await?;
-    let units = effective(&buyer.client, tender).await?;
-    lines.push(format!("published: {tender}, {} lots", units.len()));
-    let [first, second] = units.as_slice() else { anyhow::bail!("two units were expected") };
-    for (index, (bidder, size)) in bidders.iter().zip(SIZES).enumerate() {
-        submit(stage, &pinned, bidder, first, (index, size), progress).await?;
-    }
-    for (index, bidder) in bidders.iter().rev().take(FEW).enumerate() {
-        submit(stage, &pinned, bidder, second, (100 + index, 1 << 20), progress).await?;
-    }
-    lines.push(format!("sealed and submitted: {} bids", SIZES.len() + FEW));
-    lines.extend(outcome(stage, &server, &pin, (first, lang)).await?);
-    lines.extend(outcome(stage, &server, &pin, (second, lang)).await?);
-    Ok(Told { lines })
+/// [`Trouble`]; the narrator knows at which step.
+pub async fn tell(stage: &mut Stage, told: &Narrator<'_>) -> Result<Told, Trouble> {
+    told.begin("demo-say-step-stage");
+    stage.init().await?;
+    stage.raise().await?;
+    told.say("demo-say-stage", vec![("url", stage.url().into()), ("n", count(CUSTODIANS.len()))]);
+    let cast = cast()?;
+    told.begin("demo-say-step-registration");
+    let parties = register(stage, &cast).await?;
+    told.say("demo-say-registered", vec![("count", count(cast.len()))]);
+    let effort = make_documents(stage, told, &cast).await?;
+    let (tender, units) = publish(stage, told, &parties, effort).await?;
+    let [first, second] = units.as_slice() else { return Err(Trouble::Stuck) };
+    bid(stage, told, (&cast, &parties), (first, second)).await?;
+    let refusal = close(stage, told, (&cast, &parties), (tender, first)).await?;
+    open(stage, told, &parties.buyer.client, tender).await?;
+    outcome(told, (&cast, &parties), (first, second)).await?;
+    Ok(Told { parties, tender, refusal })
 }
 
-fn client(server: &str) -> Result<Client, Failed> {
-    Ok(Client::new(server, Lang::En, Arc::new(SystemClock), Arc::new(SystemEntropy::new()))?)
+fn count(number: usize) -> crate::error::Arg {
+    number.to_string().into()
 }
 
-fn load(dir: &Path, file: &str, name: &str) -> Result<Arc<SigningKey>, Failed> {
-    let seed = crate::config::read_seed(&dir.join("keys").join(file))?;
-    let name = format!("{ORIGIN}/{name}");
-    let kind = crate::crypto::key::KeyKind::Statement;
-    Ok(Arc::new(SigningKey::from_seed(&name, kind, &seed)?))
-}
-
-async fn register(
+/// Makes everybody's documents; gives the time that took, a gauge of this machine.
+async fn make_documents(
     stage: &Stage,
-    server: &str,
-    pinned: &Pinned,
-    operator: &Client,
-    kind: Kind,
-    index: u32,
-) -> Result<Party, Failed> {
-    let entropy = SystemEntropy::new();
-    let id = EnterpriseId::random(&entropy)?;
-    let name = key_name(ORIGIN, kind, id);
-    let key = Arc::new(new_key(&stage.dir, &format!("party-{index}"), &name, &entropy)?);
-    let client = client(server)?.with_key(Arc::clone(&key));
-    let uscc = Uscc::unassigned(&entropy)?;
-    let title = format!("演示企业{index}号 Demo Works No. {index}");
-    client.apply(pinned, &title, uscc, "demo@example.invalid").await?;
-    operator.vouch(pinned, id).await?;
-    Ok(Party { client, key })
+    told: &Narrator<'_>,
+    cast: &[Bidder],
+) -> Result<Duration, Trouble> {
+    told.begin("demo-say-step-documents");
+    let (dir, cast) = (stage.dir.clone(), cast.to_vec());
+    let began = Instant::now();
+    let made = tokio::task::spawn_blocking(move || {
+        for bidder in cast.iter().filter(|bidder| bidder.part != Part::Copies) {
+            documents(&dir, 1, bidder, bidder.bytes)?;
+            if bidder.bids_twice {
+                documents(&dir, 2, bidder, SECOND_LOT)?;
+            }
+        }
+        Ok::<_, Trouble>(())
+    });
+    made.await.map_err(other)??;
+    told.say("demo-say-documents", Vec::new());
+    Ok(began.elapsed())
 }
 
-fn plan() -> Plan {
-    let deadline = SystemClock.now().plus(RUNNING_MS);
+async fn publish(
+    stage: &Stage,
+    told: &Narrator<'_>,
+    parties: &Parties,
+    effort: Duration,
+) -> Result<(TenderId, Vec<UnitId>), Trouble> {
+    told.begin("demo-say-step-publication");
+    let buyer = &parties.buyer.client;
+    let (least, most) = RUNNING_MS;
+    let running = (effort.as_millis() * EFFORT).clamp(least, most);
+    let deadline = SystemClock.now().plus(i64::try_from(running).map_err(other)?);
+    let tender = buyer.draft_tender(&plan(deadline)).await?;
+    buyer.publish(&stage.pinned, tender).await?;
+    let units = until(buyer, tender, |unit| unit.state == "open").await?;
+    let signed = vec![("tender", tender.to_string().into()), ("n", count(CUSTODIANS.len()))];
+    told.say("demo-say-published", signed);
+    told.say("demo-say-deadline", vec![("deadline", deadline.into())]);
+    Ok((tender, units.into_iter().map(|unit| unit.unit_id).collect()))
+}
+
+fn plan(deadline: Time) -> Plan {
     let stage = StagePlan {
         stage: Envelope::Single,
         deadline,
         open_at: deadline,
         challenge_ms: WINDOW_MS,
-        min: 3,
+        min: MINIMUM,
     };
     let lot = |title: &str| LotPlan { title: title.to_owned(), stages: vec![stage.clone()] };
     Plan {
@@ -146,122 +150,163 @@ fn plan() -> Plan {
     }
 }
 
-/// Waits until every unit of the tender has all signatures.
-async fn effective(client: &Client, tender: TenderId) -> Result<Vec<UnitId>, Failed> {
+/// Waits until every unit of the tender is as wanted.
+async fn until(
+    client: &Client,
+    tender: TenderId,
+    wanted: impl Fn(&Unit) -> bool,
+) -> Result<Vec<Unit>, Trouble> {
     #[derive(Deserialize)]
     struct View {
-        units: Vec<Summary>,
-    }
-    #[derive(Deserialize)]
-    struct Summary {
-        unit_id: UnitId,
-        state: String,
+        units: Vec<Unit>,
     }
     for _ in 0..TRIES {
         let view: View = client.get(&format!("/tenders/{tender}"), Access::Own).await?;
-        if view.units.len() == 2 && view.units.iter().all(|unit| unit.state == "open") {
-            return Ok(view.units.into_iter().map(|unit| unit.unit_id).collect());
+        if view.units.len() == 2 && view.units.iter().all(&wanted) {
+            return Ok(view.units);
         }
         tokio::time::sleep(PAUSE).await;
     }
-    anyhow::bail!("the units did not take effect")
+    Err(Trouble::Stuck)
 }
 
-async fn submit(
-    stage: &Stage,
-    pinned: &Pinned,
-    bidder: &Party,
+async fn desk<'a>(
+    stage: &'a Stage,
+    told: &'a Narrator<'_>,
+    lot: u32,
     unit: &UnitId,
-    (index, size): (usize, u64),
-    progress: &dyn Progress,
-) -> Result<(), Failed> {
-    let view = bidder.client.unit(unit).await?;
-    let checked = CheckedUnit::new(&view, pinned)?;
-    let base = stage.dir.join("bids").join(format!("{index}"));
-    std::fs::create_dir_all(&base)?;
-    let seed = u64::try_from(index)?;
-    let document = base.join("technical.pdf");
-    files::pdf(&document, &format!("Bid {index}"), "demo-marker", size, seed)?;
-    let prices = base.join("prices.xml");
-    files::spreadsheet(&prices, "Prices", "demo-marker", 200, seed)?;
-    let passphrase = Zeroizing::new("demo passphrase".to_owned());
-    let entropy = SystemEntropy::new();
-    let sealer = Sealer {
-        key: &bidder.key,
-        passphrase: &passphrase,
-        work: WorkFactor::TEST,
-        entropy: &entropy,
-        progress,
-    };
-    let offer = Offer {
-        currency: "CNY".to_owned(),
-        duration_days: Some(180),
-        price: Some(format!("{}.00", 1_000_000 + index * 1_357)),
-        promises: Vec::new(),
-    };
-    let place = Place { bid_id: BidId::random(&entropy)?, seq: 1, prev_sha256: None };
-    let attach = |name: &str, path: &Path| Attachment::file(name, path);
-    let attached = vec![attach("prices.xml", &prices)?, attach("technical.pdf", &document)?];
-    let draft = Draft { unit: &checked, place, offer, files: attached };
-    let made = seal(draft, &sealer, &base.join("envelope"))?;
-    bidder.client.submit(pinned, &made.bid, Sending { kept: None, progress }).await?;
+) -> Result<Desk<'a>, Trouble> {
+    let view = stage.client()?.unit(unit).await?;
+    Ok(Desk { stage, told, unit: CheckedUnit::new(&view, &stage.pinned)?, lot })
+}
+
+/// Everybody seals and sends; the copier last, for it needs somebody's envelope.
+async fn bid(
+    stage: &Stage,
+    told: &Narrator<'_>,
+    (cast, parties): (&[Bidder], &Parties),
+    (first, second): (&UnitId, &UnitId),
+) -> Result<(), Trouble> {
+    told.begin("demo-say-step-sealing");
+    let first = desk(stage, told, 1, first).await?;
+    let pairs = || cast.iter().zip(&parties.bidders);
+    let acts = pairs().filter(|(bidder, _)| bidder.part != Part::Copies);
+    let acts = acts.map(|(bidder, party)| play(&first, bidder, party));
+    stream::iter(acts).buffered(AT_ONCE).try_collect::<()>().await?;
+    let rival = victim(cast).ok_or(Trouble::Stuck)?;
+    for (bidder, party) in pairs().filter(|(bidder, _)| bidder.part == Part::Copies) {
+        first.copy(bidder, party, rival).await?;
+    }
+    told.say("demo-say-second-lot", Vec::new());
+    let second = desk(stage, told, 2, second).await?;
+    for (bidder, party) in pairs().filter(|(bidder, _)| bidder.bids_twice) {
+        second.bid(bidder, party).await?;
+    }
     Ok(())
 }
 
-/// Waits for a unit's end, then saves and verifies its case file.
+async fn play(desk: &Desk<'_>, bidder: &Bidder, party: &Party) -> Result<(), Trouble> {
+    match bidder.part {
+        Part::Bids => desk.bid(bidder, party).await,
+        Part::Replaces => desk.bid_and_replace(bidder, party).await,
+        Part::Withdraws => desk.bid_and_withdraw(bidder, party).await,
+        Part::SpoilsAShare => desk.bid_with_a_spoilt_share(bidder, party).await,
+        Part::Late => desk.dawdle(bidder, party).await,
+        Part::Copies => Ok(()),
+    }
+}
+
+/// The deadline: one custodian is gone, one bid is late, the others sign the close.
+async fn close(
+    stage: &mut Stage,
+    told: &Narrator<'_>,
+    (cast, parties): (&[Bidder], &Parties),
+    (tender, first): (TenderId, &UnitId),
+) -> Result<PathBuf, Trouble> {
+    told.begin("demo-say-step-close");
+    let deadline = desk(stage, told, 1, first).await?.unit.body().deadline;
+    sleep_until(deadline.plus(-LEAVES_MS)).await;
+    let (away, _) = AWAY;
+    leave(stage, told, away).await?;
+    let desk = desk(stage, told, 1, first).await?;
+    sleep_until(deadline.plus(LATE_MS)).await;
+    let mut late = cast.iter().zip(&parties.bidders).filter(|(b, _)| b.part == Part::Late);
+    let (bidder, party) = late.next().ok_or(Trouble::Stuck)?;
+    let refusal = desk.come_late(bidder, party).await?;
+    let closed = |unit: &Unit| !matches!(unit.state.as_str(), "open" | "closing");
+    until(&parties.buyer.client, tender, closed).await?;
+    let n = CUSTODIANS.len() - 1;
+    told.say("demo-say-closed", vec![("n", count(n))]);
+    come_back(stage, told, away).await?;
+    Ok(refusal)
+}
+
+/// The challenge window, the release without another custodian, the opening.
+async fn open(
+    stage: &mut Stage,
+    told: &Narrator<'_>,
+    client: &Client,
+    tender: TenderId,
+) -> Result<(), Trouble> {
+    told.begin("demo-say-step-release");
+    let (_, away) = AWAY;
+    leave(stage, told, away).await?;
+    told.say("demo-say-window", vec![("seconds", (WINDOW_MS / 1000).into())]);
+    let ended = |unit: &Unit| matches!(unit.state.as_str(), "opened" | "void");
+    until(client, tender, ended).await?;
+    told.say("demo-say-released", vec![("t", i64::from(THRESHOLD).into())]);
+    come_back(stage, told, away).await
+}
+
+async fn leave(stage: &mut Stage, told: &Narrator<'_>, place: usize) -> Result<(), Trouble> {
+    let custodian = stage.custodians.get_mut(place).ok_or(Trouble::Stuck)?;
+    custodian.stop().await?;
+    told.say("demo-say-leaves", vec![("custodian", custodian.name.as_str().into())]);
+    Ok(())
+}
+
+async fn come_back(stage: &mut Stage, told: &Narrator<'_>, place: usize) -> Result<(), Trouble> {
+    let custodian = stage.custodians.get_mut(place).ok_or(Trouble::Stuck)?;
+    custodian.start().await?;
+    told.say("demo-say-comes-back", vec![("custodian", custodian.name.as_str().into())]);
+    Ok(())
+}
+
+async fn sleep_until(instant: Time) {
+    let left = instant.since(SystemClock.now());
+    if let Ok(left) = u64::try_from(left) {
+        tokio::time::sleep(Duration::from_millis(left)).await;
+    }
+}
+
+/// Reads how both lots ended, holds it against the cast, and shows the opening record.
 async fn outcome(
-    stage: &Stage,
-    server: &str,
-    pin: &Trust,
-    (unit, lang): (&UnitId, Lang),
-) -> Result<Vec<String>, Failed> {
-    let mut lines = Vec::new();
-    let ended = end_of(server, unit).await?;
-    match ended.opening {
-        Some(note) => {
-            let opening = Statement::<Opening>::parse(note.as_bytes())?;
-            for line in &opening.body().lines {
-                let told = match &line.outcome {
-                    LineStatus::Opened { offer, .. } => offer.price.clone().unwrap_or_default(),
-                    other => format!("{other:?}"),
-                };
-                lines.push(format!("opened: {} {told}", line.bidder));
-            }
-        }
-        None => lines.push("void: fewer bids than the minimum, never unsealed".to_owned()),
+    told: &Narrator<'_>,
+    (cast, parties): (&[Bidder], &Parties),
+    (first, second): (&UnitId, &UnitId),
+) -> Result<(), Trouble> {
+    #[derive(Deserialize)]
+    struct End {
+        opening: Option<String>,
+        void: Option<String>,
     }
-    let path: PathBuf = stage.dir.join(format!("case-{unit}.sealbid"));
-    let bytes = case_of(server, unit).await?;
-    std::fs::write(&path, &bytes)?;
-    let report = verify_bytes(&bytes, Some(pin), None);
-    lines.push(format!("verified off-line: exit code {} for {}", report.exit(), path.display()));
-    lines.push(crate::cli::verify::text(&report, lang));
-    Ok(lines)
+    told.begin("demo-say-step-outcome");
+    let client = &parties.buyer.client;
+    let End { opening, .. } =
+        client.get(&format!("/units/{first}/opening"), Access::Public).await?;
+    let opening = opening.ok_or_else(|| unexpected("1", "void"))?;
+    let opening = Statement::<Opening>::parse(opening.as_bytes()).map_err(other)?;
+    let End { void, .. } = client.get(&format!("/units/{second}/opening"), Access::Public).await?;
+    let void = void.ok_or_else(|| unexpected("2", "opened"))?;
+    let void = Statement::<Void>::parse(void.as_bytes()).map_err(other)?;
+    if void.body().reason != VoidReason::TooFew {
+        return Err(unexpected("2", &format!("{:?}", void.body().reason)));
+    }
+    table::show(told, opening.body(), cast, parties)?;
+    told.say("demo-say-void", vec![("min", i64::from(MINIMUM).into())]);
+    Ok(())
 }
 
-#[derive(Deserialize)]
-struct End {
-    opening: Option<String>,
-}
-
-async fn end_of(server: &str, unit: &UnitId) -> Result<End, Failed> {
-    let client = client(server)?;
-    for _ in 0..TRIES {
-        if let Ok(end) = client.get(&format!("/units/{unit}/opening"), Access::Public).await {
-            return Ok(end);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    anyhow::bail!("the unit did not end")
-}
-
-async fn case_of(server: &str, unit: &UnitId) -> Result<Vec<u8>, Failed> {
-    let client = client(server)?;
-    for _ in 0..TRIES {
-        if let Ok(bytes) = client.fetch(&format!("/api/v1/units/{unit}/case")).await {
-            return Ok(bytes);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    anyhow::bail!("the case file could not be had")
+fn unexpected(lot: &str, found: &str) -> Trouble {
+    Trouble::Unexpected { who: format!("lot {lot}"), found: found.to_owned() }
 }

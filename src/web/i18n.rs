@@ -42,6 +42,7 @@ pub const FEATURES: &[Feature] = features![
     "cli",
     "custodian",
     "db",
+    "demo",
     "enterprise",
     "opening",
     "rulepack",
