@@ -20,6 +20,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::seal::kept::WorkFactor;
 use crate::crypto::seal::payload::Attachment;
+use crate::error::Said;
 use crate::ids::BidId;
 
 /// What the demo's bidders keep their one-time identities under.
@@ -161,34 +162,38 @@ impl Desk<'_> {
         Ok(accepted)
     }
 
-    fn say<const N: usize>(
+    /// What is told of an act, once it is its turn.
+    fn line<const N: usize>(
         &self,
         key: &'static str,
         bidder: &Bidder,
         more: [(&'static str, String); N],
-    ) {
+    ) -> Said {
         let mut args = vec![("who", bidder.name.of(self.told.lang).into())];
         args.extend(more.map(|(name, value)| (name, value.into())));
-        self.told.say(key, args);
+        Said::new(key, args)
     }
 
     /// Bids, once.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn bid(&self, bidder: &Bidder, party: &Party) -> Result<(), Trouble> {
+    pub async fn bid(&self, bidder: &Bidder, party: &Party) -> Result<Said, Trouble> {
         let made = self.seal(bidder, party, self.first(bidder)?).await?;
         let accepted = self.send(bidder, party, &made.bid).await?;
         let size = size(made.manifest.body().bid.size);
-        self.say("demo-say-bid", bidder, [("size", size), ("index", accepted.index.to_string())]);
-        Ok(())
+        Ok(self.line(
+            "demo-say-bid",
+            bidder,
+            [("size", size), ("index", accepted.index.to_string())],
+        ))
     }
 
     /// Bids, then replaces the bid by a cheaper one.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn bid_and_replace(&self, bidder: &Bidder, party: &Party) -> Result<(), Trouble> {
+    pub async fn bid_and_replace(&self, bidder: &Bidder, party: &Party) -> Result<Said, Trouble> {
         let first = self.first(bidder)?;
         let made = self.seal(bidder, party, first).await?;
         let before = self.send(bidder, party, &made.bid).await?;
@@ -197,15 +202,14 @@ impl Desk<'_> {
         let made = self.seal(bidder, party, second).await?;
         let after = self.send(bidder, party, &made.bid).await?;
         let (before, index) = (before.index.to_string(), after.index.to_string());
-        self.say("demo-say-replaced", bidder, [("before", before), ("index", index)]);
-        Ok(())
+        Ok(self.line("demo-say-replaced", bidder, [("before", before), ("index", index)]))
     }
 
     /// Bids, then takes the bid back.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn bid_and_withdraw(&self, bidder: &Bidder, party: &Party) -> Result<(), Trouble> {
+    pub async fn bid_and_withdraw(&self, bidder: &Bidder, party: &Party) -> Result<Said, Trouble> {
         let made = self.seal(bidder, party, self.first(bidder)?).await?;
         let before = self.send(bidder, party, &made.bid).await?;
         let manifest_sha256 = made.manifest.sha256();
@@ -213,8 +217,7 @@ impl Desk<'_> {
         let (after, _) = party.client.withdraw(&self.stage.pinned, withdrawal).await?;
         replace(&self.at(bidder, "withdrawal-2.tlog-proof"), after.text.as_bytes())?;
         let (before, index) = (before.index.to_string(), after.index.to_string());
-        self.say("demo-say-withdrawn", bidder, [("before", before), ("index", index)]);
-        Ok(())
+        Ok(self.line("demo-say-withdrawn", bidder, [("before", before), ("index", index)]))
     }
 
     /// Deals one custodian a share that does not open. Nothing shows it before the opening.
@@ -225,7 +228,7 @@ impl Desk<'_> {
         &self,
         bidder: &Bidder,
         party: &Party,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Said, Trouble> {
         let made = self.seal(bidder, party, self.first(bidder)?).await?;
         let spoilt = self.at(bidder, "bid-1-spoilt.bid");
         spoil::spoil_share(&made.bid, &party.key, SPOILT, &spoilt)?;
@@ -233,8 +236,7 @@ impl Desk<'_> {
         let custodian = CUSTODIANS.get(SPOILT).map(|(_, name)| name.of(self.told.lang));
         let custodian = custodian.unwrap_or_default().to_owned();
         let index = accepted.index.to_string();
-        self.say("demo-say-spoilt", bidder, [("custodian", custodian), ("index", index)]);
-        Ok(())
+        Ok(self.line("demo-say-spoilt", bidder, [("custodian", custodian), ("index", index)]))
     }
 
     /// Signs a rival's envelope as its own.
@@ -246,30 +248,28 @@ impl Desk<'_> {
         bidder: &Bidder,
         party: &Party,
         rival: &Bidder,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Said, Trouble> {
         let own = folder(&self.stage.dir, self.lot, bidder);
         std::fs::create_dir_all(&own).map_err(at(&own))?;
         let copied = own.join("bid-1-copied.bid");
         spoil::copy(&self.at(rival, "bid-1.bid"), &party.key, &copied)?;
         let accepted = self.send(bidder, party, &copied).await?;
         let (rival, index) = (rival.name.of(self.told.lang).to_owned(), accepted.index.to_string());
-        self.say("demo-say-copied", bidder, [("rival", rival), ("index", index)]);
-        Ok(())
+        Ok(self.line("demo-say-copied", bidder, [("rival", rival), ("index", index)]))
     }
 
     /// Seals and uploads in time, but does not hand the signed manifest in.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn dawdle(&self, bidder: &Bidder, party: &Party) -> Result<(), Trouble> {
+    pub async fn dawdle(&self, bidder: &Bidder, party: &Party) -> Result<Said, Trouble> {
         let made = self.seal(bidder, party, self.first(bidder)?).await?;
         let envelope = read(&made.bid)?;
         let progress = self.bar("demo-say-bar-sending", bidder);
         let kept = made.bid.with_extension("upload");
         party.client.upload(&envelope.bid, Some(&kept), &*progress).await?;
         let size = size(made.manifest.body().bid.size);
-        self.say("demo-say-dawdles", bidder, [("size", size)]);
-        Ok(())
+        Ok(self.line("demo-say-dawdles", bidder, [("size", size)]))
     }
 
     /// Hands the manifest in after the deadline, and keeps the receipt of its refusal: the platform
@@ -303,7 +303,11 @@ impl Desk<'_> {
             return Err(unexpected("the receipt is about something else".to_owned()));
         };
         let late = arrived_at.since(self.unit.body().deadline).to_string();
-        self.say("demo-say-late", bidder, [("late", late), ("path", path.display().to_string())]);
+        self.told.say_it(&self.line(
+            "demo-say-late",
+            bidder,
+            [("late", late), ("path", path.display().to_string())],
+        ));
         Ok(path)
     }
 }

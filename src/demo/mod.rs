@@ -75,19 +75,14 @@ impl DemoArgs {
             Ok(ending) => {
                 let (is_kept, dir) = (place.is_kept(), place.dir.display().to_string());
                 place.leave().map_err(NotBegun)?;
-                Ok(match ending {
-                    Ending::Interrupted => {
-                        Report::said("demo-say-interrupted", Args::new()).ending_with(INTERRUPTED)
-                    }
-                    Ending::Told => {
-                        let seconds = began.elapsed().as_secs().to_string();
-                        let report =
-                            Report::said("demo-say-done", vec![("seconds", seconds.into())]);
-                        let key =
-                            if is_kept { "demo-say-dir-kept" } else { "demo-say-dir-removed" };
-                        report.and(key, vec![("path", dir.into())])
-                    }
-                })
+                let said = |key| Report::said(key, Args::new());
+                if matches!(ending, Ending::Interrupted) {
+                    return Ok(said("demo-say-interrupted").ending_with(INTERRUPTED));
+                }
+                let seconds = began.elapsed().as_secs().to_string();
+                let report = Report::said("demo-say-done", vec![("seconds", seconds.into())]);
+                let key = if is_kept { "demo-say-dir-kept" } else { "demo-say-dir-removed" };
+                Ok(report.and(key, vec![("path", dir.into())]))
             }
             Err(trouble) => {
                 let (step, lang) = (narrator.step(), context.lang);
@@ -100,22 +95,29 @@ impl DemoArgs {
     async fn play(&self, place: &Place, told: &Narrator<'_>) -> Result<Ending, Trouble> {
         let mut stage = Stage::set(&place.dir, self.port, told.lang)?;
         let ended = tokio::select! {
-            ended = self.story(&mut stage, told) => ended.map(|()| Ending::Told),
-            stopped = interrupted() => stopped.map(|()| Ending::Interrupted),
+            ended = story(&mut stage, told) => ended.map(Some),
+            stopped = interrupted() => stopped.map(|()| None),
+        };
+        let ended = match ended {
+            Ok(Some(story)) if self.keep => tokio::select! {
+                failed = keep::keep(&mut stage, told, &story) => failed.map(|()| Ending::Told),
+                // That is how it is meant to end.
+                stopped = interrupted() => stopped.map(|()| Ending::Told),
+            },
+            Ok(Some(_)) => Ok(Ending::Told),
+            Ok(None) => Ok(Ending::Interrupted),
+            Err(trouble) => Err(trouble),
         };
         stage.strike().await?;
         ended
     }
+}
 
-    async fn story(&self, stage: &mut Stage, told: &Narrator<'_>) -> Result<(), Trouble> {
-        let story = story::tell(stage, told).await?;
-        proof::save(stage, told, &story).await?;
-        proof::verify(stage, told, &story.refusal).await?;
-        if self.keep {
-            keep::keep(stage, told, &story).await?;
-        }
-        Ok(())
-    }
+async fn story(stage: &mut Stage, told: &Narrator<'_>) -> Result<story::Told, Trouble> {
+    let story = story::tell(stage, told).await?;
+    proof::save(stage, told, &story).await?;
+    proof::verify(stage, told, &story.refusal).await?;
+    Ok(story)
 }
 
 /// Waits for Ctrl-C, a polite kill, or the terminal's end.

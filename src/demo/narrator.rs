@@ -39,6 +39,11 @@ impl<'a> Narrator<'a> {
         self.progress.tell(&format!("   {}", self.words(key, args)));
     }
 
+    /// Says what somebody else put together.
+    pub fn say_it(&self, said: &Said) {
+        self.progress.tell(&format!("   {}", i18n::say(self.lang, said)));
+    }
+
     /// Shows a line that is the same in every language.
     pub fn show(&self, line: &str) {
         self.progress.tell(&format!("   {line}"));

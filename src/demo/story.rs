@@ -19,6 +19,7 @@ use crate::cli::bid::CheckedUnit;
 use crate::cli::client::{Access, Client};
 use crate::clock::{Clock as _, SystemClock, Time};
 use crate::crypto::statement::Statement;
+use crate::error::Said;
 use crate::ids::{TenderId, UnitId};
 use crate::opening::statements::{Opening, Void, VoidReason};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
@@ -190,29 +191,38 @@ async fn bid(
     told.begin("demo-say-step-sealing");
     let first = desk(stage, told, 1, first).await?;
     let pairs = || cast.iter().zip(&parties.bidders);
-    let acts = pairs().filter(|(bidder, _)| bidder.part != Part::Copies);
-    let acts = acts.map(|(bidder, party)| play(&first, bidder, party));
-    stream::iter(acts).buffered(AT_ONCE).try_collect::<()>().await?;
     let rival = victim(cast).ok_or(Trouble::Stuck)?;
-    for (bidder, party) in pairs().filter(|(bidder, _)| bidder.part == Part::Copies) {
-        first.copy(bidder, party, rival).await?;
+    for copies in [false, true] {
+        let turn = pairs().filter(|(bidder, _)| (bidder.part == Part::Copies) == copies);
+        let acts = turn.map(|(bidder, party)| play(&first, bidder, party, rival));
+        // Several at once, told in the order of the cast: the same on every run.
+        let mut done = stream::iter(acts).buffered(AT_ONCE);
+        while let Some(line) = done.try_next().await? {
+            told.say_it(&line);
+        }
     }
     told.say("demo-say-second-lot", Vec::new());
     let second = desk(stage, told, 2, second).await?;
     for (bidder, party) in pairs().filter(|(bidder, _)| bidder.bids_twice) {
-        second.bid(bidder, party).await?;
+        told.say_it(&second.bid(bidder, party).await?);
     }
     Ok(())
 }
 
-async fn play(desk: &Desk<'_>, bidder: &Bidder, party: &Party) -> Result<(), Trouble> {
+/// Plays one part of the first lot; gives what is told of it.
+async fn play(
+    desk: &Desk<'_>,
+    bidder: &Bidder,
+    party: &Party,
+    rival: &Bidder,
+) -> Result<Said, Trouble> {
     match bidder.part {
         Part::Bids => desk.bid(bidder, party).await,
         Part::Replaces => desk.bid_and_replace(bidder, party).await,
         Part::Withdraws => desk.bid_and_withdraw(bidder, party).await,
         Part::SpoilsAShare => desk.bid_with_a_spoilt_share(bidder, party).await,
         Part::Late => desk.dawdle(bidder, party).await,
-        Part::Copies => Ok(()),
+        Part::Copies => desk.copy(bidder, party, rival).await,
     }
 }
 

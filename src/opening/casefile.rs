@@ -1,7 +1,7 @@
 //! Cuts case files out of the record: the public's, and the auditors' with everything.
 //!
-//! Invariants: the public file holds public events only; nothing that is sealed until an opening
-//! leaves before that opening stands on the record, for auditors neither. Both calls block. In memory
+//! Invariants: the public file holds public events only; nothing that is sealed until a unit's end
+//! leaves before its opening or void stands on the record, for auditors neither. Both calls block. In memory
 //! are a line of the index for each member, the units' public events and one bundle at a time: the
 //! record is read twice, once for the index and once for the bodies, which cannot differ because the
 //! record only grows. Deliberately absent: who may have which file.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::rules::release_from;
+use super::rules::{UnitState, release_from};
 use super::statements::{LineStatus, Opening};
 use super::store;
 use crate::bid::statements::Manifest;
@@ -269,7 +269,7 @@ fn bundle(conn: &mut Conn, number: u64, size: u64) -> Result<Vec<u8>, Error> {
     Ok(record::tile(conn, &tile)?)
 }
 
-/// Which units were opened when the file was begun: an opening that comes while it is written must
+/// Which units were over when the file was begun: an opening that comes while it is written must
 /// not change what was announced.
 type Shown = BTreeMap<UnitId, bool>;
 
@@ -279,9 +279,10 @@ fn may_show(conn: &mut Conn, level: &Level, shown: &mut Shown) -> Result<bool, E
     if let Some(known) = shown.get(id) {
         return Ok(*known);
     }
-    let is_opened = units::unit(conn, *id)?.opening_index.is_some();
-    shown.insert(*id, is_opened);
-    Ok(is_opened)
+    // A void ends the seal too: else nobody could check that too few bids were really too few.
+    let is_over = matches!(units::unit(conn, *id)?.state, UnitState::Opened | UnitState::Void);
+    shown.insert(*id, is_over);
+    Ok(is_over)
 }
 
 /// The head of a case: the last that q have cosigned, or, when that does not hold everything and t

@@ -1,8 +1,8 @@
 //! Who may be shown an entry's salt and event. The leaf itself is everybody's.
 //!
-//! Invariant: a sealed entry is shown to nobody but its author before its unit's opening is on the
-//! record, the regulator included (protocol.md §1). Afterwards it is the regulator's: the opening
-//! itself carries what the public needs, and withdrawn bidders stay unnamed.
+//! Invariant: a sealed entry is shown to nobody but its author before its unit's opening or void is
+//! on the record, the regulator included (protocol.md §1). Afterwards it is the regulator's: the
+//! opening itself carries what the public needs, and withdrawn bidders stay unnamed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub enum Level {
     Parties,
     /// The regulator.
     Regulator,
-    /// Nobody until this unit's opening is recorded, then the regulator.
+    /// Nobody until this unit's opening or void is recorded, then the regulator.
     Sealed(UnitId),
 }
 
@@ -35,15 +35,15 @@ pub enum Reader {
     Author,
 }
 
-/// Whether `reader` may see the salt and event of an entry of `level`; `is_opened` says of a unit
-/// whether its opening stands on the record.
-pub fn may_see(level: &Level, reader: Reader, is_opened: impl FnOnce(&UnitId) -> bool) -> bool {
+/// Whether `reader` may see the salt and event of an entry of `level`; `is_over` says of a unit
+/// whether its opening or its void stands on the record.
+pub fn may_see(level: &Level, reader: Reader, is_over: impl FnOnce(&UnitId) -> bool) -> bool {
     match (level, reader) {
         (Level::Public, _)
         | (_, Reader::Author)
         | (Level::Parties, Reader::Party | Reader::Regulator)
         | (Level::Regulator, Reader::Regulator) => true,
-        (Level::Sealed(unit), Reader::Regulator) => is_opened(unit),
+        (Level::Sealed(unit), Reader::Regulator) => is_over(unit),
         (Level::Parties | Level::Regulator | Level::Sealed(_), Reader::Anyone | Reader::Party) => {
             false
         }

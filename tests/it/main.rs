@@ -27,6 +27,7 @@ mod configuration;
 mod crash;
 mod custodian_wire;
 mod databases;
+mod demo;
 mod door;
 mod envelopes;
 mod formats_document;
