@@ -56,7 +56,7 @@ pub async fn register(stage: &Stage, cast: &[Bidder]) -> Result<Parties, Trouble
         let file = format!("enterprise-{:02}", bidder.no);
         bidders.push(new(stage, Kind::Enterprise, bidder.name, file)?);
     }
-    let all = bidders.iter().zip(cast.iter().map(|bidder| bidder.uscc.clone()));
+    let all = bidders.iter().zip(cast.iter().map(|bidder| bidder.uscc));
     let everybody = std::iter::once((&buyer, uscc)).chain(all);
     try_join_all(everybody.map(|(party, uscc)| enrol(stage, party, uscc, &operator))).await?;
     Ok(Parties { buyer, bidders })
