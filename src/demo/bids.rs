@@ -27,6 +27,8 @@ use crate::ids::BidId;
 pub const PASSPHRASE: &str = "demo";
 /// Stands in every document, for a search that must find it nowhere at the platform.
 const MARKER: &str = "SEALED UNTIL THE OPENING";
+/// The platform's code for what comes too late.
+const LATE: &str = "bid-late";
 /// By how much the second version is cheaper, in yuan.
 const REBATE: u64 = 250_000;
 /// Which custodian gets the share that does not open: one whose share is needed at the opening.
@@ -155,7 +157,7 @@ impl Desk<'_> {
         let sending = Sending { kept: None, progress: &*progress };
         let sent = party.client.submit(&self.stage.pinned, bid, sending).await;
         let accepted = sent.map_err(|failed| match failed.told() {
-            Some(told) if told.code == "late" => Trouble::Slow,
+            Some(told) if told.code == LATE => Trouble::Slow,
             _ => Trouble::Client(failed),
         })?;
         replace(&bid.with_extension("tlog-proof"), accepted.text.as_bytes())?;
@@ -290,7 +292,7 @@ impl Desk<'_> {
             Ok(accepted) => return Err(unexpected(format!("entry {}", accepted.index))),
             Err(failed) => failed,
         };
-        let told = refusal.told().filter(|told| told.code == "late");
+        let told = refusal.told().filter(|told| told.code == LATE);
         let receipt = told.and_then(|told| told.receipt.clone());
         let receipt = receipt.ok_or_else(|| unexpected(refusal.to_string()))?;
         let index = self.stage.pinned.receipt(receipt.as_bytes())?.receipt.index;

@@ -7,7 +7,7 @@ mod running;
 use std::net::TcpListener;
 use std::path::Path;
 
-use self::running::{Demo, TOLD_EN, TOLD_ZH, addresses, has_gone};
+use self::running::{Demo, TOLD_EN, TOLD_ZH, addresses, has_gone, shown_in};
 use crate::support::folder;
 
 /// What stands in `--dir` when everything went well.
@@ -53,6 +53,9 @@ fn a_newcomer_sees_the_whole_story_and_keeps_files_that_verify_and_open() {
     for line in TOLD_EN {
         assert!(told.contains(line), "{line}\nis not in\n{told}");
     }
+    for line in shown_in("README.md") {
+        assert!(told.contains(&line), "{line}of README.md is not in\n{told}");
+    }
     let mut expected = LEFT.map(str::to_owned).to_vec();
     expected.push("trust".to_owned());
     assert_eq!(names(&dir), expected);
@@ -75,6 +78,9 @@ fn kept_running_it_speaks_chinese_and_its_accounts_log_in_until_it_is_stopped() 
     let told = demo.read_until("Ctrl-C");
     for line in TOLD_ZH {
         assert!(told.contains(line), "{line}\nis not in\n{told}{}", demo.errors());
+    }
+    for line in shown_in("README.zh-CN.md") {
+        assert!(told.contains(&line), "{line}of README.zh-CN.md is not in\n{told}");
     }
     assert!(told.contains(&format!("服务器：http://127.0.0.1:{port}")), "{told}");
     assert_eq!(told.matches("账户：").count(), 13, "the buyer and twelve enterprises:\n{told}");

@@ -27,21 +27,6 @@ pub const TOLD_EN: &[&str] = &[
     "County Notary Office: its process is started again.",
     "County Bidding Association: its process is killed.",
     "County Bidding Association: its process is started again.",
-    "    1  Qingshi Builders    12,348,672.00   325  opened\n",
-    "    2  Spruce Engineering  12,085,680.00   328  opened\n",
-    "    3  Egret Construction  12,718,960.00   337  opened\n",
-    "    4  Longbridge Works    12,652,272.00   307  opened\n",
-    "    5  Dipper Ridge                    -     -  failed: the share for the County Supervision \
-     Office does not open  the bidder\n",
-    "    6  Maple Civil         12,645,088.00   300  opened\n",
-    "    7  Golden Ear          11,955,344.00   304  opened\n",
-    "    9  Pinewave            12,216,848.00   320  opened (its second version)\n",
-    "   10  Starbridge          12,519,712.00   311  opened\n",
-    "   12  Jade Spring                     -     -  rejected: copied the envelope of Qingshi \
-     Builders                  the bidder\n",
-    "Blue Bay is not in it: late.",
-    "Farhill is not in it: withdrawn in time.",
-    "The second lot is void: two bids, and it takes 3.",
     "The server and all custodians are ended; nobody answers on their ports.",
     "case.sealbid: pinned; ",
     "auditor.sealbid: pinned; ",
@@ -60,13 +45,18 @@ pub const TOLD_ZH: &[&str] = &[
     "玉泉工程有限公司：把青石建设有限公司的信封签成自己的",
     "演示县公证处：其进程被杀掉。",
     "演示县招标投标协会：其进程重新启动。",
-    "    7  金穗建设有限公司    11,955,344.00         304  已开启\n",
-    "    9  松涛建筑有限公司    12,216,848.00         320  已开启（第二版）\n",
-    "否决：抄用了青石建设有限公司的信封",
-    "第二标段作废：只有两份投标，至少须有 3 份。",
     "case.sealbid：已锚定；",
     "auditor.sealbid：已锚定；",
 ];
+
+/// The lines that a README shows of what the demo prints.
+pub fn shown_in(readme: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(readme);
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, block) = text.split_once("```text\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    block.lines().map(|line| format!("{line}\n")).collect()
+}
 
 /// The program under test, its throw-away folders inside `work`.
 pub fn program(arguments: &[&str], work: &Path) -> Command {
