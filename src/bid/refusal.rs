@@ -73,6 +73,7 @@ impl Refusal for Refused {
             Self::Replayed => "bid-replayed",
             Self::SeqTaken => "bid-seq-taken",
             Self::SeqNotNext => "bid-seq-not-next",
+            Self::OtherKey => "bid-other-key",
             Self::WrongPrev => "bid-wrong-prev",
             Self::NothingToWithdraw => "bid-nothing-to-withdraw",
             Self::Undecided => "bid-undecided",

@@ -1,7 +1,9 @@
 //! Which bids are accepted: pure decisions on a unit's terms, a bidder's chain and one statement.
 //!
 //! Invariant: one chain per bidder and unit. Each accepted statement names the one before it by
-//! hash and carries the next seq, so nothing can be replayed, reordered or slipped in.
+//! hash and carries the next seq, so nothing can be replayed, reordered or slipped in; and it is
+//! signed by the key of the one before it or by one that this handed over to, so nobody else can go
+//! on with a chain, the operator that vouches for keys neither.
 
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
@@ -46,6 +48,8 @@ pub struct ChainHead {
     pub sha256: Hash,
     /// What it was.
     pub kind: ChainKind,
+    /// Who signed it: what follows must reach back to this key.
+    pub key: VerifyingKey,
 }
 
 /// What the last statement of a chain was.
@@ -72,6 +76,9 @@ pub enum Refused {
     /// Its signature does not verify under the bidder's key.
     #[error("its signature is missing or wrong")]
     Signature,
+    /// Its key did not sign the statement before it, nor took over from the key that did.
+    #[error("its key is neither that of the statement before it nor one that this handed over to")]
+    OtherKey,
     /// Not one share per custodian.
     #[error("it has not exactly one share per custodian")]
     ShareCount,
@@ -107,6 +114,7 @@ impl Refused {
             Self::NotOpen => "not-open",
             Self::WrongUnit => "wrong-unit",
             Self::Signature => "signature",
+            Self::OtherKey => "other-key",
             Self::ShareCount => "share-count",
             Self::BidId => "bid-id",
             Self::Replayed => "replayed",
@@ -140,7 +148,9 @@ impl From<NoteError> for Refused {
     }
 }
 
-/// Decides on a manifest. `key` is the bidder's key in force at `arrived_at`.
+/// Decides on a manifest. `line` holds the bidder's keys as
+/// [`Credential::line`](crate::enterprise::credentials::Credential::line) gives them: the last is in
+/// force at `arrived_at`.
 ///
 /// # Errors
 /// [`Refused`], the signature first: only its true signer learns more.
@@ -148,11 +158,11 @@ pub fn accept(
     unit: &UnitTerms,
     head: Option<&ChainHead>,
     manifest: &Statement<Manifest>,
-    key: &VerifyingKey,
+    line: &[VerifyingKey],
     arrived_at: Time,
 ) -> Result<(), Refused> {
-    check_signature(manifest, key)?;
-    decide(unit, head, manifest, arrived_at)
+    check_signature(manifest, line.last().ok_or(Refused::Signature)?)?;
+    decide(unit, head, manifest, line, arrived_at)
 }
 
 /// Demands the bidder's signature and no other: the part of a decision that costs time and depends
@@ -176,6 +186,7 @@ pub fn decide(
     unit: &UnitTerms,
     head: Option<&ChainHead>,
     manifest: &Statement<Manifest>,
+    line: &[VerifyingKey],
     arrived_at: Time,
 ) -> Result<(), Refused> {
     let body = manifest.body();
@@ -185,7 +196,7 @@ pub fn decide(
     if head.is_some_and(|head| head.bid_id != body.bid_id) {
         return Err(Refused::BidId);
     }
-    let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: manifest.sha256() };
+    let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: manifest.sha256(), line };
     check_place(unit, head, &place, arrived_at)?;
     if head.map(|head| head.sha256) != body.prev_sha256 {
         return Err(Refused::WrongPrev);
@@ -201,11 +212,11 @@ pub fn withdraw(
     unit: &UnitTerms,
     head: Option<&ChainHead>,
     withdrawal: &Statement<Withdrawal>,
-    key: &VerifyingKey,
+    line: &[VerifyingKey],
     arrived_at: Time,
 ) -> Result<(), Refused> {
-    check_signature(withdrawal, key)?;
-    decide_withdrawal(unit, head, withdrawal, arrived_at)
+    check_signature(withdrawal, line.last().ok_or(Refused::Signature)?)?;
+    decide_withdrawal(unit, head, withdrawal, line, arrived_at)
 }
 
 /// Decides on a withdrawal whose signature was checked.
@@ -216,26 +227,28 @@ pub fn decide_withdrawal(
     unit: &UnitTerms,
     head: Option<&ChainHead>,
     withdrawal: &Statement<Withdrawal>,
+    line: &[VerifyingKey],
     arrived_at: Time,
 ) -> Result<(), Refused> {
     let body = withdrawal.body();
-    let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: withdrawal.sha256() };
+    let place = Place { unit_id: body.unit_id, seq: body.seq, sha256: withdrawal.sha256(), line };
     check_place(unit, head, &place, arrived_at)?;
     let live = head.filter(|head| head.kind == ChainKind::Manifest).map(|head| head.sha256);
     if live == Some(body.manifest_sha256) { Ok(()) } else { Err(Refused::NothingToWithdraw) }
 }
 
-/// Where a statement claims to stand.
-struct Place {
+/// Where a statement claims to stand, and the keys that its own reaches back to.
+struct Place<'a> {
     unit_id: UnitId,
     seq: u32,
     sha256: Hash,
+    line: &'a [VerifyingKey],
 }
 
 fn check_place(
     unit: &UnitTerms,
     head: Option<&ChainHead>,
-    place: &Place,
+    place: &Place<'_>,
     arrived_at: Time,
 ) -> Result<(), Refused> {
     if place.unit_id != unit.unit_id {
@@ -244,6 +257,9 @@ fn check_place(
     // A repeat of what was acknowledged is answered as such at any hour: its sender lost the reply.
     if head.is_some_and(|head| head.sha256 == place.sha256) {
         return Err(Refused::Replayed);
+    }
+    if head.is_some_and(|head| !place.line.contains(&head.key)) {
+        return Err(Refused::OtherKey);
     }
     if unit.intake == Intake::Shut {
         return Err(Refused::NotOpen);

@@ -11,6 +11,7 @@ use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::NoteSignature;
 use crate::crypto::shares::check_share;
 use crate::crypto::statement::Statement;
@@ -122,12 +123,13 @@ struct New {
 
 /// Decides by this credential; the door compares that it is still the bidder's.
 async fn decide(p: &Platform, held: &Held, new: New) -> Result<Answer, Error> {
-    let key = held.credential.key.as_ref().ok_or(Error::NoKey)?;
+    let line = held.credential.line().ok_or(Error::NoKey)?;
+    let key = line.last().ok_or(Error::NoKey)?;
     rules::check_signature(&new.manifest, key).map_err(Error::Refused)?;
     if new.manifest.body().unit_id != new.submission.unit {
         return Err(Error::Refused(Refused::WrongUnit));
     }
-    let act = prepare(new, held.statements)?;
+    let act = prepare(new, line.to_vec(), held.statements)?;
     p.db.write(move |tx| act.carry_out(tx)).await
 }
 
@@ -152,6 +154,8 @@ fn signer_of(manifest: &Statement<Manifest>) -> Result<EnterpriseId, Error> {
 /// A submission with everything ready that does not depend on the database.
 struct Prepared {
     bidder: EnterpriseId,
+    /// Its keys: the last is in force.
+    line: Vec<VerifyingKey>,
     statements: i64,
     manifest: Arc<Statement<Manifest>>,
     event: Vec<u8>,
@@ -167,7 +171,7 @@ struct Content {
     shares: Vec<u8>,
 }
 
-fn prepare(new: New, statements: i64) -> Result<Prepared, Error> {
+fn prepare(new: New, line: Vec<VerifyingKey>, statements: i64) -> Result<Prepared, Error> {
     let New { bidder, arrived_at, doubted, manifest, submission } = new;
     let event = json::to_string(&BidEvent::Accepted {
         arrived_at,
@@ -181,7 +185,7 @@ fn prepare(new: New, statements: i64) -> Result<Prepared, Error> {
         Ok(Content { manifest: submission.manifest, shares })
     });
     let event = event.into_bytes();
-    Ok(Prepared { bidder, statements, manifest, event, content, arrived_at, doubted })
+    Ok(Prepared { bidder, line, statements, manifest, event, content, arrived_at, doubted })
 }
 
 /// Whether what was sent is what the manifest names.
@@ -205,9 +209,10 @@ impl Prepared {
             return Ok(Answer::again(Outcome::Accepted, index));
         }
         let head = place.head.as_ref().map(|(head, _)| head);
-        let decided = rules::decide(&place.terms, head, &self.manifest, self.arrived_at);
+        let (line, arrived_at) = (&self.line, self.arrived_at);
+        let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
         if let Err(refused) = in_time(&place, decided) {
-            let (sha256, arrived_at) = (manifest_sha256, self.arrived_at);
+            let sha256 = manifest_sha256;
             let note = self.manifest.encode();
             let statement = Refusal { note, sha256, arrived_at, doubted: self.doubted };
             return refuse(tx, &place, refused, statement);
@@ -222,25 +227,34 @@ impl Prepared {
             bidder: self.bidder,
             manifest,
             manifest_sha256,
-            arrived_at: self.arrived_at,
+            arrived_at,
             blob,
             blob_sha256: body.bid.sha256,
             blob_size: body.bid.size,
             shares,
         };
-        store_accepted(tx, &place, body, envelope, &recorded)?;
+        let key = line.last().cloned().ok_or(Error::NoKey)?;
+        let new = Advance { body, key, envelope };
+        store_accepted(tx, &place, new, &recorded)?;
         Ok(Answer::fresh(Outcome::Accepted, recorded, self.event))
     }
+}
+
+/// An accepted manifest, who signed it, and what is stored of it.
+struct Advance<'a> {
+    body: &'a Manifest,
+    key: VerifyingKey,
+    envelope: NewEnvelope,
 }
 
 /// The rows of an accepted manifest: it takes the place of the one before.
 fn store_accepted(
     tx: &mut Tx<'_>,
     place: &Place,
-    body: &Manifest,
-    envelope: NewEnvelope,
+    new: Advance<'_>,
     recorded: &Recorded,
 ) -> Result<(), Error> {
+    let Advance { body, key, envelope } = new;
     let before = place.head.as_ref().map(|(head, _)| head);
     if let Some(before) = before.filter(|head| head.kind == ChainKind::Manifest) {
         store::retire(tx, &before.sha256, "replaced")?;
@@ -254,6 +268,7 @@ fn store_accepted(
         seq: body.seq,
         sha256: envelope.manifest_sha256,
         kind: ChainKind::Manifest,
+        key,
     };
     store::advance(tx, place, envelope.bidder, &new, recorded.index)?;
     store::insert(tx, envelope, &recorded.salt, recorded.index)?;

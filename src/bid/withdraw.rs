@@ -5,6 +5,7 @@ use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
@@ -36,19 +37,22 @@ pub async fn withdraw(
     let bidder = actor.enterprise().ok_or(Error::NoKey)?;
     let withdrawal = Statement::<Withdrawal>::parse(note.as_bytes())?;
     let held = p.credential(bidder).await?.ok_or(Error::NoKey)?;
-    let key = held.credential.key.as_ref().ok_or(Error::NoKey)?;
+    let line = held.credential.line().map(<[_]>::to_vec).ok_or(Error::NoKey)?;
+    let key = line.last().ok_or(Error::NoKey)?;
     rules::check_signature(&withdrawal, key).map_err(Error::Refused)?;
     if withdrawal.body().unit_id != unit {
         return Err(Error::Refused(Refused::WrongUnit));
     }
-    let coming =
-        Coming { bidder, statements: held.statements, arrived_at, doubted: p.hours.is_doubtful() };
+    let doubted = p.hours.is_doubtful();
+    let coming = Coming { bidder, line, statements: held.statements, arrived_at, doubted };
     p.db.write(move |tx| carry_out(tx, &coming, &withdrawal)).await
 }
 
 /// What is known of a withdrawal before the door.
 struct Coming {
     bidder: EnterpriseId,
+    /// Its keys: the last is in force.
+    line: Vec<VerifyingKey>,
     /// How many statements its credential was folded from.
     statements: i64,
     arrived_at: Time,
@@ -61,19 +65,21 @@ fn carry_out(
     coming: &Coming,
     withdrawal: &Statement<Withdrawal>,
 ) -> Result<Answer, Error> {
-    let &Coming { bidder, statements, arrived_at, doubted } = coming;
+    let Coming { bidder, line, statements, arrived_at, doubted } = coming;
+    let (bidder, arrived_at, doubted) = (*bidder, *arrived_at, *doubted);
     let body = withdrawal.body();
     let place = store::place(tx.conn(), body.unit_id, bidder, None)?;
-    if place.statements != statements {
+    if place.statements != *statements {
         return Err(Error::NoKey);
     }
     let before = place.head.as_ref().map(|(head, _)| head);
-    let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, arrived_at);
+    let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, line, arrived_at);
     let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
     if let Err(refused) = in_time(&place, decided) {
         return refuse(tx, &place, refused, Refusal { note, sha256, arrived_at, doubted });
     }
     let bid_id = before.map(|head| head.bid_id).ok_or(Error::NotFound)?;
+    let key = line.last().cloned().ok_or(Error::NoKey)?;
     let event = BidEvent::Withdrawn {
         arrived_at,
         manifest_sha256: body.manifest_sha256,
@@ -85,7 +91,7 @@ fn carry_out(
     let unit = Some(body.unit_id);
     let recorded = tx.record(Event { kind, level, unit, bytes: bytes.clone() })?;
     store::retire(tx, &body.manifest_sha256, "withdrawn")?;
-    let new = ChainHead { bid_id, seq: body.seq, sha256, kind: ChainKind::Withdrawal };
+    let new = ChainHead { bid_id, seq: body.seq, sha256, kind: ChainKind::Withdrawal, key };
     store::advance(tx, &place, bidder, &new, recorded.index)?;
     Ok(Answer::fresh(Outcome::Accepted, recorded, bytes))
 }

@@ -127,6 +127,7 @@ diesel::table! {
         seq -> BigInt,
         sha256 -> Binary,
         kind -> Text,
+        key -> Text,
         accepted_index -> BigInt,
     }
 }

@@ -1,6 +1,10 @@
 //! Which key speaks for a body, from signed statements alone: the operator's `verified`, then
 //! rotations and revocations in record order, and after a revocation another `verified` with a new
 //! key. Custodians and the verifier judge by this.
+//!
+//! Invariant: what follows a statement binds only by that statement's key, or by one that it handed
+//! over to. A key that an operator vouched for after a revocation starts a new line: otherwise the
+//! operator could revoke a bidder's key, vouch for one of its own, and take the bid back with it.
 
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::{Note, NoteError};
@@ -20,6 +24,36 @@ pub struct Credential {
     pub kind: Kind,
     /// The key in force; `None` after a revocation.
     pub key: Option<VerifyingKey>,
+    /// Its keys ever, oldest first: a line per verification, and in it each key by the one before it.
+    pub lines: Vec<Vec<VerifyingKey>>,
+}
+
+impl Credential {
+    /// The keys that the one in force reaches back to, itself last; `None` after a revocation.
+    #[must_use]
+    pub fn line(&self) -> Option<&[VerifyingKey]> {
+        self.key.as_ref().and(self.lines.last()).map(Vec::as_slice)
+    }
+
+    /// The key in force, if it signed `earlier` itself or took over from the key that did.
+    #[must_use]
+    pub fn key_after(&self, earlier: &Note) -> Option<&VerifyingKey> {
+        let line = self.line()?;
+        line.iter().any(|key| is_by(earlier, key)).then_some(line.last()).flatten()
+    }
+
+    /// Whether `later` is signed by the key of `earlier`, or by one that this handed over to.
+    #[must_use]
+    pub fn followed(&self, earlier: &Note, later: &Note) -> bool {
+        self.lines.iter().any(|line| {
+            let mut from = line.iter().skip_while(|key| !is_by(earlier, key));
+            from.any(|key| is_by(later, key))
+        })
+    }
+}
+
+fn is_by(note: &Note, key: &VerifyingKey) -> bool {
+    note.require(key).is_ok()
 }
 
 /// Why statements do not add up to a credential.
@@ -79,12 +113,27 @@ pub fn credential(
         name: body.name.clone(),
         kind: body.kind,
         key: Some(body.key.clone()),
+        lines: vec![vec![body.key.clone()]],
     };
     for text in rest {
         let note = Note::parse(text.as_bytes()).map_err(StatementError::from)?;
-        credential.key = next_key(&credential, &expected, operators, note)?;
+        let next = next_key(&credential, &expected, operators, note)?;
+        credential.take(next);
     }
     Ok(credential)
+}
+
+impl Credential {
+    /// A key after none begins a line, a key after another goes on with it.
+    fn take(&mut self, next: Option<VerifyingKey>) {
+        if let Some(key) = &next {
+            match self.lines.last_mut().filter(|_| self.key.is_some()) {
+                Some(line) => line.push(key.clone()),
+                None => self.lines.push(vec![key.clone()]),
+            }
+        }
+        self.key = next;
+    }
 }
 
 fn next_key(

@@ -47,8 +47,8 @@ pub enum Misplaced {
     /// Not closed, not released by order, or ordered already.
     #[error("this unit takes no order now")]
     NoOrderNow,
-    /// The procuring entity's key was revoked.
-    #[error("the procuring entity has no key in force")]
+    /// The procuring entity's key was revoked, or another vouched for since the unit was published.
+    #[error("the procuring entity has no key in force that reaches back to the unit's")]
     NoKey,
     /// There is no effective close yet.
     #[error("the unit is not closed")]

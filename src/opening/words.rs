@@ -62,7 +62,7 @@ impl Opener {
         let entity = unit.procuring_entity;
         let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
         let buyer = credential(&roster.origin, &roster.operator_keys, &notes);
-        let buyer = buyer.ok().and_then(|found| found.key);
+        let buyer = buyer.ok().and_then(|found| found.key_after(row.unit.note()).cloned());
         let buyer = buyer.ok_or(Misplaced::NoKey)?;
         order.note().require(&roster.regulator_key)?;
         order.note().require(&buyer)?;

@@ -13,6 +13,7 @@ use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::db::Tx;
+use crate::enterprise::credentials::Credential;
 use crate::ids::UnitId;
 use crate::opening::rules::{Terms, UnitAct, UnitState};
 use crate::opening::statements::{Void, VoidReason};
@@ -40,8 +41,8 @@ pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, 
     if !matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
         return Err(Refused::Unit("a buyer postpones; outages are the operator's").into());
     }
-    let key = p.key_of(buyer).await?.ok_or(Refused::NoKey)?;
-    signed_alone(amendment.note(), &key)?;
+    let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;
+    signed_alone(amendment.note(), key_after(&held.credential, &row)?)?;
     amendment.sign(&p.key);
     propose(p, amendment).await
 }
@@ -99,6 +100,13 @@ fn after(
         }
         moved => Ok(moved.map(|(deadline, open_at)| (deadline, open_at, window))),
     }
+}
+
+/// The buyer's key that may speak about a unit: the one that published it, or one that this handed
+/// over to. A key that an operator vouched for since moves and ends nothing that stood before it.
+fn key_after<'a>(buyer: &'a Credential, row: &UnitRow) -> Result<&'a VerifyingKey, Refused> {
+    buyer.line().ok_or(Refused::NoKey)?;
+    buyer.key_after(row.unit.note()).ok_or(Refused::OtherKey)
 }
 
 async fn load(p: &Platform, id: UnitId) -> Result<UnitRow, Error> {
@@ -185,7 +193,7 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
         return Err(Refused::Unit("a buyer cancels, and nothing else").into());
     }
     let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;
-    signed_alone(void.note(), held.credential.key.as_ref().ok_or(Refused::NoKey)?)?;
+    signed_alone(void.note(), key_after(&held.credential, &row)?)?;
     void.sign(&p.key);
     let note = void.encode();
     p.db.write(move |tx| {

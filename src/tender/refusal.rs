@@ -42,6 +42,9 @@ pub enum Refused {
     /// Nobody verified speaks for this body now.
     #[error("no key speaks for this body now")]
     NoKey,
+    /// The body's key did not publish this unit, nor took over from the key that did.
+    #[error("the key is neither the one that published this unit nor one that it handed over to")]
+    OtherKey,
     /// Not a statement of the type expected.
     #[error("the statement is malformed: {0}")]
     Statement(StatementError),
@@ -83,6 +86,7 @@ impl Refusal for Refused {
             Self::Stale => "tender-stale",
             Self::Signature => "tender-signature",
             Self::NoKey => "tender-key",
+            Self::OtherKey => "tender-other-key",
             Self::Statement(_) => "tender-statement",
             Self::Amendment(_) => "tender-amendment",
             Self::Pending => "tender-pending",

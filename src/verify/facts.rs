@@ -145,10 +145,16 @@ impl<'a> Facts<'a> {
         manifest.note().signatures().first().and_then(|line| enterprise_of(&line.name))
     }
 
+    /// Below which index every leaf is opened: the first that is not.
+    pub(super) fn open_below(&self) -> u64 {
+        let opened = self.file.opened.iter().map(|leaf| leaf.index);
+        let beginning = opened.zip(0..).take_while(|(index, place)| index == place).count();
+        if self.file.tree.is_some() { u64::try_from(beginning).unwrap_or(0) } else { 0 }
+    }
+
     /// Whether every leaf below `size` is opened.
     pub(super) fn is_open_below(&self, size: u64) -> bool {
-        let below = self.file.opened.iter().take_while(|leaf| leaf.index < size).count();
-        self.file.tree.is_some() && u64::try_from(below) == Ok(size)
+        self.open_below() >= size
     }
 }
 

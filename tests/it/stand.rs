@@ -15,7 +15,7 @@ use sealbid::custodian::roster::{Member, Roster};
 use sealbid::db::schema::credential;
 use sealbid::db::{Db, Error as DbError};
 use sealbid::enterprise::credentials::key_name;
-use sealbid::enterprise::statements::{Kind, Verified};
+use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Kind, Verified};
 use sealbid::ids::{EnterpriseId, TenderId, UnitId};
 use sealbid::on_each;
 use sealbid::record::leaf::PadKey;
@@ -241,6 +241,64 @@ impl Stand {
     }
 }
 
+impl Stand {
+    /// The party after the operator revoked its key and vouched for another one in its name.
+    pub fn usurped(&self, party: &Party, seed: u8) -> Party {
+        let (id, new) = (self.id(party), self.successor(party, seed));
+        let old = party.key.verifying().clone();
+        let revocation = KeyRevocation { enterprise: id, key: old, reason: "lost".to_owned() };
+        let first = self.first_word(id);
+        let verified = Verified { key: new.verifying().clone(), ..first.body().clone() };
+        let operator = key("operator/op", 51);
+        self.vouch(id, 2, &Statement::signed(revocation, &operator).unwrap().encode());
+        self.vouch(id, 3, &Statement::signed(verified, &operator).unwrap().encode());
+        Party { key: Arc::new(new), actor: party.actor.clone() }
+    }
+
+    /// The party after it took a new key itself.
+    pub fn rotated(&self, party: &Party, seed: u8) -> Party {
+        let (id, new) = (self.id(party), self.successor(party, seed));
+        let (old_key, new_key) = (party.key.verifying().clone(), new.verifying().clone());
+        let body = KeyRotation { enterprise: id, new_key, old_key };
+        let mut rotation = Statement::signed(body, &party.key).unwrap();
+        rotation.sign(&new);
+        self.vouch(id, 2, &rotation.encode());
+        Party { key: Arc::new(new), actor: party.actor.clone() }
+    }
+
+    fn id(&self, party: &Party) -> EnterpriseId {
+        party.actor.enterprise().unwrap()
+    }
+
+    fn successor(&self, party: &Party, seed: u8) -> SigningKey {
+        let name = party.key.verifying().name();
+        SigningKey::from_seed(name, KeyKind::Statement, &[seed; 32]).unwrap()
+    }
+
+    fn first_word(&self, id: EnterpriseId) -> Statement<Verified> {
+        let notes = self.p.db.read(|conn| store::credential_notes(conn, id)).unwrap();
+        Statement::parse(notes[0].as_bytes()).unwrap()
+    }
+
+    fn vouch(&self, id: EnterpriseId, no: i64, note: &str) {
+        vouch(&self.p.db, id, no, note.to_owned());
+    }
+}
+
+fn vouch(db: &Db, id: EnterpriseId, no: i64, note: String) {
+    db.write_blocking(move |tx| {
+        tx.unrecorded("a test's party");
+        let row = diesel::insert_into(credential::table).values((
+            credential::enterprise.eq(id.to_string()),
+            credential::no.eq(no),
+            credential::note.eq(note),
+        ));
+        on_each!(tx.conn(), |c| row.execute(c))?;
+        Ok::<_, DbError>(())
+    })
+    .unwrap();
+}
+
 fn party(db: &Db, kind: Kind, seed: u8) -> Party {
     let id = EnterpriseId::random(&SystemEntropy::new()).unwrap();
     let name = key_name(ORIGIN, kind, id);
@@ -254,17 +312,7 @@ fn party(db: &Db, kind: Kind, seed: u8) -> Party {
         uscc: "91350100M000100Y43".to_owned(),
     };
     let note = Statement::signed(verified, &key("operator/op", 51)).unwrap().encode();
-    db.write_blocking(move |tx| {
-        tx.unrecorded("a test's party");
-        let row = diesel::insert_into(credential::table).values((
-            credential::enterprise.eq(id.to_string()),
-            credential::no.eq(1),
-            credential::note.eq(note),
-        ));
-        on_each!(tx.conn(), |c| row.execute(c))?;
-        Ok::<_, DbError>(())
-    })
-    .unwrap();
+    vouch(db, id, 1, note);
     let actor = match kind {
         Kind::Enterprise => Actor::Bidder(id),
         Kind::Organisation => Actor::Buyer(id),

@@ -18,7 +18,7 @@ use sealbid::tender::{Error, Refused, documents};
 use crate::on_both;
 use crate::support::{START, wait};
 
-use crate::stand::{DEADLINE, Stand, plan, refused, stage};
+use crate::stand::{DEADLINE, Party, Stand, plan, refused, stage};
 
 on_both! {
     fn a_tender_takes_effect_when_every_custodian_has_signed_every_unit(base: TestBase) {
@@ -175,6 +175,41 @@ on_both! {
         assert_eq!(effective.note().signatures().len(), 6);
         let second = s.postpone(unit, 1000);
         assert_ne!(second, asked);
+    }
+}
+
+on_both! {
+    fn a_unit_is_amended_and_cancelled_by_its_own_key_or_one_that_took_over_and_no_other(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let usurper = s.usurped(&s.buyer, 99);
+        let body = s.amendment(unit, 5000);
+        let note = Statement::signed(body, &usurper.key).unwrap().encode();
+        let postponed = wait(amend::postpone(&s.p, &usurper.actor, &note));
+        assert_eq!(refused(postponed), Refused::OtherKey);
+        let void = |party: &Party| {
+            let reason = VoidReason::Cancelled;
+            let body = Void { close_sha256: None, fault: None, reason, unit_id: unit };
+            let note = Statement::signed(body, &party.key).unwrap().encode();
+            wait(amend::cancel(&s.p, &party.actor, &note))
+        };
+        assert_eq!(refused(void(&usurper)), Refused::OtherKey);
+        assert_eq!(s.unit(unit).state, UnitState::Open);
+    }
+}
+
+on_both! {
+    fn a_rotated_key_amends_and_cancels_what_the_one_before_it_published(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let buyer = s.rotated(&s.buyer, 99);
+        let note = Statement::signed(s.amendment(unit, 5000), &buyer.key).unwrap().encode();
+        wait(amend::postpone(&s.p, &buyer.actor, &note)).unwrap();
+        let other = VoidReason::Cancelled;
+        let body = Void { close_sha256: None, fault: None, reason: other, unit_id: unit };
+        let note = Statement::signed(body, &buyer.key).unwrap().encode();
+        wait(amend::cancel(&s.p, &buyer.actor, &note)).unwrap();
+        assert_eq!(s.unit(unit).state, UnitState::Void);
     }
 }
 

@@ -84,6 +84,10 @@ const TWISTS: &[(Twist, &[&str], &[&str])] = &[
     (Twist::TooFewOpened, &["void"], &["void"]),
     (Twist::Suspended, &["unstopped"], &["unstopped"]),
     (Twist::LostFalsely, &[], &["outcomes"]),
+    (Twist::TakenOver, &[], &["manifests"]),
+    (Twist::ReplacedByOther, &[], &["manifests"]),
+    (Twist::BuyerTakenOver, &["amendments"], &["amendments"]),
+    (Twist::WithdrawalForged, &[], &["manifests"]),
 ];
 
 #[test]

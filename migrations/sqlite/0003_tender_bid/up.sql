@@ -90,6 +90,8 @@ CREATE TABLE chain (
     seq    INTEGER NOT NULL CHECK (seq >= 1),
     sha256 BLOB    NOT NULL CHECK (length(sha256) = 32),
     kind   TEXT    NOT NULL CHECK (kind IN ('manifest', 'withdrawal')),
+    -- Who signed it: what follows is signed by this key or one that it handed over to.
+    key    TEXT    NOT NULL,
     -- The entry that accepted it: a repeat is answered with the same receipt.
     accepted_index INTEGER NOT NULL,
     PRIMARY KEY (unit, bidder)

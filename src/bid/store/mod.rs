@@ -46,7 +46,7 @@ pub struct Place {
     pub upload: Option<UploadId>,
 }
 
-type RawHead = (String, i64, Vec<u8>, String, i64);
+type RawHead = (String, i64, Vec<u8>, String, String, i64);
 type RawAbout = (Option<i64>, Option<i64>, Option<String>);
 type RawPlace = (String, i64, i64, bool, Option<RawHead>, RawAbout);
 
@@ -117,7 +117,14 @@ fn raw_place(
             unit::deadline,
             unit::n,
             unit::amendment_pending.is_not_null(),
-            (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::accepted_index)
+            (
+                chain::bid_id,
+                chain::seq,
+                chain::sha256,
+                chain::kind,
+                chain::key,
+                chain::accepted_index,
+            )
                 .nullable(),
             (
                 credential::table.filter(credential::enterprise.eq(bidder)).count().single_value(),
@@ -139,7 +146,14 @@ pub fn heads_of(
     let query =
         chain::table.filter(chain::bidder.eq(bidder.to_string())).order(chain::unit).select((
             chain::unit,
-            (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::accepted_index),
+            (
+                chain::bid_id,
+                chain::seq,
+                chain::sha256,
+                chain::kind,
+                chain::key,
+                chain::accepted_index,
+            ),
         ));
     let rows: Vec<(String, RawHead)> = on_each!(conn, |c| query.load(c))?;
     rows.into_iter()
@@ -150,7 +164,7 @@ pub fn heads_of(
         .collect()
 }
 
-fn head_of((bid_id, seq, sha256, kind, index): RawHead) -> Result<(ChainHead, u64), Error> {
+fn head_of((bid_id, seq, sha256, kind, key, index): RawHead) -> Result<(ChainHead, u64), Error> {
     let head = ChainHead {
         bid_id: bid_id.parse().map_err(corrupt("id"))?,
         seq: u32::try_from(seq).map_err(corrupt("seq"))?,
@@ -160,6 +174,7 @@ fn head_of((bid_id, seq, sha256, kind, index): RawHead) -> Result<(ChainHead, u6
             "withdrawal" => ChainKind::Withdrawal,
             _ => return Err(Error::Corrupt("a chain's kind".to_owned())),
         },
+        key: key.parse().map_err(corrupt("key"))?,
     };
     Ok((head, number(index)?))
 }
@@ -184,6 +199,7 @@ pub fn advance(
         chain::seq.eq(i64::from(head.seq)),
         chain::sha256.eq(head.sha256.as_bytes().to_vec()),
         chain::kind.eq(kind),
+        chain::key.eq(head.key.to_string()),
         chain::accepted_index.eq(stored(index)?),
     );
     let (unit, bidder) = (place.terms.unit_id.to_string(), bidder.to_string());

@@ -7,7 +7,7 @@ use crate::bid::rules::line;
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::note::{Note, NoteError};
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{Account, AskAnswer, AskChallenge};
 use crate::enterprise::credentials::enterprise_of;
@@ -16,7 +16,7 @@ use crate::opening::statements::{Challenged, Close, Verdict};
 use crate::record::proof::Receipt;
 
 use super::refusal::Refusal;
-use super::state::{Agent, Change, Kept, KeptChallenge};
+use super::state::{Agent, Change, Kept, KeptChallenge, UNSIGNED};
 
 /// What receipts say of one bid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +72,9 @@ fn accepted(receipt: &Receipt, unit_id: UnitId) -> Result<(Statement<Manifest>, 
     }
 }
 
-/// Demands that `later` is the same bidder's next statement after `manifest`. Both signatures are
-/// checked under the bidder's key: a forged successor must not push a bid out.
+/// Demands that `later` is the same bidder's next statement after `manifest`, signed by the key of
+/// `manifest` or one that this handed over to: a successor by a key that an operator vouched for
+/// meanwhile must not push a bid out.
 fn require_next(
     agent: &Agent<'_>,
     account: &Account,
@@ -82,8 +83,7 @@ fn require_next(
     unit_id: UnitId,
 ) -> Result<(), Refusal> {
     let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-    let signer = signer.ok_or(Refusal::Signature(NoteError::MissingSignature))?;
-    let (_, key) = agent.key_of(&account.credentials, Some(signer))?;
+    let bidder = agent.speaker(&account.credentials, signer.ok_or(UNSIGNED)?)?;
     let (note, prev) = match json::parse(&later.event) {
         Ok(BidEvent::Withdrawn { withdrawal, .. }) => {
             let statement = Statement::<Withdrawal>::parse(withdrawal.as_bytes())?;
@@ -99,7 +99,9 @@ fn require_next(
         }
         _ => return Err(Refusal::NoChallenge),
     };
-    note.require(&key)?;
+    if !bidder.followed(manifest.note(), &note) {
+        return Err(UNSIGNED);
+    }
     if prev == Some(manifest.sha256()) { Ok(()) } else { Err(Refusal::NoChallenge) }
 }
 

@@ -102,7 +102,7 @@ fn terms_in_force(
         let roster = agent.roster();
         amendment.note().require(&roster.platform_key)?;
         if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
-            agent.require_body(amendment.note(), &ask.credentials, body.procuring_entity)?;
+            agent.require_buyer(amendment.note(), &ask.credentials, unit)?;
         }
         if amendment.note().count(&roster.statement_keys())? < roster.q() {
             return Err(Refusal::NoQuorum);
@@ -151,7 +151,7 @@ fn check_bids(
     let order = ask.order.as_ref().ok_or(Refusal::NoOrder)?;
     let order = Statement::<Order>::parse(order.as_bytes())?;
     order.note().require(&agent.roster().regulator_key)?;
-    agent.require_body(order.note(), &ask.credentials, unit.body().procuring_entity)?;
+    agent.require_buyer(order.note(), &ask.credentials, unit)?;
     let body = order.body();
     let of_close = body.close_sha256 == close.sha256() && body.unit_id == close.body().unit_id;
     let known = body.lines.iter().all(|line| close.body().lines.binary_search(line).is_ok());

@@ -8,21 +8,25 @@ use zeroize::Zeroizing;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::key::{KeyKind, SigningKey, VerifyingKey};
+use crate::crypto::key::{KeyKind, SigningKey};
 use crate::crypto::labels;
-use crate::crypto::note::NoteError;
+use crate::crypto::note::{Note, NoteError};
 use crate::crypto::seal::identity::{Identity, derive, unit_identity};
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::{CustodianId, Member, Roster};
-use crate::enterprise::credentials::credential;
+use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::Terms;
 use crate::opening::statements::{OpeningEvent, SuspensionState};
 use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
 use crate::record::witness::Known;
+use crate::tender::statements::Unit;
 
 use super::refusal::Refusal;
+
+/// A signature that is not there, or of a key that does not speak.
+pub(super) const UNSIGNED: Refusal = Refusal::Signature(NoteError::MissingSignature);
 
 /// Everything that follows from an agent's one seed. The seed itself is kept to derive unit keys.
 pub struct Keys {
@@ -194,43 +198,33 @@ impl Agent<'_> {
         self.state.units.get(id).ok_or(Refusal::UnknownUnit)
     }
 
-    /// The key in force of a body, vouched for by an operator of the roster.
-    pub(super) fn key_of(
+    /// Who speaks for a body, vouched for by an operator of the roster.
+    pub(super) fn speaker(
         &self,
-        credentials: &[String],
-        expected: Option<EnterpriseId>,
-    ) -> Result<(EnterpriseId, VerifyingKey), Refusal> {
-        let roster = self.roster();
-        let found = credential(&roster.origin, &roster.operator_keys, credentials)?;
-        if expected.is_some_and(|id| id != found.enterprise) {
-            return Err(Refusal::Signature(NoteError::MissingSignature));
-        }
-        let key = found.key.ok_or(Refusal::Signature(NoteError::MissingSignature))?;
-        Ok((found.enterprise, key))
-    }
-
-    /// Demands the signature of a body by a key that spoke for it when it signed: one that was
-    /// rotated since unsigns nothing.
-    pub(super) fn require_body(
-        &self,
-        note: &crate::crypto::note::Note,
         credentials: &[String],
         body: EnterpriseId,
+    ) -> Result<Credential, Refusal> {
+        let roster = self.roster();
+        let found = credential(&roster.origin, &roster.operator_keys, credentials)?;
+        if found.enterprise == body { Ok(found) } else { Err(UNSIGNED) }
+    }
+
+    /// Demands that a unit's buyer signed a statement about it, with the key of the unit or one that
+    /// this handed over to: one that was rotated since unsigns nothing, and one that an operator
+    /// vouched for since binds nothing.
+    pub(super) fn require_buyer(
+        &self,
+        note: &Note,
+        credentials: &[String],
+        unit: &Statement<Unit>,
     ) -> Result<(), Refusal> {
-        let mut last = Err(Refusal::Signature(NoteError::MissingSignature));
-        for shown in (1..=credentials.len()).rev() {
-            let known = credentials.get(..shown).unwrap_or_default();
-            last = self.key_of(known, Some(body)).and_then(|(_, key)| Ok(note.require(&key)?));
-            if last.is_ok() {
-                break;
-            }
-        }
-        last
+        let buyer = self.speaker(credentials, unit.body().procuring_entity)?;
+        if buyer.followed(unit.note(), note) { Ok(()) } else { Err(UNSIGNED) }
     }
 
     /// A checkpoint as it travels, with the cosignatures that verify.
     pub(super) fn checkpoint(&self, text: &str) -> Result<Cosigned, Refusal> {
-        let note = crate::crypto::note::Note::parse(text.as_bytes())?;
+        let note = Note::parse(text.as_bytes())?;
         let roster = self.roster();
         Ok(Cosigned::from_network(&note, &roster.log_key, &roster.witness_keys())?)
     }
@@ -258,7 +252,7 @@ impl Agent<'_> {
             OpeningEvent::Proposed { statement_sha256, unit_id: of, statement: text }
                 if statement_sha256 == statement.sha256() && of == unit_id =>
             {
-                let shown = crate::crypto::note::Note::parse(text.as_bytes())?;
+                let shown = Note::parse(text.as_bytes())?;
                 let same = shown.text() == statement.note().text();
                 if same { Ok(()) } else { Err(Refusal::NotRecorded) }
             }
@@ -268,7 +262,7 @@ impl Agent<'_> {
 
     /// The times in force by what this agent signed.
     pub(super) fn terms(kept: &Kept) -> Result<Terms, Refusal> {
-        let unit = Statement::<crate::tender::statements::Unit>::parse(kept.unit.as_bytes())?;
+        let unit = Statement::<Unit>::parse(kept.unit.as_bytes())?;
         let challenge_ms = unit.body().challenge_ms;
         Ok(Terms { deadline: kept.deadline, open_at: kept.open_at, challenge_ms })
     }

@@ -13,7 +13,7 @@ use crate::opening::statements::Lodged;
 use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
 
 use super::refusal::Refusal;
-use super::state::{Agent, Change, Kept};
+use super::state::{Agent, Change, Kept, UNSIGNED};
 
 /// A unit is signed within this many milliseconds of its issue; its draft lapses after.
 const ISSUED_WITHIN_MS: i64 = 3_600_000;
@@ -77,8 +77,8 @@ fn check_unit(
         return Err(Refusal::WrongRoster);
     }
     unit.note().require(&roster.platform_key)?;
-    let (_, key) = agent.key_of(credentials, Some(body.procuring_entity))?;
-    unit.note().require(&key)?;
+    let buyer = agent.speaker(credentials, body.procuring_entity)?;
+    unit.note().require(&buyer.key.ok_or(UNSIGNED)?)?;
     check_range(agent, body)?;
     let own = agent.keys.unit_identity(id).recipient().to_string();
     let me = &agent.me()?.id;
@@ -149,8 +149,7 @@ pub fn sign_amendment(
     amendment.note().require(&agent.roster().platform_key)?;
     if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
         let unit = Statement::<Unit>::parse(kept.unit.as_bytes())?;
-        let entity = unit.body().procuring_entity;
-        agent.require_body(amendment.note(), &ask.credentials, entity)?;
+        agent.require_buyer(amendment.note(), &ask.credentials, &unit)?;
     }
     agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
     let is_repeat = kept.last_sha256 == amendment.sha256();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::bid::rules::{self, ChainHead, ChainKind, Intake, UnitTerms};
+use crate::bid::rules::{self, ChainHead, ChainKind, Intake, Refused, UnitTerms};
 use crate::bid::statements::{Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
-use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
+use crate::enterprise::credentials::{Credential, enterprise_of};
 use crate::error::Arg;
-use crate::ids::{BidId, EnterpriseId};
+use crate::ids::EnterpriseId;
 use crate::opening::statements::Lodged;
 use crate::verify::facts::{Accepted, At, Facts, UnitFacts, Withdrawn};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
@@ -28,8 +28,9 @@ pub(super) fn after_unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     Ok(said("verify-say-bids-after-unit", [("count", text(unit.accepted.len()))]))
 }
 
-/// Every manifest is signed by its bidder's key in force, has a share for each custodian and its
-/// place in the bidder's chain, which only a file that leaves no act out can show.
+/// Every manifest and withdrawal is signed by its bidder's key in force, and has its place in the
+/// bidder's chain, signed by the key of the one before or one that it handed over to. The chain is
+/// judged as far as the file leaves no leaf out; the signature always.
 pub(super) fn manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
     // The deadline is another claim's.
@@ -37,15 +38,15 @@ pub(super) fn manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let n = roster.n();
     let terms = UnitTerms { unit_id: unit.id, deadline, n, intake: Intake::Open };
     let acts = acts(unit);
-    let is_whole = acts.last().is_some_and(|(index, _)| facts.is_open_below(*index));
-    let mut chains = Chains { is_whole, heads: BTreeMap::new() };
+    let open_below = facts.open_below();
+    let mut chains = Chains { open_below, heads: BTreeMap::new() };
     for (_, act) in &acts {
         match act {
             Act::Accepted(at) => chains.accept(facts, &terms, at)?,
-            Act::Withdrawn(at) if is_whole => chains.withdraw(facts, &terms, at)?,
-            Act::Withdrawn(_) => {}
+            Act::Withdrawn(at) => chains.withdraw(facts, &terms, at)?,
         }
     }
+    let is_whole = acts.last().is_some_and(|(index, _)| *index <= open_below);
     let shown = shown_manifests(facts, unit, n)?;
     match (is_whole, shown) {
         (true, _) => Ok(said("verify-say-manifests-hold", [("count", text(acts.len()))])),
@@ -69,9 +70,9 @@ fn acts<'a, 'b>(unit: &'a UnitFacts<'b>) -> Vec<(u64, Act<'a, 'b>)> {
 }
 
 struct Chains {
-    /// Whether the file leaves no act out; otherwise each manifest's own word on the one before it
+    /// Up to here the file leaves no act out; beyond, each manifest's own word on the one before it
     /// has to do.
-    is_whole: bool,
+    open_below: u64,
     heads: BTreeMap<EnterpriseId, ChainHead>,
 }
 
@@ -88,13 +89,18 @@ impl Chains {
         let manifest = manifest.ok_or_else(|| bad(index, why("verify-say-why-other-manifest")))?;
         let signer =
             Facts::signer(manifest).ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
-        let key = facts.bodies.key_at(signer, index);
-        let key = key.ok_or_else(|| bad(index, why("verify-say-why-no-key")))?;
-        let head = if self.is_whole { self.heads.get(&signer).cloned() } else { before(manifest) };
-        rules::accept(terms, head.as_ref(), manifest, key, at.it.arrived_at)
+        let (line, key) = speaker(facts, signer, index)?;
+        let known = self.heads.get(&signer);
+        let head = if index <= self.open_below {
+            known.cloned()
+        } else {
+            before(manifest, known.map_or(key, |known| &known.key))
+        };
+        rules::accept(terms, head.as_ref(), manifest, line, at.it.arrived_at)
             .map_err(|refused| bad(index, text(refused)))?;
         let Manifest { bid_id, seq, .. } = *manifest.body();
-        self.follow(signer, bid_id, seq, manifest.sha256(), ChainKind::Manifest);
+        let (sha256, kind, key) = (manifest.sha256(), ChainKind::Manifest, key.clone());
+        self.heads.insert(signer, ChainHead { bid_id, seq, sha256, kind, key });
         Ok(())
     }
 
@@ -110,34 +116,60 @@ impl Chains {
         if withdrawal.body().manifest_sha256 != at.it.manifest_sha256 {
             return Err(bad(index, why("verify-say-why-other-withdrawn")));
         }
-        let of = self.heads.iter().find(|(_, head)| head.sha256 == at.it.manifest_sha256);
-        let (signer, head) = of.ok_or_else(|| bad(index, why("verify-say-why-not-live")))?;
-        let key = facts.bodies.key_at(*signer, index);
-        let key = key.ok_or_else(|| bad(index, why("verify-say-why-no-key")))?;
-        rules::withdraw(terms, Some(head), &withdrawal, key, at.it.arrived_at)
+        let signer = withdrawal.note().signatures().first();
+        let signer = signer.and_then(|line| enterprise_of(&line.name));
+        let signer = signer.ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
+        let (line, key) = speaker(facts, signer, index)?;
+        let known = self.heads.get(&signer);
+        let live = known.filter(|head| head.sha256 == at.it.manifest_sha256);
+        let Some(head) = live else {
+            return self.by_itself(&withdrawal, index, (line, key), known);
+        };
+        rules::withdraw(terms, Some(head), &withdrawal, line, at.it.arrived_at)
             .map_err(|refused| bad(index, text(refused)))?;
-        let (signer, bid_id, seq) = (*signer, head.bid_id, withdrawal.body().seq);
-        self.follow(signer, bid_id, seq, withdrawal.sha256(), ChainKind::Withdrawal);
+        let (bid_id, seq, sha256) = (head.bid_id, withdrawal.body().seq, withdrawal.sha256());
+        let (kind, key) = (ChainKind::Withdrawal, key.clone());
+        self.heads.insert(signer, ChainHead { bid_id, seq, sha256, kind, key });
         Ok(())
-    }
-
-    fn follow(
-        &mut self,
-        signer: EnterpriseId,
-        bid_id: BidId,
-        seq: u32,
-        sha256: Hash,
-        kind: ChainKind,
-    ) {
-        self.heads.insert(signer, ChainHead { bid_id, seq, sha256, kind });
     }
 }
 
+impl Chains {
+    /// A withdrawal of what the file does not show: its signature is judged all the same.
+    fn by_itself(
+        &self,
+        withdrawal: &Statement<Withdrawal>,
+        index: u64,
+        (line, key): (&[VerifyingKey], &VerifyingKey),
+        known: Option<&ChainHead>,
+    ) -> Result<(), Stop> {
+        if index <= self.open_below {
+            return Err(bad(index, why("verify-say-why-not-live")));
+        }
+        let reaches = known.is_none_or(|head| line.contains(&head.key));
+        let judged = rules::check_signature(withdrawal, key);
+        judged
+            .and(reaches.then_some(()).ok_or(Refused::OtherKey))
+            .map_err(|refused| bad(index, text(refused)))
+    }
+}
+
+/// The keys that a bidder's one in force reaches back to, and that one, just before an index.
+fn speaker<'a>(
+    facts: &'a Facts<'_>,
+    signer: EnterpriseId,
+    index: u64,
+) -> Result<(&'a [VerifyingKey], &'a VerifyingKey), Stop> {
+    let line = facts.bodies.at(signer, index).and_then(Credential::line);
+    let found = line.and_then(|line| Some((line, line.last()?)));
+    found.ok_or_else(|| bad(index, why("verify-say-why-no-key")))
+}
+
 /// The head that a manifest claims to follow, where the file does not show it.
-fn before(manifest: &Statement<Manifest>) -> Option<ChainHead> {
+fn before(manifest: &Statement<Manifest>, key: &VerifyingKey) -> Option<ChainHead> {
     let Manifest { bid_id, seq, prev_sha256, .. } = *manifest.body();
     let (seq, sha256) = (seq.checked_sub(1)?, prev_sha256?);
-    Some(ChainHead { bid_id, seq, sha256, kind: ChainKind::Manifest })
+    Some(ChainHead { bid_id, seq, sha256, kind: ChainKind::Manifest, key: key.clone() })
 }
 
 fn bad(index: u64, reason: Arg) -> Stop {

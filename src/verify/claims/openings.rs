@@ -162,7 +162,7 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
     let named = void.close_sha256 == close.map(|close| close.it.sha256());
     let signed = match void.reason {
-        VoidReason::Cancelled => buyer_signed(facts, body.procuring_entity, at),
+        VoidReason::Cancelled => buyer_signed(facts, unit, at),
         VoidReason::TooFew | VoidReason::Challenge => {
             at.it.note().require(&roster.platform_key).is_ok()
         }

@@ -167,8 +167,8 @@ pub(super) fn order(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let lines = &close.it.body().lines;
     let selects = crate::opening::rules::is_ascending(&order.lines)
         && order.lines.iter().all(|line| lines.contains(line));
-    let signed = at.it.note().require(&roster.regulator_key).is_ok()
-        && buyer_signed(facts, body.procuring_entity, at);
+    let signed =
+        at.it.note().require(&roster.regulator_key).is_ok() && buyer_signed(facts, unit, at);
     let single = unit.orders.iter().all(|other| other.it.sha256() == at.it.sha256());
     if order.close_sha256 == close.it.sha256() && is_later && selects && signed && single {
         Ok(said("verify-say-order-holds", [("lines", text(order.lines.len()))]))

@@ -5,7 +5,6 @@ use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, is_allowed};
 use crate::enterprise::statements::Kind;
-use crate::ids::EnterpriseId;
 use crate::opening::rules::{AmendmentFault, Terms};
 use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
 use crate::verify::facts::{At, Facts, UnitFacts};
@@ -42,7 +41,7 @@ pub(super) fn unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if !signed().unwrap_or(false) {
         return Err(wrong(index, "verify-say-why-not-all-signed"));
     }
-    if !buyer_signed(facts, body.procuring_entity, first) {
+    if !buyer_signed(facts, unit, first) {
         return Err(wrong(index, "verify-say-why-no-buyer"));
     }
     Ok(said("verify-say-unit-holds", [("n", text(roster.n())), ("t", text(body.t))]))
@@ -78,16 +77,23 @@ fn recipients(body: &Unit, roster: &Roster) -> Result<(), &'static str> {
     if keys.len() == roster.n() { Ok(()) } else { Err("verify-say-why-same-recipients") }
 }
 
-/// Whether an organisation signed a statement with its key in force at that place.
+/// Whether the organisation whose unit it is signed a statement with its key in force at that
+/// place, and that key is the unit's own or one that it handed over to.
 pub(super) fn buyer_signed<B: crate::crypto::statement::Body>(
     facts: &Facts<'_>,
-    buyer: EnterpriseId,
+    unit: &UnitFacts<'_>,
     at: &At<&Statement<B>>,
 ) -> bool {
-    let credential = facts.bodies.at(buyer, at.index);
-    let credential = credential.filter(|found| found.kind == Kind::Organisation);
-    let key = credential.and_then(|found| found.key.as_ref());
-    key.is_some_and(|key| at.it.note().require(key).is_ok())
+    let holds = || -> Option<bool> {
+        let first = unit.units.first()?;
+        let buyer = first.it.body().procuring_entity;
+        let own = facts.bodies.key_at(buyer, first.index)?;
+        let credential = facts.bodies.at(buyer, at.index)?;
+        let line = credential.line()?;
+        let signed = at.it.note().require(line.last()?).is_ok();
+        Some(signed && line.contains(own) && credential.kind == Kind::Organisation)
+    };
+    holds() == Some(true)
 }
 
 /// Deadlines moved only later, each amendment naming the one before, signed as it must be.
@@ -107,7 +113,7 @@ pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         if index < first.index || after_close {
             return Err(bad_amendment(index, "verify-say-why-amendment-place"));
         }
-        if !amendment_signed(facts, roster, body.procuring_entity, at) {
+        if !amendment_signed(facts, roster, unit, at) {
             return Err(bad_amendment(index, "verify-say-why-signatures"));
         }
         prev = (amendment.no, at.it.sha256());
@@ -131,13 +137,13 @@ const fn fault_word(fault: AmendmentFault) -> &'static str {
 fn amendment_signed(
     facts: &Facts<'_>,
     roster: &Roster,
-    buyer: EnterpriseId,
+    unit: &UnitFacts<'_>,
     at: &At<&Statement<Amendment>>,
 ) -> bool {
     let note = at.it.note();
     let quorum = note.count(&roster.statement_keys()).is_ok_and(|signed| signed >= roster.q());
     let agreed = match &at.it.body().reason {
-        AmendmentReason::Postponed { .. } => buyer_signed(facts, buyer, at),
+        AmendmentReason::Postponed { .. } => buyer_signed(facts, unit, at),
         AmendmentReason::Outage { from, until, .. } => from < until,
     };
     quorum && note.require(&roster.platform_key).is_ok() && agreed

@@ -124,11 +124,24 @@ impl Maker {
         Statement::signed(body, &self.keys.statement[by]).unwrap().encode()
     }
 
+    /// The operator puts a key of its own in a bidder's place.
+    pub(super) fn usurp_bidder(&mut self, bidder: usize) {
+        let Who { id, kind, key } = &self.bidders[bidder];
+        let new = self.usurp(*id, *kind, key.verifying().clone());
+        self.bidders[bidder].key = new;
+    }
+
     pub(super) fn withdraw(&mut self, bid: &Bid, arrived_at: Time) {
         let manifest_sha256 = bid.manifest.sha256();
         let unit_id = bid.manifest.body().unit_id;
         let body = Withdrawal { manifest_sha256, seq: bid.manifest.body().seq + 1, unit_id };
-        let withdrawal = Statement::signed(body, &self.bidders[bid.bidder].key).unwrap().encode();
+        if self.is(Twist::TakenOver) {
+            self.usurp_bidder(bid.bidder);
+        }
+        let own = &self.bidders[bid.bidder].key;
+        let forged = key(own.verifying().name(), KeyKind::Statement, [66, 7]);
+        let by = if self.is(Twist::WithdrawalForged) { &forged } else { own };
+        let withdrawal = Statement::signed(body, by).unwrap().encode();
         let event = BidEvent::Withdrawn { arrived_at, manifest_sha256, unit_id, withdrawal };
         self.line(&event, Shown::Auditor);
     }

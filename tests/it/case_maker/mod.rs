@@ -20,7 +20,7 @@ use sealbid::clock::Time;
 use sealbid::crypto::entropy::{self, SeededEntropy};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
-use sealbid::crypto::key::{KeyKind, SigningKey};
+use sealbid::crypto::key::{KeyKind, SigningKey, VerifyingKey};
 use sealbid::crypto::note::Note;
 use sealbid::crypto::seal::payload::seal_bid;
 use sealbid::crypto::seal::{Identity, seal, unit_identity};
@@ -28,7 +28,7 @@ use sealbid::crypto::shares::{seal_share, split};
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::roster::{Member, Roster};
 use sealbid::enterprise::credentials::key_name;
-use sealbid::enterprise::statements::{KeyRotation, Kind, Verified};
+use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Kind, Verified};
 use sealbid::ids::{BidId, EnterpriseId, LotId, TenderId, UnitId};
 use sealbid::opening::statements::{
     Close, FailCode, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order, RejectCode,
@@ -110,6 +110,10 @@ pub enum Twist {
     TooFewOpened,
     Suspended,
     LostFalsely,
+    TakenOver,
+    ReplacedByOther,
+    BuyerTakenOver,
+    WithdrawalForged,
 }
 
 /// The record of a case: every perfect subtree of its leaves.
@@ -254,44 +258,6 @@ impl Maker {
         size
     }
 
-    fn verify_bodies(&mut self) {
-        let bodies = std::iter::once(&self.buyer).chain(&self.bidders);
-        let verified: Vec<Statement<Verified>> = bodies
-            .map(|who| {
-                let body = Verified {
-                    application_sha256: Hash::of(b"application"),
-                    enterprise: who.id,
-                    key: who.key.verifying().clone(),
-                    kind: who.kind,
-                    name: "某公司".into(),
-                    uscc: "000000000000000000".into(),
-                };
-                Statement::signed(body, &self.keys.operator).unwrap()
-            })
-            .collect();
-        for statement in &verified {
-            self.note(statement);
-        }
-        self.rotate();
-        if self.is(Twist::NotCanonical) {
-            self.put(b"{\"type\":\"sealbid/example/v1\", \"no\":1}".to_vec(), Shown::Public);
-        }
-    }
-
-    /// The last bidder takes a new key before it bids.
-    fn rotate(&mut self) {
-        let Some(last) = self.bidders.last() else { return };
-        let new = key(last.key.verifying().name(), KeyKind::Statement, [9, 9]);
-        let (old_key, new_key) = (last.key.verifying().clone(), new.verifying().clone());
-        let body = KeyRotation { enterprise: last.id, new_key, old_key };
-        let mut rotation = Statement::signed(body, &last.key).unwrap();
-        if !self.is(Twist::RotationUnsigned) {
-            rotation.sign(&new);
-            self.bidders.last_mut().unwrap().key = new;
-        }
-        self.note(&rotation);
-    }
-
     fn unit(&mut self, number: u8, min: u32) -> (UnitId, Unit) {
         let ordered =
             matches!(self.twist, Twist::Ordered | Twist::OrderMissing | Twist::OrderBySelf);
@@ -339,6 +305,10 @@ impl Maker {
     }
 
     fn amend(&mut self, id: UnitId, prev: Hash) {
+        if self.is(Twist::BuyerTakenOver) {
+            let old = self.buyer.key.verifying().clone();
+            self.buyer.key = self.usurp(self.buyer.id, Kind::Organisation, old);
+        }
         let mut amendment = Amendment {
             deadline: DEADLINE,
             no: 1,

@@ -84,3 +84,55 @@ pub(super) fn roster(keys: &Keys, twist: Twist) -> Statement<Roster> {
     }
     Statement::signed(body, &keys.regulator).unwrap()
 }
+
+impl Maker {
+    pub(super) fn verify_bodies(&mut self) {
+        let bodies = std::iter::once(&self.buyer).chain(&self.bidders);
+        let verified: Vec<Statement<Verified>> = bodies
+            .map(|who| self.verified(who.id, who.kind, who.key.verifying().clone()))
+            .collect();
+        for statement in &verified {
+            self.note(statement);
+        }
+        self.rotate();
+        if self.is(Twist::NotCanonical) {
+            self.put(b"{\"type\":\"sealbid/example/v1\", \"no\":1}".to_vec(), Shown::Public);
+        }
+    }
+
+    /// The last bidder takes a new key before it bids.
+    fn rotate(&mut self) {
+        let Some(last) = self.bidders.last() else { return };
+        let new = key(last.key.verifying().name(), KeyKind::Statement, [9, 9]);
+        let (old_key, new_key) = (last.key.verifying().clone(), new.verifying().clone());
+        let body = KeyRotation { enterprise: last.id, new_key, old_key };
+        let mut rotation = Statement::signed(body, &last.key).unwrap();
+        if !self.is(Twist::RotationUnsigned) {
+            rotation.sign(&new);
+            self.bidders.last_mut().unwrap().key = new;
+        }
+        self.note(&rotation);
+    }
+
+    /// The operator revokes a body's key and vouches for another in its name.
+    pub(super) fn usurp(&mut self, id: EnterpriseId, kind: Kind, old: VerifyingKey) -> SigningKey {
+        let new = key(old.name(), KeyKind::Statement, [88, 8]);
+        let gone = KeyRevocation { enterprise: id, key: old, reason: "遗失".into() };
+        self.note(&Statement::signed(gone, &self.keys.operator).unwrap());
+        let again = self.verified(id, kind, new.verifying().clone());
+        self.note(&again);
+        new
+    }
+
+    fn verified(&self, id: EnterpriseId, kind: Kind, key: VerifyingKey) -> Statement<Verified> {
+        let body = Verified {
+            application_sha256: Hash::of(b"application"),
+            enterprise: id,
+            key,
+            kind,
+            name: "某公司".into(),
+            uscc: "000000000000000000".into(),
+        };
+        Statement::signed(body, &self.keys.operator).unwrap()
+    }
+}

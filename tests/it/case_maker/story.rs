@@ -22,13 +22,17 @@ pub fn make(twist: Twist) -> Maker {
     maker.note(&other);
     maker.amend(first, statement.sha256());
     let old = maker.seal(&unit, 0, None, Spoil::Nothing);
-    let new = maker.seal(&unit, 0, Some(&old), Spoil::Nothing);
+    let mut new = maker.seal(&unit, 0, Some(&old), Spoil::Nothing);
     let gone = maker.seal(&unit, 1, None, Spoil::Nothing);
     let copy = maker.copied(&good, 3);
     let bad_share = maker.seal(&unit, 4, None, Spoil::Share);
     let bad_secret = maker.seal(&unit, 5, None, Spoil::Secret);
     let garbage = maker.seal(&unit, 6, None, Spoil::Garbage);
     let replaced = maker.accept(&old, arrived, None);
+    if twist == Twist::ReplacedByOther {
+        maker.usurp_bidder(0);
+        new.manifest = maker.signed_manifest(new.manifest.body().clone(), 0);
+    }
     let withdrawn = maker.accept(&gone, arrived.plus(1), None);
     if !early {
         let late = maker.is(Twist::LateByOne);
@@ -290,7 +294,8 @@ impl Maker {
         let mut opened: Vec<OpenedLeaf> = (0..).zip(&self.leaves).map(opened).collect();
         // A pad: nothing else is known of it.
         let pad = opened.iter().position(|leaf| leaf.event.is_empty()).unwrap();
-        if self.is(Twist::LeafClosed) || self.is(Twist::OtherLeaf) {
+        if matches!(self.twist, Twist::LeafClosed | Twist::OtherLeaf | Twist::WithdrawalForged) {
+            // Behind a closed leaf chains are not judged; signatures are.
             opened.remove(pad);
         }
         if self.is(Twist::OtherLeaf) {

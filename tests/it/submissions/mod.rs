@@ -2,6 +2,7 @@
 
 mod crowds;
 mod uploads;
+mod usurped;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ mod refusals;
 mod runs;
 mod steps;
 mod submit;
+mod usurped;
 
 use std::collections::{BTreeMap, BTreeSet};
 

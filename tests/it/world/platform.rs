@@ -59,6 +59,9 @@ pub struct Row {
     pub void: Option<VoidReason>,
 }
 
+/// The key of each body.
+type Keys = BTreeMap<EnterpriseId, VerifyingKey>;
+
 impl Row {
     fn new(index: u64, unit: Statement<Unit>) -> Self {
         let body = unit.body();
@@ -104,15 +107,16 @@ impl Row {
         self.state = next(self.state, act).unwrap();
     }
 
-    fn add(&mut self, index: u64, entry: &Entry, event: &BidEvent) {
+    fn add(&mut self, index: u64, entry: &Entry, event: &BidEvent, keys: &Keys) {
         match event {
             BidEvent::Accepted { manifest, arrived_at, manifest_sha256, .. } => {
                 let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).unwrap();
                 let bidder = signer(manifest.note());
                 let (seq, bid_id) = (manifest.body().seq, manifest.body().bid_id);
+                let key = keys[&bidder].clone();
                 self.follow(bidder, index, false);
                 let (sha256, kind) = (*manifest_sha256, ChainKind::Manifest);
-                self.chains.insert(bidder, ChainHead { bid_id, seq, sha256, kind });
+                self.chains.insert(bidder, ChainHead { bid_id, seq, sha256, kind, key });
                 self.accepted.push(Accepted {
                     index,
                     bidder,
@@ -166,7 +170,7 @@ fn signer(note: &Note) -> EnterpriseId {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Platform {
     pub units: BTreeMap<UnitId, Row>,
-    pub keys: BTreeMap<EnterpriseId, VerifyingKey>,
+    pub keys: Keys,
 }
 
 impl Platform {
@@ -231,7 +235,8 @@ impl Platform {
                 let (BidEvent::Accepted { unit_id, .. }
                 | BidEvent::Withdrawn { unit_id, .. }
                 | BidEvent::Refused { unit_id, .. }) = event;
-                self.row(unit_id).add(index, entry, event);
+                let keys = self.keys.clone();
+                self.row(unit_id).add(index, entry, event, &keys);
             }
             Act::Step(event) => self.take_step(index, event),
         }

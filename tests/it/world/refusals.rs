@@ -22,10 +22,10 @@ use super::history::{Op, Submit};
 use super::record::{Hand, proposed};
 use super::{ORIGIN, World, key};
 
-const BID: Op = Op::Submit { bidder: 0, unit: 0, how: Submit::OnTime };
+pub const BID: Op = Op::Submit { bidder: 0, unit: 0, how: Submit::OnTime };
 
 /// A world with one open unit, after some more has happened.
-fn world(min: u8, ops: &[Op]) -> (World, UnitId) {
+pub fn world(min: u8, ops: &[Op]) -> (World, UnitId) {
     let mut world = World::new(Rules::default());
     let begin = [Op::Register, Op::Register, Op::Publish { min, sealed: false }, Op::Tick];
     for op in begin.iter().chain(ops) {
