@@ -276,3 +276,5 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(enterprise, enterprise_key);
+
+diesel::allow_tables_to_appear_in_same_query!(entry, unit);

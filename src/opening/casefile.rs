@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -20,7 +21,7 @@ use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::Roster;
-use crate::db::schema::entry;
+use crate::db::schema::{entry, unit};
 use crate::db::{Conn, Db, Error as DbError};
 use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
@@ -88,11 +89,11 @@ impl CaseSource<'_> {
     /// # Errors
     /// [`Error`]; what was written is then useless.
     pub fn auditor<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
-        let mut shown = Shown::new();
-        let (mut writer, found) = self.db.read(|conn| {
+        let (mut writer, found, mut shown) = self.db.read(|conn| {
             let (mut writer, found) = self.begin(conn, units, CaseKind::Auditor)?;
+            let mut shown = Shown { over: BTreeMap::new(), pads_below: sealed_from(conn)? };
             self.announce_leaves(conn, &mut writer, found.head_size(), &mut shown)?;
-            Ok::<_, Error>((writer, found))
+            Ok::<_, Error>((writer, found, shown))
         })?;
         let size = found.head_size();
         let (files, shares) = add_sealed(&mut writer, &found);
@@ -240,19 +241,22 @@ impl CaseSource<'_> {
         for Entry { index, salt, event, level, .. } in
             record::entries(conn, next, end, WIDTH.into())?
         {
-            leaves.extend((next..index).map(|pad| self.pad(pad)));
+            leaves.extend(self.pads(next..index, shown));
             next = index + 1;
             if may_show(conn, &level, shown)? {
                 leaves.push(OpenedLeaf { index, salt, event });
             }
         }
-        leaves.extend((next..end).map(|pad| self.pad(pad)));
+        leaves.extend(self.pads(next..end, shown));
         let is_empty = leaves.is_empty();
         Ok(if is_empty { Vec::new() } else { encode_opened(&leaves).into_bytes() })
     }
 
-    fn pad(&self, index: u64) -> OpenedLeaf {
-        OpenedLeaf { index, salt: self.pads.salt(index), event: Vec::new() }
+    /// The pads among these leaves that may be opened.
+    fn pads(&self, range: Range<u64>, shown: &Shown) -> impl Iterator<Item = OpenedLeaf> {
+        let end = shown.pads_below.map_or(range.end, |sealed| range.end.min(sealed));
+        let pad = |index| OpenedLeaf { index, salt: self.pads.salt(index), event: Vec::new() };
+        (range.start..end).map(pad)
     }
 }
 
@@ -269,19 +273,35 @@ fn bundle(conn: &mut Conn, number: u64, size: u64) -> Result<Vec<u8>, Error> {
     Ok(record::tile(conn, &tile)?)
 }
 
-/// Which units were over when the file was begun: an opening that comes while it is written must
+/// What auditors could see when the file was begun: an opening that comes while it is written must
 /// not change what was announced.
-type Shown = BTreeMap<UnitId, bool>;
+struct Shown {
+    /// Which units were over.
+    over: BTreeMap<UnitId, bool>,
+    /// The first leaf that is still sealed. Pads from there on stay closed: with them open, what is
+    /// left closed would be the sealed acts, and the regulator could count bids before their hour.
+    pads_below: Option<u64>,
+}
+
+/// The first entry that is sealed until a unit's opening which is still to come.
+fn sealed_from(conn: &mut Conn) -> Result<Option<u64>, Error> {
+    let over = [UnitState::Opened, UnitState::Void].map(UnitState::code);
+    let waiting = unit::table.filter(unit::state.ne_all(over)).select(unit::unit_id.nullable());
+    let sealed = entry::unit.eq_any(waiting).and(entry::level.like("sealed:%"));
+    let first = entry::table.filter(sealed).select(diesel::dsl::min(entry::idx));
+    let first: Option<i64> = on_each!(conn, |c| first.first(c)).map_err(DbError::from)?;
+    let index = |idx| u64::try_from(idx).map_err(|_| DbError::Corrupt("an index".to_owned()));
+    Ok(first.map(index).transpose()?)
+}
 
 /// Whether auditors may see an entry of this level.
 fn may_show(conn: &mut Conn, level: &Level, shown: &mut Shown) -> Result<bool, Error> {
     let Level::Sealed(id) = level else { return Ok(true) };
-    if let Some(known) = shown.get(id) {
+    if let Some(known) = shown.over.get(id) {
         return Ok(*known);
     }
-    // A void ends the seal too: else nobody could check that too few bids were really too few.
-    let is_over = matches!(units::unit(conn, *id)?.state, UnitState::Opened | UnitState::Void);
-    shown.insert(*id, is_over);
+    let is_over = units::unit(conn, *id)?.state.is_over();
+    shown.over.insert(*id, is_over);
     Ok(is_over)
 }
 

@@ -6,7 +6,6 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::statements::Opening;
 use super::store;
 use super::{Error, Misplaced, Opener, blocking};
 use crate::auth::Actor;
@@ -16,7 +15,6 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::seal::payload::Listed;
-use crate::crypto::statement::Body as _;
 use crate::db::{self, Conn};
 use crate::enterprise::credentials::enterprise_of;
 use crate::ids::{EnterpriseId, UnitId};
@@ -41,12 +39,12 @@ pub async fn entry(p: &Platform, actor: &Actor, index: u64) -> Result<Option<Ent
 }
 
 fn sees(conn: &mut Conn, actor: &Actor, entry: &Entry) -> Result<bool, db::Error> {
-    let is_opened = match &entry.level {
-        Level::Sealed(unit) => !record::entries_of_unit(conn, unit, Opening::TYPE)?.is_empty(),
+    let is_over = match &entry.level {
+        Level::Sealed(unit) => units::unit(conn, *unit)?.state.is_over(),
         _ => false,
     };
     let reader = reader(conn, actor, entry)?;
-    Ok(may_see(&entry.level, reader, |_| is_opened))
+    Ok(may_see(&entry.level, reader, |_| is_over))
 }
 
 fn reader(conn: &mut Conn, actor: &Actor, entry: &Entry) -> Result<Reader, db::Error> {

@@ -217,6 +217,13 @@ impl UnitState {
         }
     }
 
+    /// Whether its opening or its void stands on the record: the seal on its entries ends with
+    /// either. Without the second, a void unit would leave leaves that nobody can ever check.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Opened | Self::Void)
+    }
+
     /// The state of a column's word.
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {

@@ -9,8 +9,10 @@ use sealbid::opening::rules::{Step, UnitState};
 use sealbid::opening::statements::{
     FailCode, LineStatus, Opening, OpeningEvent, RejectCode, Void, VoidReason,
 };
+use sealbid::opening::store;
 use sealbid::tender::statements::ReleaseBy;
-use sealbid::verify::{Trust, Verdict, verify_bytes};
+use sealbid::verify::casefile::{self, CaseKind};
+use sealbid::verify::{Report, Trust, Verdict, verify_bytes};
 
 use crate::on_both;
 use crate::opening_world::{CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, id, pads, who};
@@ -41,18 +43,8 @@ pub fn opening(world: &World) -> Opening {
 
 /// Both case files verify, and the auditors' decides everything.
 pub fn verified(world: &World) {
-    let source = CaseSource {
-        db: &world.db,
-        blobs: &world.blobs,
-        rosters: std::slice::from_ref(&world.roster),
-        pads: &pads(),
-    };
-    let trust = Trust::Roster(world.roster.sha256());
-    let (mut public, mut auditor) = (Vec::new(), Vec::new());
-    source.public(&[world.id], &mut public).unwrap();
-    source.auditor(&[world.id], &mut auditor).unwrap();
-    for (file, whole) in [(public, false), (auditor, true)] {
-        let report = verify_bytes(&file, Some(&trust), None);
+    for (kind, whole) in [(CaseKind::Public, false), (CaseKind::Auditor, true)] {
+        let report = report(world, kind);
         for claim in &report.claims {
             let told = format!("{} {:?}", claim.id, claim.detail);
             assert_ne!(claim.verdict, Verdict::Failed, "{told}");
@@ -126,23 +118,67 @@ on_both! {
         for blob in blobs {
             assert!(world.blobs.open(blob).is_err(), "ciphertext of a void unit is gone");
         }
-        verified_public(&world);
+        verified_void(&world);
     }
 }
 
-/// A void unit's bids stay sealed, so only the public file decides what it can.
+/// A void unit's case holds in both files, and with its seal ended the auditors' decides its set.
+pub fn verified_void(world: &World) {
+    for (kind, whole) in [(CaseKind::Public, false), (CaseKind::Auditor, true)] {
+        let report = report(world, kind);
+        assert_eq!(report.exit(), 0, "{:?}", report.claims);
+        for id in ["leaves", "close-complete", "one-close", "void"] {
+            let claim = report.claims.iter().find(|claim| claim.id == id).unwrap();
+            assert!(!whole || claim.verdict == Verdict::Ok, "{claim:?}");
+        }
+    }
+}
+
+/// The public file holds in what it decides.
 pub fn verified_public(world: &World) {
+    let report = report(world, CaseKind::Public);
+    assert_eq!(report.exit(), 0, "{:?}", report.claims);
+}
+
+fn case(world: &World, kind: CaseKind) -> Vec<u8> {
     let source = CaseSource {
         db: &world.db,
         blobs: &world.blobs,
         rosters: std::slice::from_ref(&world.roster),
         pads: &pads(),
     };
-    let trust = Trust::Roster(world.roster.sha256());
     let mut file = Vec::new();
-    source.public(&[world.id], &mut file).unwrap();
-    let report = verify_bytes(&file, Some(&trust), None);
-    assert_eq!(report.exit(), 0, "{:?}", report.claims);
+    match kind {
+        CaseKind::Auditor => source.auditor(&[world.id], &mut file).unwrap(),
+        _ => source.public(&[world.id], &mut file).unwrap(),
+    };
+    file
+}
+
+pub fn report(world: &World, kind: CaseKind) -> Report {
+    let trust = Trust::Roster(world.roster.sha256());
+    verify_bytes(&case(world, kind), Some(&trust), None)
+}
+
+on_both! {
+    fn bids_cannot_be_counted_by_what_an_auditors_file_leaves_closed(base: TestBase) {
+        let world = with_bids(base);
+        close(&world);
+        let first = world.db.read(|conn| store::envelopes(conn, &world.id)).unwrap()[0].accepted_index;
+        let file = casefile::read(case(&world, CaseKind::Auditor).as_slice()).unwrap();
+        let pads: Vec<u64> =
+            file.opened.iter().filter(|leaf| leaf.event.is_empty()).map(|leaf| leaf.index).collect();
+        assert!(!pads.is_empty() && pads.iter().all(|index| *index < first), "{pads:?} {first}");
+        let report = report(&world, CaseKind::Auditor);
+        assert_eq!(report.exit(), 0, "{:?}", report.claims);
+        for id in ["leaves", "close-complete", "one-close"] {
+            let claim = report.claims.iter().find(|claim| claim.id == id).unwrap();
+            assert_eq!(claim.verdict, Verdict::NotDecidable, "{claim:?}");
+        }
+        world.to(OPEN_AT);
+        world.settle(4);
+        verified(&world);
+    }
 }
 
 on_both! {
@@ -190,7 +226,7 @@ on_both! {
         world.settle(3);
         assert_eq!(opening(&world).releases, [id(2), id(4), id(5)]);
         // Three are fewer than q: no claim fails, though a second history is not ruled out.
-        verified_public(&world);
+        verified_void(&world);
     }
 }
 

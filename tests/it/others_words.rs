@@ -15,11 +15,16 @@ use sealbid::opening::statements::{
 use sealbid::opening::store as stored;
 use sealbid::tender::statements::ReleaseBy;
 
+use sealbid::verify::Verdict as Told;
+use sealbid::verify::casefile::CaseKind;
+
 use crate::on_both;
 use crate::opening_world::{
     BY_TIME, Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, platform_key, regulator_key, who,
 };
-use crate::openings::{close, opening, verified, verified_public, with_bids};
+use crate::openings::{
+    close, opening, report, verified, verified_public, verified_void, with_bids,
+};
 use crate::support::{TestBase, wait};
 
 fn by<B: Body>(body: B, keys: &[&SigningKey]) -> String {
@@ -63,7 +68,7 @@ on_both! {
         world.settle(4);
         let opened: Vec<Hash> = opening(&world).lines.iter().map(|line| line.line).collect();
         assert_eq!(opened, good.lines);
-        verified_public(&world);
+        verified_void(&world);
     }
 }
 
@@ -125,7 +130,7 @@ on_both! {
         assert_eq!(opening(&world).releases.len(), 3);
         let kept = world.agents.state(1).units[&world.id].suspension;
         assert_eq!(kept, Some((2, SuspensionState::Lifted)));
-        verified_public(&world);
+        verified_void(&world);
     }
 }
 
@@ -181,6 +186,10 @@ on_both! {
         assert_eq!(void.body().reason, VoidReason::Challenge);
         assert!(!world.leaks());
         verified_public(&world);
+        let report = report(&world, CaseKind::Auditor);
+        let failed = report.claims.iter().filter(|claim| claim.verdict == Told::Failed);
+        let failed: Vec<_> = failed.map(|claim| claim.id).collect();
+        assert_eq!(failed, ["close-complete"], "the seal is over: the line left out is seen");
     }
 }
 
