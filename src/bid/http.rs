@@ -153,7 +153,8 @@ fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Edge> {
 
 /// Begins an upload (tus creation)
 ///
-/// Refusals: `bid-too-large`, `auth-…`.
+/// # Errors
+/// `bid-too-large`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/uploads", tag = "uploads",
     params(("upload-length" = u64, Header, description = "Bytes to come")),
     responses((status = 201, description = "Its address is in Location")), security(("session" = [])))]
@@ -168,7 +169,8 @@ pub async fn create(app: web::Data<App>, caller: Caller, request: HttpRequest) -
 
 /// Tells how far an upload is
 ///
-/// Refusals: `bid-not-found`, `auth-…`.
+/// # Errors
+/// `bid-not-found`, `auth-…`.
 #[utoipa::path(head, path = "/api/v1/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
     responses((status = 200, description = "Upload-Offset and Upload-Length tell")),
     security(("session" = [])))]
@@ -184,7 +186,8 @@ pub async fn progress(app: web::Data<App>, caller: Caller, path: web::Path<Strin
 
 /// Goes on with an upload; the last byte completes it
 ///
-/// Refusals: `bid-…`, `auth-…`.
+/// # Errors
+/// `bid-…`, `auth-…`.
 #[utoipa::path(patch, path = "/api/v1/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("upload-offset" = u64, Header, description = "Where the body begins"),
@@ -220,7 +223,8 @@ fn checksum(text: &str) -> Result<Hash, Edge> {
 
 /// Gives an upload up
 ///
-/// Refusals: `bid-in-use`, `bid-not-found`, `auth-…`.
+/// # Errors
+/// `bid-in-use`, `bid-not-found`, `auth-…`.
 #[utoipa::path(delete, path = "/api/v1/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
     responses((status = 204)), security(("session" = [])))]
 pub async fn terminate(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
@@ -229,6 +233,9 @@ pub async fn terminate(app: web::Data<App>, caller: Caller, path: web::Path<Stri
 }
 
 /// Says what the upload protocol offers
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(options, path = "/api/v1/uploads", tag = "uploads",
     responses((status = 204, description = "Tus-Version, -Extension, -Max-Size tell")))]
 pub async fn options(app: web::Data<App>) -> Answer {
@@ -244,9 +251,12 @@ pub async fn options(app: web::Data<App>) -> Answer {
 /// Submits or replaces a bid
 ///
 /// A statement that its bidder truly signed is decided on the record. Accepted, it is answered with
-/// its receipt. Refused (`bid-late`, `bid-seq-taken` and so on), the problem document carries `index`
-/// and `receipt` of the entry that says so: never a success, so that no program takes a refused bid
-/// for a submitted one. The same statement again is answered with the same entry.
+/// its receipt. Refused (`bid-late`, `bid-seq-taken` and so on), the problem document carries
+/// `index` and `receipt` of the entry that says so: never a success, so that no program takes a
+/// refused bid for a submitted one. The same statement again is answered with the same entry.
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(post, path = "/api/v1/units/{id}/bids", tag = "bids", params(("id" = String, Path, description = "The unit")),
     request_body = BidBody, responses((status = 200, body = Entered)), security(("session" = [])))]
 pub async fn bid(
@@ -273,6 +283,9 @@ pub async fn bid(
 /// Takes a bid back
 ///
 /// Decided and answered like a bid.
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(post, path = "/api/v1/units/{id}/withdrawals", tag = "bids", params(("id" = String, Path, description = "The unit")),
     request_body = WithdrawalBody, responses((status = 200, body = Entered)),
     security(("session" = [])))]
@@ -312,7 +325,8 @@ const fn kind(head: &ChainHead) -> &'static str {
 
 /// The caller's own last statement in a unit
 ///
-/// Refusals: `bid-not-found`, `auth-…`.
+/// # Errors
+/// `bid-not-found`, `auth-…`.
 #[utoipa::path(get, path = "/api/v1/units/{id}/bid", tag = "bids", params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = StandingView)), security(("session" = [])))]
 pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
@@ -330,7 +344,8 @@ pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<Strin
 
 /// Where the caller's own bids stand, in all units
 ///
-/// Refusals: `auth-…`.
+/// # Errors
+/// `auth-…`.
 #[utoipa::path(get, path = "/api/v1/bids", tag = "bids",
     responses((status = 200, body = Vec<OwnBidView>)), security(("session" = [])))]
 pub async fn own(app: web::Data<App>, caller: Caller) -> Answer {

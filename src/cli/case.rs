@@ -3,17 +3,13 @@
 //! Invariant: a file appears under its name when all of it is there. Deliberately absent: any
 //! judgement; that is `sealbid verify`'s, without a network.
 
-use std::io::Write as _;
 use std::path::Path;
-
-use futures_util::StreamExt as _;
-use reqwest::Method;
 
 use crate::ids::TenderId;
 
 use super::client::{Access, Client};
 use super::failed::Failed;
-use super::output::{Access as FileAccess, NewFile, Progress, Report};
+use super::output::{Access as FileAccess, Progress, Report};
 use super::{Context, args};
 
 /// `sealbid record case`
@@ -69,21 +65,6 @@ impl Client {
             WhichCase::Auditor => ("case/auditor", Access::Own, FileAccess::Private),
         };
         let path = format!("/api/v1/tenders/{tender}/{path}");
-        let mut file = NewFile::create(to, file_access)?;
-        let request = self.request(Method::GET, &path, access).await?;
-        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
-        let response = self.refusal_of(response).await?;
-        let total = response.content_length();
-        let mut done = 0_u64;
-        let mut pieces = response.bytes_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|e| self.unreachable(&e))?;
-            file.writer().write_all(&piece).map_err(|e| Failed::file(to, &e))?;
-            done = done.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-            progress.at(done, total.unwrap_or(done.saturating_add(1)));
-        }
-        progress.at(done, done);
-        file.keep()?;
-        Ok(done)
+        self.save(&path, access, to, file_access, progress).await
     }
 }

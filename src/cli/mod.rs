@@ -9,9 +9,11 @@ pub mod bid;
 pub mod case;
 pub mod client;
 pub mod custodian;
+pub mod download;
 pub mod enterprise;
 pub mod failed;
 pub mod keys;
+pub mod opening;
 pub mod operator;
 pub mod output;
 pub mod record;
@@ -91,6 +93,9 @@ enum Command {
     /// Bidders: seal, check, submit and follow bids
     #[command(subcommand)]
     Bid(bid::BidCommand),
+    /// Everybody: follow openings; buyer, regulator and operator: give your word in them
+    #[command(subcommand)]
+    Opening(opening::OpeningCommand),
     /// Custodians: run the agent that guards the opening
     #[command(subcommand)]
     Custodian(custodian::CustodianCommand),
@@ -225,6 +230,7 @@ impl Cli {
             Command::Enterprise(command) => command.run(&context)?,
             Command::Tender(command) => command.run(&context)?,
             Command::Bid(command) => command.run(&context)?,
+            Command::Opening(command) => command.run(&context)?,
             Command::Custodian(command) => command.run(&context)?,
             Command::Record(command) => command.run(&context)?,
             Command::Demo(args) => args.run(&context)?,

@@ -4,6 +4,8 @@ use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, check_next};
+use crate::ids::UnitId;
+use crate::opening::statements::Close;
 use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
 use crate::verify::Trust as Pin;
@@ -77,6 +79,22 @@ impl Pinned {
             receipt.verify(&self.roster().log_key, &self.roster().witness_keys()).map_err(wrong)?;
         let count = cosigned.cosignatures().len();
         Ok(Checked { receipt, cosigned: count, is_final: count >= self.roster().q() })
+    }
+
+    /// A unit's effective close: the platform and q custodians signed it.
+    ///
+    /// # Errors
+    /// [`Failed::Content`].
+    pub fn close(&self, note: &str, unit: &UnitId) -> Result<Statement<Close>, Failed> {
+        let wrong = |e: &dyn std::fmt::Display| Failed::content("the close", e);
+        let close = Statement::<Close>::parse(note.as_bytes()).map_err(|e| wrong(&e))?;
+        let roster = self.roster();
+        close.note().require(&roster.platform_key).map_err(|e| wrong(&e))?;
+        let signed = close.note().count(&roster.statement_keys()).map_err(|e| wrong(&e))?;
+        if signed < roster.q() || close.body().unit_id != *unit {
+            return Err(wrong(&"not signed by a quorum for this unit"));
+        }
+        Ok(close)
     }
 
     /// The platform's and the custodians' statement keys: who may sign a unit beside its buyer.

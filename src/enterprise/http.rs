@@ -141,7 +141,8 @@ async fn receipted(app: &App, done: Done) -> Answer {
 
 /// Asks for a login challenge
 ///
-/// Refusals: `db-busy` when too many wait.
+/// # Errors
+/// `db-busy` when too many wait.
 #[utoipa::path(post, path = "/api/v1/login/challenges", tag = "login",
     responses((status = 200, body = ChallengeAnswer)))]
 pub async fn challenge(app: web::Data<App>) -> Answer {
@@ -155,7 +156,8 @@ pub async fn challenge(app: web::Data<App>) -> Answer {
 
 /// Answers a challenge by a signed `sealbid/login/v1`
 ///
-/// Refusals: `auth-…`.
+/// # Errors
+/// `auth-…`.
 #[utoipa::path(post, path = "/api/v1/login", tag = "login", request_body = StatementBody,
     responses((status = 200, body = LoginAnswer)))]
 pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answer {
@@ -167,7 +169,8 @@ pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answe
 
 /// Ends the session that asks
 ///
-/// Refusals: `auth-…`.
+/// # Errors
+/// `auth-…`.
 #[utoipa::path(delete, path = "/api/v1/login", tag = "login", responses((status = 204)),
     security(("session" = [])))]
 pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
@@ -178,7 +181,8 @@ pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
 
 /// Applies for registration by a signed `sealbid/application/v1`
 ///
-/// Refusals: `enterprise-…`.
+/// # Errors
+/// `enterprise-…`.
 #[utoipa::path(post, path = "/api/v1/enterprises", tag = "enterprises",
     request_body = ApplicationBody, responses((status = 200, body = Receipted)))]
 pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Answer {
@@ -189,7 +193,8 @@ pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Ans
 
 /// Who waits for an operator
 ///
-/// Refusals: `auth-…`, `web-query`.
+/// # Errors
+/// `auth-…`, `web-query`.
 #[utoipa::path(get, path = "/api/v1/enterprises", tag = "enterprises", params(WaitingQuery),
     responses((status = 200, body = WaitingView)), security(("session" = [])))]
 pub async fn waiting(
@@ -221,7 +226,8 @@ fn cursor(text: &str) -> Result<(Time, EnterpriseId), Failure> {
 
 /// A registration. Before it is verified, only who was told its random id can ask for it
 ///
-/// Refusals: `enterprise-unknown`.
+/// # Errors
+/// `enterprise-unknown`.
 #[utoipa::path(get, path = "/api/v1/enterprises/{id}", tag = "enterprises",
     params(("id" = String, Path, description = "ent_…")),
     responses((status = 200, body = EnterpriseView)), security((), ("session" = [])))]
@@ -240,7 +246,8 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 /// An operator vouches for an application or declines it, by a signed `sealbid/verified/v1` or
 /// `sealbid/declined/v1`
 ///
-/// Refusals: `enterprise-…`.
+/// # Errors
+/// `enterprise-…`.
 #[utoipa::path(post, path = "/api/v1/enterprises/{id}/verification", tag = "enterprises",
     params(("id" = String, Path, description = "ent_…")), request_body = StatementBody,
     responses((status = 200, body = Receipted)))]
@@ -256,7 +263,8 @@ pub async fn decide(
 
 /// Replaces or revokes a key, by a signed `sealbid/key-rotation/v1` or `sealbid/key-revocation/v1`
 ///
-/// Refusals: `enterprise-…`.
+/// # Errors
+/// `enterprise-…`.
 #[utoipa::path(post, path = "/api/v1/enterprises/{id}/keys", tag = "enterprises",
     params(("id" = String, Path, description = "ent_…")), request_body = StatementBody,
     responses((status = 200, body = Receipted)))]

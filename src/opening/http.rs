@@ -70,7 +70,8 @@ pub struct EntryView {
 
 /// What ended a unit: its opening record, or why it was void
 ///
-/// Refusals: `web-not-found` before.
+/// # Errors
+/// `web-not-found` before.
 #[utoipa::path(get, path = "/api/v1/units/{id}/opening", tag = "openings",
     params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = EndView)))]
@@ -89,6 +90,9 @@ pub async fn opening(app: web::Data<App>, path: web::Path<String>) -> Answer {
 }
 
 /// What has been read out so far, live and provisional
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/api/v1/units/{id}/read-out", tag = "openings",
     params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = ReadOutView)))]
@@ -115,7 +119,8 @@ pub async fn read_out(app: web::Data<App>, path: web::Path<String>) -> Answer {
 
 /// The files of an opened bid: for its bidder, the unit's buyer and the regulator
 ///
-/// Refusals: `opening-not-opened`, `opening-line-not-opened`, `opening-not-found`, `auth-…`.
+/// # Errors
+/// `opening-not-opened`, `opening-line-not-opened`, `opening-not-found`, `auth-…`.
 #[utoipa::path(get, path = "/api/v1/units/{id}/lines/{line}/documents", tag = "openings",
     params(("id" = String, Path, description = "The unit"),
         ("line" = String, Path, description = "The line, as in the opening record")),
@@ -133,7 +138,8 @@ pub async fn files(
 
 /// One file of an opened bid, decrypted while it is sent and never stored
 ///
-/// Refusals: as for the list.
+/// # Errors
+/// As for the list.
 #[utoipa::path(get, path = "/api/v1/units/{id}/lines/{line}/documents/{name}", tag = "openings",
     params(("id" = String, Path, description = "The unit"),
         ("line" = String, Path, description = "The line, as in the opening record"),
@@ -157,7 +163,9 @@ pub async fn file(
 
 /// Says which second envelopes open
 ///
-/// `sealbid/order/v1`, signed by procuring entity and regulator; either may bring it. Refusals:
+/// `sealbid/order/v1`, signed by procuring entity and regulator; either may bring it.
+///
+/// # Errors
 /// `opening-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/order", tag = "openings",
     params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
@@ -178,7 +186,10 @@ pub async fn order(
 
 /// Stops a release, or lifts the stop
 ///
-/// `sealbid/suspension/v1`, signed by the regulator. Refusals: `opening-…`, `auth-…`.
+/// `sealbid/suspension/v1`, signed by the regulator.
+///
+/// # Errors
+/// `opening-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/suspensions", tag = "openings",
     params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
     responses((status = 200, body = Entered)), security(("session" = [])))]
@@ -196,7 +207,10 @@ pub async fn suspend(
 
 /// Brings what a custodian found of a challenge
 ///
-/// `sealbid/challenged/v1`, signed by that custodian, whoever brings it. Refusals: `opening-…`.
+/// `sealbid/challenged/v1`, signed by that custodian, whoever brings it.
+///
+/// # Errors
+/// `opening-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/challenges", tag = "openings",
     params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
     responses((status = 200, body = Entered)))]
@@ -221,7 +235,8 @@ async fn last(app: &App, unit: UnitId, kind: &'static str) -> Answer {
 
 /// An entry's salt and event, for whom its level lets see them
 ///
-/// Refusals: `web-not-found` for what the caller may not see, pads, and what is not there.
+/// # Errors
+/// `web-not-found` for what the caller may not see, pads, and what is not there.
 #[utoipa::path(get, path = "/api/v1/record/entries/{index}", tag = "record",
     params(("index" = u64, Path, description = "Its place in the record")),
     responses((status = 200, body = EntryView)), security((), ("session" = [])))]
@@ -235,7 +250,8 @@ pub async fn entry(app: web::Data<App>, caller: Caller, path: web::Path<String>)
 
 /// An entry's receipt again, with the cosignatures so far, for whom its level lets see it
 ///
-/// Refusals: as for the entry.
+/// # Errors
+/// As for the entry.
 #[utoipa::path(get, path = "/api/v1/record/receipts/{index}", tag = "record",
     params(("index" = u64, Path, description = "Its place in the record")),
     responses((status = 200, body = Entered)), security((), ("session" = [])))]
@@ -253,7 +269,8 @@ enum Which {
 
 /// The public case file of a unit: what `sealbid verify` reads
 ///
-/// Refusals: `web-not-found` before the custodians have cosigned what it shows.
+/// # Errors
+/// `web-not-found` before the custodians have cosigned what it shows.
 #[utoipa::path(get, path = "/api/v1/units/{id}/case", tag = "openings",
     params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = Vec<u8>, content_type = "application/x-tar")))]
@@ -263,7 +280,8 @@ pub async fn case(app: web::Data<App>, path: web::Path<String>) -> Answer {
 
 /// The auditors' case file: the whole record, identities and ciphertexts with it
 ///
-/// Refusals: as for the public one, `auth-…`.
+/// # Errors
+/// As for the public one, `auth-…`.
 #[utoipa::path(get, path = "/api/v1/units/{id}/case/auditor", tag = "openings",
     params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = Vec<u8>, content_type = "application/x-tar")),
@@ -275,7 +293,8 @@ pub async fn auditor_case(app: web::Data<App>, caller: Caller, path: web::Path<S
 
 /// The public case file of a tender: all its units in one
 ///
-/// Refusals: as for a unit's.
+/// # Errors
+/// As for a unit's.
 #[utoipa::path(get, path = "/api/v1/tenders/{id}/case", tag = "openings",
     params(("id" = String, Path, description = "tnd_…")),
     responses((status = 200, body = Vec<u8>, content_type = "application/x-tar")))]
@@ -286,7 +305,8 @@ pub async fn tender_case(app: web::Data<App>, path: web::Path<String>) -> Answer
 
 /// The auditors' case file of a tender
 ///
-/// Refusals: as for a unit's.
+/// # Errors
+/// As for a unit's.
 #[utoipa::path(get, path = "/api/v1/tenders/{id}/case/auditor", tag = "openings",
     params(("id" = String, Path, description = "tnd_…")),
     responses((status = 200, body = Vec<u8>, content_type = "application/x-tar")),

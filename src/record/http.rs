@@ -21,6 +21,9 @@ fn failure(error: Error) -> Failure {
 }
 
 /// The latest checkpoint, with the cosignatures so far
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/record/checkpoint", tag = "record",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn checkpoint(app: web::Data<App>) -> Answer {
@@ -33,6 +36,9 @@ pub async fn checkpoint(app: web::Data<App>) -> Answer {
 }
 
 /// A tile or an entry bundle that the latest checkpoint covers
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/record/tile/{path}", tag = "record",
     params(("path" = String, Path, description = "As c2sp.org/tlog-tiles says; may hold slashes")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")))]
@@ -49,6 +55,9 @@ pub async fn tile(app: web::Data<App>, path: web::Path<String>) -> Answer {
 }
 
 /// The roster's note, for readers who pin it
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/record/roster", tag = "record",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn roster(app: web::Data<App>) -> Answer {

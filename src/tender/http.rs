@@ -50,7 +50,8 @@ pub struct Named {
 
 /// Drafts a tender
 ///
-/// Refusals: `tender-plan`, `auth-…`.
+/// # Errors
+/// `tender-plan`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/tenders", tag = "tenders",
     request_body(content = Object, content_type = "application/json",
         description = "{title, documents_until, lots: [{title, stages: [{stage, deadline, open_at, \
@@ -63,7 +64,8 @@ pub async fn create(app: web::Data<App>, caller: Caller, plan: web::Json<Plan>) 
 
 /// Proposes what the buyer is to sign: units with every custodian's recipient, and the notice
 ///
-/// Refusals: `tender-silent` when a custodian does not answer, `tender-state`, `auth-…`.
+/// # Errors
+/// `tender-silent` when a custodian does not answer, `tender-state`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/tenders/{id}/preparation", tag = "tenders",
     params(("id" = String, Path, description = "tnd_…")),
     responses((status = 200, body = Preparation)), security(("session" = [])))]
@@ -83,7 +85,8 @@ pub async fn prepare(app: web::Data<App>, caller: Caller, path: web::Path<String
 
 /// Records what the buyer signed and has the custodians asked
 ///
-/// Refusals: `tender-…`, `auth-…`.
+/// # Errors
+/// `tender-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/tenders/{id}/publication", tag = "tenders",
     params(("id" = String, Path, description = "tnd_…")), request_body = PublicationBody,
     responses((status = 202, body = ProposedView)), security(("session" = [])))]
@@ -105,6 +108,9 @@ pub async fn publish(
 }
 
 /// The published tenders
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/api/v1/tenders", tag = "tenders", params(After),
     responses((status = 200, body = TendersView)))]
 pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
@@ -118,7 +124,8 @@ pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
 
 /// One tender; a draft only for its buyer and the regulator
 ///
-/// Refusals: `tender-not-found`, `auth-…`.
+/// # Errors
+/// `tender-not-found`, `auth-…`.
 #[utoipa::path(get, path = "/api/v1/tenders/{id}", tag = "tenders",
     params(("id" = String, Path, description = "tnd_…")),
     responses((status = 200, body = TenderView)), security((), ("session" = [])))]
@@ -135,7 +142,8 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
 
 /// A unit and all that stands on the record about it and binds anybody
 ///
-/// Refusals: `tender-not-found`.
+/// # Errors
+/// `tender-not-found`.
 #[utoipa::path(get, path = "/api/v1/units/{id}", tag = "tenders",
     params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = UnitView)))]
@@ -174,7 +182,8 @@ fn view(conn: &mut crate::db::Conn, row: &UnitRow) -> Result<UnitView, crate::db
 
 /// Asks for a postponement: `sealbid/amendment/v1`
 ///
-/// Refusals: `tender-…`, `auth-…`.
+/// # Errors
+/// `tender-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/amendments", tag = "tenders",
     params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
     responses((status = 200, body = Entered)), security(("session" = [])))]
@@ -192,7 +201,10 @@ pub async fn postpone(
 /// Registers the outage that was measured over a unit's deadline, as an operator
 ///
 /// Nobody states its times: the platform measured them, and the rule pack makes new ones, which
-/// platform and custodians sign. Refusals: `tender-no-outage`, `tender-…`, `auth-…`.
+/// platform and custodians sign.
+///
+/// # Errors
+/// `tender-no-outage`, `tender-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/outages", tag = "tenders",
     params(("id" = String, Path, description = "The unit")), request_body = OutageBody,
     responses((status = 200, body = Entered)), security(("session" = [])))]
@@ -209,7 +221,8 @@ pub async fn register_outage(
 
 /// Cancels a unit by its buyer's signed `sealbid/void/v1`
 ///
-/// Refusals: `tender-…`, `auth-…`.
+/// # Errors
+/// `tender-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/void", tag = "tenders",
     params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
     responses((status = 200, body = Entered)), security(("session" = [])))]
@@ -226,7 +239,8 @@ pub async fn cancel(
 
 /// Adds a document to a draft; the body is the file
 ///
-/// Refusals: `tender-…`, `bid-too-large`, `auth-…`.
+/// # Errors
+/// `tender-…`, `bid-too-large`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/tenders/{id}/documents", tag = "tenders",
     params(("id" = String, Path, description = "tnd_…"), Named),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -257,7 +271,8 @@ pub async fn add_document(
 
 /// A document of a published tender. Nobody is counted, nobody is named in a log
 ///
-/// Refusals: `tender-not-found`.
+/// # Errors
+/// `tender-not-found`.
 #[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "tenders",
     params(("id" = String, Path, description = "doc_…")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")),

@@ -74,6 +74,9 @@ pub struct Doubt {
 }
 
 /// What runs here, its clock, and who keeps the keys
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/api/v1/platform", tag = "platform",
     responses((status = 200, body = PlatformView)))]
 pub async fn platform(app: web::Data<App>, request: HttpRequest) -> Answer {

@@ -34,20 +34,20 @@ pub const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug)]
 pub struct Failure {
     error: Error,
-    entry: Option<Entered>,
-    allow: Option<String>,
+    entry: Option<Box<Entered>>,
+    allow: Option<Box<str>>,
 }
 
 impl Failure {
     /// A refusal that stands on the record: its reader gets the proof with it.
     pub fn recorded(refusal: impl Refusal, entry: Entered) -> Self {
-        Self { entry: Some(entry), ..Self::from(refusal) }
+        Self { entry: Some(Box::new(entry)), ..Self::from(refusal) }
     }
 
     /// A known address that does not know the method; `allow` lists those it knows.
     #[must_use]
     pub fn method(method: &str, allow: String) -> Self {
-        Self { allow: Some(allow), ..Self::from(Edge::Method(method.to_owned())) }
+        Self { allow: Some(allow.into()), ..Self::from(Edge::Method(method.to_owned())) }
     }
 }
 
@@ -135,11 +135,11 @@ impl Failure {
             tracing::error!(request = id, %error, "failed");
         }
         let mut document = problem(error, lang, Some(id.to_owned()));
-        document.entry.clone_from(&self.entry);
+        document.entry = self.entry.as_deref().cloned();
         let mut answer = HttpResponse::build(self.status_code());
         answer.content_type(PROBLEM_JSON).insert_header(("content-language", lang.tag()));
         if let Some(allow) = &self.allow {
-            answer.insert_header((ALLOW, allow.as_str()));
+            answer.insert_header((ALLOW, &**allow));
         }
         answer.json(document)
     }

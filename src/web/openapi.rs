@@ -114,6 +114,9 @@ fn idempotency_key() -> Parameter {
 }
 
 /// This document
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "platform",
     responses((status = 200, body = Object)))]
 pub async fn document() -> Answer {

@@ -15,6 +15,9 @@ const STYLE: &str = "body{font:1.1rem/1.6 system-ui,'Noto Sans CJK SC','Microsof
     padding:.3rem .6rem;text-align:left}.no{font-weight:bold;color:#8b0000}";
 
 /// The start page, in the reader's language
+///
+/// # Errors
+/// The database's.
 #[utoipa::path(get, path = "/", tag = "platform",
     responses((status = 200, body = String, content_type = "text/html")))]
 pub async fn start(app: web::Data<App>, request: HttpRequest) -> Answer {

@@ -50,6 +50,7 @@ mod registration;
 mod routes;
 mod routes_roles;
 mod routes_story;
+mod routes_words;
 mod rulepacks;
 mod sealing;
 mod sealing_document;

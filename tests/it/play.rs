@@ -10,7 +10,7 @@ use sealbid::cli::client::{Access, Client};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::output::Silent;
 use sealbid::cli::trust::Pinned;
-use sealbid::clock::{Clock as _, Time};
+use sealbid::clock::Time;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
@@ -242,9 +242,4 @@ fn registered(server: &Server, n: u64, kind: Kind) -> Party {
 pub fn code<T: std::fmt::Debug>(outcome: Result<T, Failed>) -> String {
     let failed = outcome.unwrap_err();
     failed.told().map_or_else(|| format!("{failed:?}"), |told| told.code.clone())
-}
-
-/// The instant of the play's clock.
-pub fn now(play: &Play) -> Time {
-    play.server.clock.now()
 }

@@ -3,21 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::bid::statements::Withdrawal;
 use crate::custodian::roster::CustodianId;
 use crate::error::Arg;
-use crate::ids::UnitId;
+use crate::ids::{BidId, UnitId};
 
+use super::challenge::Challenge;
 use super::check::read;
 use super::folder::{Chain, Folder};
 use super::prepare::{Check, Seal};
 use super::seal::beside;
 use super::send::{Accepted, Sending, Standing};
 use super::unit::CheckedUnit;
-use crate::bid::rules::ChainKind;
-use crate::cli::client::Client;
+use crate::bid::rules::{ChainKind, line};
+use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
-use crate::cli::output::{Access, Report, replace, write_new};
+use crate::cli::output::{Access as FileAccess, Report, replace, write_new};
 use crate::cli::trust::Pinned;
 use crate::cli::{Context, args, read_file};
 
@@ -59,7 +62,9 @@ pub enum BidCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Ask the platform where your bid stands
+    /// List your bids in all units
+    List,
+    /// Ask the platform where your bid stands, and after the close whether it is in
     Status {
         /// The opening unit
         unit: UnitId,
@@ -72,6 +77,8 @@ pub enum BidCommand {
         #[arg(long)]
         custodian: CustodianId,
     },
+    /// Show your receipt to every custodian when the close leaves your bid out
+    Challenge(Challenge),
     /// Fetch a receipt again until enough custodians cosigned it
     Receipt {
         /// The receipt to complete
@@ -80,6 +87,16 @@ pub enum BidCommand {
         #[arg(long, default_value_t = 30)]
         wait: u64,
     },
+}
+
+/// A bid of one's own, as the platform lists it.
+#[derive(Deserialize)]
+struct Own {
+    unit_id: UnitId,
+    bid_id: BidId,
+    kind: String,
+    seq: u32,
+    index: u64,
 }
 
 /// `sealbid bid submit` and `replace`
@@ -109,6 +126,8 @@ impl BidCommand {
             Self::Withdraw { unit, folder, out } => {
                 context.wait(withdraw(context, unit, folder.as_deref(), out.as_deref()))
             }
+            Self::List => context.wait(list(context)),
+            Self::Challenge(challenge) => context.wait(challenge.run(context)),
             Self::Status { unit } => context.wait(status(context, unit)),
             Self::Lodge { file, custodian } => context.wait(lodge(context, file, custodian)),
             Self::Receipt { file, wait } => {
@@ -122,7 +141,7 @@ async fn save_unit(context: &Context, unit: &UnitId, out: &Path) -> Result<Repor
     let view = context.client()?.unit(unit).await?;
     CheckedUnit::new(&view, &context.pinned().await?)?;
     let text = serde_json::to_vec_pretty(&view).map_err(|e| Failed::Answer(e.to_string()))?;
-    write_new(out, &text, Access::Usual)?;
+    write_new(out, &text, FileAccess::Usual)?;
     Ok(Report::said("cli-say-saved", args([("path", out.display().to_string())])))
 }
 
@@ -249,7 +268,29 @@ async fn status(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
         ("index", standing.index.to_string()),
         ("count", checked.cosigned.to_string()),
     ]);
-    Ok(Report::said(key, values))
+    let report = Report::said(key, values);
+    let Some(close) = client.seen(unit).await?.close else { return Ok(report) };
+    let close = pinned.close(&close, unit)?;
+    let line = line(checked.receipt.salt.as_bytes(), &standing.sha256);
+    let is_in = close.body().lines.contains(&line);
+    let should_be = standing.kind() == ChainKind::Manifest;
+    let key = match (is_in, should_be) {
+        (true, true) => "cli-say-in-close",
+        (false, false) => "cli-say-out-of-close",
+        _ => "cli-say-close-wrong",
+    };
+    Ok(report.and(key, args([("line", line.to_string())])))
+}
+
+async fn list(context: &Context) -> Result<Report, Failed> {
+    let bids: Vec<Own> = context.client()?.get("/bids", Access::Own).await?;
+    if bids.is_empty() {
+        return Ok(Report::said("cli-say-no-bids", args([])));
+    }
+    Ok(bids.iter().fold(Report::default(), |report, it| {
+        let Own { unit_id, bid_id, kind, seq, index } = it;
+        report.and_plain(format!("{unit_id}\t{bid_id}\t{kind}\t{seq}\t{index}"))
+    }))
 }
 
 async fn lodge(context: &Context, file: &Path, custodian: &CustodianId) -> Result<Report, Failed> {

@@ -4,6 +4,7 @@
 //! plain offer and the one-time identity never leave this machine; an act is reported as done only
 //! when its receipt holds. Everything here takes plain arguments and needs no terminal.
 
+mod challenge;
 pub mod check;
 mod commands;
 mod folder;
@@ -12,6 +13,7 @@ mod seal;
 mod send;
 mod unit;
 
+pub use challenge::Found;
 pub use check::{Envelope, Findings, check, read};
 pub use commands::BidCommand;
 pub use folder::{Chain, Folder, Plan};

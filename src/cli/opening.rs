@@ -1,0 +1,371 @@
+//! `sealbid opening …`: everybody follows an opening, who takes part reads its documents, and those
+//! with a word in it give it: the buyer's order, the regulator's stop, the operator's outage.
+//!
+//! Invariant: what is shown as final is the platform's signed opening record; everything before it is
+//! called provisional. An order is signed in a file and sent when both have signed.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::Statement;
+use crate::error::Arg;
+use crate::ids::UnitId;
+use crate::opening::statements::{
+    LineStatus, OpenedLine, Opening, Order, ReadOutLine, Suspension, SuspensionState, Void,
+};
+
+use super::bid::Accepted;
+use super::client::{Access, Acted, Client};
+use super::enterprise::{recorded, signed};
+use super::failed::Failed;
+use super::output::{Access as FileAccess, Report, write_new};
+use super::trust::Pinned;
+use super::{Context, args, read_file};
+
+/// `sealbid opening …`
+#[derive(Debug, clap::Subcommand)]
+pub enum OpeningCommand {
+    /// Show where a unit stands: what was read out, or why it is void
+    Show {
+        /// The opening unit
+        unit: UnitId,
+    },
+    /// List the documents of an opened bid, or save them: its bidder, the buyer, the regulator
+    Documents {
+        /// The opening unit
+        unit: UnitId,
+        /// The bid's line, as "show" names it
+        line: Hash,
+        /// A folder to save them in; it must not exist
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// The buyer or the regulator: choose the second envelopes that open, and sign the choice
+    Order {
+        /// The opening unit
+        unit: UnitId,
+        /// A line of its close to be opened; repeat it for each
+        #[arg(long = "line", required = true, value_name = "LINE")]
+        lines: Vec<Hash>,
+        /// The order's file, for the other party to sign
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// The other party: sign an order beneath the first signature
+    SignOrder {
+        /// The order's file
+        file: PathBuf,
+        /// The file with both signatures
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Send an order that both have signed
+    SendOrder {
+        /// The order's file
+        file: PathBuf,
+    },
+    /// The regulator: stop a unit's release
+    Suspend {
+        /// The opening unit
+        unit: UnitId,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// The regulator: let a stopped release go on
+    Lift {
+        /// The opening unit
+        unit: UnitId,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// The operator: register the outage that the platform measured over a unit's deadline
+    Outage {
+        /// The opening unit
+        unit: UnitId,
+        /// What happened
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// What a unit shows of its end.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Seen {
+    /// Where it stands.
+    pub state: String,
+    /// The deadline in force.
+    pub deadline: Time,
+    /// The effective close.
+    #[serde(default)]
+    pub close: Option<String>,
+    /// The regulator's suspensions, in order.
+    #[serde(default)]
+    pub suspensions: Vec<String>,
+}
+
+/// A file of an opened bid.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+fn wrong(error: impl std::fmt::Display) -> Failed {
+    Failed::Answer(error.to_string())
+}
+
+impl Client {
+    /// A unit as far as its end goes; nothing of it is checked.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn seen(&self, unit: &UnitId) -> Result<Seen, Failed> {
+        self.get(&format!("/units/{unit}"), Access::Public).await
+    }
+
+    /// The files of an opened bid.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn files(&self, unit: &UnitId, line: &Hash) -> Result<Vec<File>, Failed> {
+        self.get(&format!("/units/{unit}/lines/{line}/documents"), Access::Own).await
+    }
+
+    /// Stops a release or lets it go on, as the regulator.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn suspend(
+        &self,
+        pinned: &Pinned,
+        unit: UnitId,
+        state: SuspensionState,
+        reason: &str,
+    ) -> Result<Accepted, Failed> {
+        let seen = self.seen(&unit).await?;
+        let last =
+            seen.suspensions.last().map(|note| Statement::<Suspension>::parse(note.as_bytes()));
+        let no = last.transpose().map_err(wrong)?.map_or(0, |last| last.body().no);
+        let reason = reason.to_owned();
+        let body = Suspension { no: no.saturating_add(1), reason, state, unit_id: unit };
+        let statement = signed(body, self.key()?)?;
+        self.state(pinned, &format!("/units/{unit}/suspensions"), &statement).await
+    }
+
+    /// Registers the outage that was measured over a unit's deadline, as an operator.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn register_outage(
+        &self,
+        pinned: &Pinned,
+        unit: UnitId,
+        text: &str,
+    ) -> Result<Accepted, Failed> {
+        let body = serde_json::json!({ "text": text });
+        let acted: Acted = self.act(&format!("/units/{unit}/outages"), &body, Access::Own).await?;
+        super::bid::accepted(pinned, acted)
+    }
+}
+
+impl OpeningCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub fn run(&self, context: &Context) -> Result<Report, Failed> {
+        context.wait(self.ask(context))
+    }
+
+    async fn ask(&self, context: &Context) -> Result<Report, Failed> {
+        use SuspensionState::{Lifted, Suspended};
+        match self {
+            Self::Show { unit } => show(context, unit).await,
+            Self::Documents { unit, line, out } => {
+                documents(context, unit, line, out.as_deref()).await
+            }
+            Self::Order { unit, lines, out } => order(context, unit, lines, out).await,
+            Self::SignOrder { file, out } => sign_order(context, file, out),
+            Self::SendOrder { file } => send_order(context, file).await,
+            Self::Suspend { unit, reason } => suspend(context, *unit, Suspended, reason).await,
+            Self::Lift { unit, reason } => suspend(context, *unit, Lifted, reason).await,
+            Self::Outage { unit, reason } => {
+                let pinned = context.pinned().await?;
+                let done = context.client()?.register_outage(&pinned, *unit, reason).await?;
+                recorded(context, &done, "outage")
+            }
+        }
+    }
+}
+
+async fn suspend(
+    context: &Context,
+    unit: UnitId,
+    state: SuspensionState,
+    reason: &str,
+) -> Result<Report, Failed> {
+    let pinned = context.pinned().await?;
+    let done = context.client()?.suspend(&pinned, unit, state, reason).await?;
+    recorded(context, &done, "suspension")
+}
+
+async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
+    #[derive(Deserialize)]
+    struct End {
+        opening: Option<String>,
+        void: Option<String>,
+    }
+    let (client, pinned) = (context.client()?, context.pinned().await?);
+    match client.get(&format!("/units/{unit}/opening"), Access::Public).await {
+        Ok(End { opening: Some(note), .. }) => {
+            let opening = Statement::<Opening>::parse(note.as_bytes()).map_err(wrong)?;
+            opening.note().require(&pinned.roster().platform_key).map_err(wrong)?;
+            let body = opening.body();
+            let when = vec![("at", Arg::Time(body.opened_at))];
+            let report = Report::said("cli-say-opening-final", when);
+            Ok(body.lines.iter().fold(report, opened))
+        }
+        Ok(End { void: Some(note), .. }) => {
+            let void = Statement::<Void>::parse(note.as_bytes()).map_err(wrong)?;
+            void.note().require(&pinned.roster().platform_key).map_err(wrong)?;
+            let reason = format!("{:?}", void.body().reason);
+            Ok(Report::said("cli-say-opening-void", args([("reason", reason)])))
+        }
+        Ok(End { .. }) => Err(wrong("an end without opening or void")),
+        Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
+            so_far(&client, unit).await
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// A line of the opening record.
+fn opened(report: Report, line: &OpenedLine) -> Report {
+    let bidder = ("bidder", line.bidder.to_string());
+    let of = ("line", line.line.to_string());
+    match &line.outcome {
+        LineStatus::Opened { offer, .. } => {
+            let price = offer.price.clone().unwrap_or_else(|| "-".to_owned());
+            let currency = offer.currency.clone();
+            let values = args([bidder, of, ("price", price), ("currency", currency)]);
+            report.and("cli-say-opening-line", values)
+        }
+        other => {
+            let status = format!("{other:?}");
+            let fault = line.fault.map_or_else(|| "-".to_owned(), |fault| format!("{fault:?}"));
+            let values = args([bidder, of, ("status", status), ("fault", fault)]);
+            report.and("cli-say-opening-not", values)
+        }
+    }
+}
+
+/// What was read out before the opening record is final.
+async fn so_far(client: &Client, unit: &UnitId) -> Result<Report, Failed> {
+    #[derive(Deserialize)]
+    struct ReadOut {
+        lines: Vec<ReadOutLine>,
+    }
+    let seen = client.seen(unit).await?;
+    let read: ReadOut = client.get(&format!("/units/{unit}/read-out"), Access::Public).await?;
+    let values = vec![("state", seen.state.into()), ("deadline", Arg::Time(seen.deadline))];
+    let report = Report::said("cli-say-opening-not-yet", values);
+    Ok(read.lines.iter().fold(report, |report, line| {
+        let values = args([
+            ("bidder", line.bidder.to_string()),
+            ("line", line.line.to_string()),
+            ("price", line.offer.price.clone().unwrap_or_else(|| "-".to_owned())),
+            ("currency", line.offer.currency.clone()),
+        ]);
+        report.and("cli-say-opening-line", values)
+    }))
+}
+
+async fn documents(
+    context: &Context,
+    unit: &UnitId,
+    line: &Hash,
+    out: Option<&Path>,
+) -> Result<Report, Failed> {
+    let client = context.client()?;
+    let files = client.files(unit, line).await?;
+    let Some(out) = out else {
+        let told =
+            |report: Report, file: &File| report.and_plain(format!("{}\t{}", file.size, file.name));
+        return Ok(files.iter().fold(Report::default(), told));
+    };
+    if out.exists() {
+        return Err(Failed::Exists(out.display().to_string()));
+    }
+    std::fs::create_dir_all(out).map_err(|e| Failed::file(out, &e))?;
+    for file in &files {
+        // Names come from a bidder: none may lead out of the folder.
+        crate::crypto::tar::check_name(&file.name).map_err(|e| wrong(format!("{e:?}")))?;
+        let path = document_path(unit, line, &file.name)?;
+        let to = out.join(&file.name);
+        let saved = client.save(&path, Access::Own, &to, FileAccess::Private, &*context.progress);
+        if saved.await? != file.size {
+            return Err(wrong(format!("{} has another length than was said", file.name)));
+        }
+    }
+    let values = args([("count", files.len().to_string()), ("path", out.display().to_string())]);
+    Ok(Report::said("cli-say-documents", values))
+}
+
+/// The address of a document, its name encoded.
+fn document_path(unit: &UnitId, line: &Hash, name: &str) -> Result<String, Failed> {
+    let mut url = reqwest::Url::parse("http://localhost/").map_err(wrong)?;
+    let segments = format!("api/v1/units/{unit}/lines/{line}/documents");
+    url.path_segments_mut()
+        .map_err(|()| wrong("no address"))?
+        .extend(segments.split('/').chain([name]));
+    Ok(url.path().trim_start_matches('/').replacen("api", "/api", 1))
+}
+
+async fn order(
+    context: &Context,
+    unit: &UnitId,
+    lines: &[Hash],
+    out: &Path,
+) -> Result<Report, Failed> {
+    let (client, pinned) = (context.client()?, context.pinned().await?);
+    let seen = client.seen(unit).await?;
+    let close = seen.close.ok_or_else(|| Failed::content("--line", "the unit is not closed"))?;
+    let close = pinned.close(&close, unit)?;
+    let mut lines = lines.to_vec();
+    lines.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    lines.dedup();
+    if let Some(stranger) = lines.iter().find(|line| !close.body().lines.contains(line)) {
+        return Err(Failed::content(stranger, "not a line of the unit's close"));
+    }
+    let body = Order { close_sha256: close.sha256(), lines, unit_id: *unit };
+    let order = signed(body, client.key()?)?;
+    write_new(out, order.encode().as_bytes(), FileAccess::Usual)?;
+    Ok(Report::said("cli-say-order-signed", args([("path", out.display().to_string())])))
+}
+
+fn read_order(file: &Path) -> Result<Statement<Order>, Failed> {
+    Statement::parse(&read_file(file)?).map_err(|e| Failed::content(file.display(), e))
+}
+
+fn sign_order(context: &Context, file: &Path, out: &Path) -> Result<Report, Failed> {
+    let mut order = read_order(file)?;
+    order.sign(&*context.key()?);
+    write_new(out, order.encode().as_bytes(), FileAccess::Usual)?;
+    let lines = order.body().lines.iter();
+    let report = Report::said("cli-say-order-signed", args([("path", out.display().to_string())]));
+    Ok(lines.fold(report, |report, line| report.and_plain(line.to_string())))
+}
+
+async fn send_order(context: &Context, file: &Path) -> Result<Report, Failed> {
+    let (order, pinned) = (read_order(file)?, context.pinned().await?);
+    let path = format!("/units/{}/order", order.body().unit_id);
+    let done = context.client()?.state(&pinned, &path, &order).await?;
+    recorded(context, &done, "order")
+}
