@@ -33,14 +33,15 @@ pub enum JsonError {
     Text,
 }
 
-/// Whether a text may stand in a statement: NFC, no control and no bidirectional characters, which
-/// could make one reader see another name than the next.
+/// Whether a text may stand in a statement: NFC, and nothing [deceptive](is_deceptive).
 #[must_use]
 pub fn is_plain_text(text: &str) -> bool {
     !text.chars().any(is_deceptive) && is_nfc(text)
 }
 
-fn is_deceptive(c: char) -> bool {
+/// Controls, bidirectional marks, what has no width, line separators and the byte order mark: what
+/// could make one reader see another text than the next.
+pub(super) fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')

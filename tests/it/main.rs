@@ -58,6 +58,7 @@ mod sequencer;
 mod server;
 mod shamir;
 mod stand;
+mod statements_document;
 mod stock_age;
 mod submissions;
 mod support;

@@ -16,6 +16,8 @@ use std::io;
 
 use unicode_normalization::is_nfc;
 
+use super::json::is_deceptive;
+
 pub use reader::{FoundMember, Member, Reader};
 pub use writer::{Writer, length};
 
@@ -167,18 +169,10 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
     if name == "." || name == ".." || name.contains(['/', '\\']) {
         return Err(BadName::Path);
     }
-    if name.chars().any(is_hidden) {
+    if name.chars().any(is_deceptive) {
         return Err(BadName::Hidden);
     }
     if is_nfc(name) { Ok(()) } else { Err(BadName::NotNfc) }
-}
-
-/// Controls, bidirectional marks and embeddings, line separators and the byte order mark.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn checked_name(name: &str) -> Result<(), TarError> {
