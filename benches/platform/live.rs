@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use diesel::prelude::*;
+use futures_util::future::try_join_all;
 use sealbid::auth::Actor;
 use sealbid::auth::token::TokenKey;
 use sealbid::cli::Cli;
+use sealbid::cli::keys;
 use sealbid::cli::output::Silent;
 use sealbid::clock::{Clock as _, SystemClock, Time};
 use sealbid::config::read_seed;
@@ -20,14 +22,15 @@ use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::home::Home;
 use sealbid::db::schema::{credential, session};
 use sealbid::db::{Db, Error, Options, Tx};
-use sealbid::demo::stage::{CUSTODIANS, ORIGIN, Stage};
+use sealbid::demo::process::Process;
+use sealbid::demo::stage::{ORIGIN, Stage};
 use sealbid::enterprise::credentials::key_name;
 use sealbid::enterprise::statements::{Kind, Verified};
 use sealbid::ids::{EnterpriseId, SessionId};
 use sealbid::on_each;
+use sealbid::web::i18n::Lang;
 
 use crate::support::{TestBase, TestFolder, folder};
 
@@ -73,9 +76,12 @@ impl Live {
         sealbid::auth::provider::install_providers();
         let folder = folder("live");
         let dir = folder.join("stage");
-        let mut stage = crate::support::wait(Stage::set(&dir, None)).expect("a stage");
-        crate::support::wait(stage.server.kill()).expect("killed");
-        crate::support::wait(forget(&mut stage));
+        for part in ["keys", "logs", "data", "custodians"] {
+            std::fs::create_dir_all(dir.join(part)).expect("a folder");
+        }
+        let mut stage = Stage::set(&dir, None, Lang::En).expect("a stage");
+        let custodians = stage.custodians.iter_mut();
+        crate::support::wait(try_join_all(custodians.map(Process::start))).expect("started");
         let live = Self { stage, base, server: None, folder };
         live.configure();
         live
@@ -121,7 +127,8 @@ impl Live {
             name: "某公司".into(),
             uscc: "000000000000000000".into(),
         };
-        let note = Statement::signed(verified, &self.stage.operator).expect("signed").encode();
+        let operator = keys::load(&self.stage.key_file("operator")).expect("a key");
+        let note = Statement::signed(verified, &operator).expect("signed").encode();
         let public = hex::encode(bidder.key.verifying().public());
         Rows { enterprise: bidder.id, note, session, public }
     }
@@ -167,17 +174,6 @@ impl Live {
     pub fn used(&self) -> (f64, u64) {
         let process = self.server.as_ref().expect("a server").id();
         (seconds_of(process), peak_of(process))
-    }
-}
-
-/// The stage's server showed its witnesses a record, and they would not cosign another one.
-async fn forget(stage: &mut Stage) {
-    for place in 0..stage.custodians.len() {
-        stage.custodians[place].kill().await.expect("killed");
-        let home = stage.dir.join("custodians").join(CUSTODIANS[place].0);
-        std::fs::remove_file(home.join("roster.note")).expect("enrolled before");
-        Home::enrol(&home, &stage.roster).expect("enrolled");
-        stage.restart_custodian(place).await.expect("started");
     }
 }
 
