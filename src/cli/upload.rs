@@ -36,6 +36,14 @@ pub struct Slice {
     pub size: u64,
 }
 
+/// An upload between two breaks.
+struct UnderWay {
+    /// Where it stands on the server; none before it has begun.
+    address: Option<String>,
+    /// The furthest byte that the server has ever had.
+    reached: Option<u64>,
+}
+
 impl Client {
     /// Uploads a slice and gives the upload's id, the last part of its address. `kept` is a file
     /// that remembers the address between runs.
@@ -48,44 +56,56 @@ impl Client {
         kept: Option<&Path>,
         progress: &dyn Progress,
     ) -> Result<String, Failed> {
-        let mut address = match kept.and_then(|kept| std::fs::read_to_string(kept).ok()) {
-            Some(address) => address,
-            None => self.begin(slice, kept).await?,
-        };
+        let address = kept.and_then(|kept| std::fs::read_to_string(kept).ok());
+        let mut under_way = UnderWay { address, reached: None };
         let mut breaks = 0;
-        let mut reached = None;
         loop {
-            let offset = match self.offset(&address).await {
-                Err(failed) if is_gone(&failed) && reached.is_none() => {
-                    address = self.begin(slice, kept).await?;
-                    Ok(0)
+            let before = under_way.reached;
+            let outcome = self.go_on(&mut under_way, slice, kept, progress).await;
+            // Only progress earns further patience.
+            breaks = if under_way.reached > before { 0 } else { breaks + 1 };
+            match outcome {
+                Ok(Some(id)) => return Ok(id),
+                Ok(None) if breaks > BREAKS => {
+                    return Err(Failed::Answer("the upload does not grow".to_owned()));
                 }
-                other => other,
-            };
-            let outcome = match offset {
-                Ok(offset) if offset > slice.size => {
-                    return Err(Failed::Answer("the upload is longer than the file".to_owned()));
-                }
-                Ok(offset) => {
-                    // Only progress earns further patience.
-                    breaks = if Some(offset) > reached { 0 } else { breaks };
-                    reached = Some(offset);
-                    progress.at(offset, slice.size);
-                    if offset == slice.size {
-                        return id_of(&address);
-                    }
-                    self.append(&address, slice, offset, progress).await
-                }
-                Err(failed) => Err(failed),
-            };
-            if let Err(failed) = outcome {
-                breaks += 1;
-                if !is_passing(&failed) || breaks > BREAKS {
-                    return Err(failed);
-                }
-                tokio::time::sleep(PAUSE.saturating_mul(1 << breaks.min(5))).await;
+                Ok(None) => {}
+                Err(failed) if !is_passing(&failed) || breaks > BREAKS => return Err(failed),
+                Err(_) => tokio::time::sleep(PAUSE.saturating_mul(1 << breaks.min(5))).await,
             }
         }
+    }
+
+    /// One round: asks how far the upload is, begins it if need be, and sends the rest. Gives its id
+    /// when there is nothing left to send.
+    async fn go_on(
+        &self,
+        under_way: &mut UnderWay,
+        slice: &Slice,
+        kept: Option<&Path>,
+        progress: &dyn Progress,
+    ) -> Result<Option<String>, Failed> {
+        let known = match &under_way.address {
+            Some(address) => match self.offset(address).await {
+                Err(failed) if is_gone(&failed) && under_way.reached.is_none() => None,
+                other => Some((address.clone(), other?)),
+            },
+            None => None,
+        };
+        let (address, offset) = match known {
+            Some(known) => known,
+            None => (self.begin(slice, kept).await?, 0),
+        };
+        under_way.address = Some(address.clone());
+        if offset > slice.size {
+            return Err(Failed::Answer("the upload is longer than the file".to_owned()));
+        }
+        under_way.reached = under_way.reached.max(Some(offset));
+        progress.at(offset, slice.size);
+        if offset == slice.size {
+            return id_of(&address).map(Some);
+        }
+        self.append(&address, slice, offset, progress).await.map(|()| None)
     }
 
     /// Sends a tender's document as the body of one request.

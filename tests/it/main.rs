@@ -48,6 +48,7 @@ mod record_tree;
 mod record_trust;
 mod registration;
 mod routes;
+mod routes_client;
 mod routes_roles;
 mod routes_story;
 mod routes_words;

@@ -1,0 +1,235 @@
+//! Do the commands of bidders and of everybody do over the network what they say?
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reqwest::Method;
+use sealbid::cli::Context;
+use sealbid::cli::bid::{BidCommand, Sending, read};
+use sealbid::cli::failed::Failed;
+use sealbid::cli::opening::OpeningCommand;
+use sealbid::cli::output::Silent;
+use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::key::SigningKey;
+use sealbid::opening::statements::{SuspensionState, Verdict};
+use sealbid::tender::statements::Stage;
+use sealbid::web::i18n::Lang;
+
+use crate::on_both;
+use crate::play::{MARKER, Play, code, first};
+use crate::support::wait;
+
+/// What `sealbid` works with, by the play's clock.
+fn context(play: &Play, key: Option<PathBuf>) -> Context {
+    Context {
+        lang: Lang::En,
+        server: Some(play.server.address.clone()),
+        key,
+        trust: Some(play.server.roster.sha256().to_string()),
+        roster: None,
+        clock: play.server.clock.clone(),
+        entropy: Arc::new(SystemEntropy::new()),
+        progress: Arc::new(Silent),
+    }
+}
+
+/// The key file of a test's key, whose seed is 32 times one byte.
+fn key_file(play: &Play, key: &SigningKey, seed: u8) -> PathBuf {
+    let path = play.server.home().join(format!("key-{seed}"));
+    let mut options = std::fs::File::options();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.create_new(true).write(true).open(&path).unwrap();
+    writeln!(file, "# sealbid key: {}\n{}", key.verifying(), hex::encode([seed; 32])).unwrap();
+    path
+}
+
+fn bidders(play: &Play) -> Context {
+    context(play, Some(key_file(play, &play.bidders[0].key, 1)))
+}
+
+on_both! {
+    fn a_bidder_follows_its_bid_from_its_receipt_to_its_documents(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        let mine = bidders(&play);
+        let say = |command: BidCommand| command.run(&mine).unwrap().text(Lang::En);
+        assert!(say(BidCommand::List).contains("no bids"));
+        for bidder in 0..3 {
+            play.bid(bidder, &unit);
+        }
+        assert!(say(BidCommand::List).starts_with(&unit.to_string()));
+        assert!(!say(BidCommand::Status { unit }).contains("The close"));
+        let everybody = context(&play, None);
+        let show = || OpeningCommand::Show { unit }.run(&everybody).unwrap().text(Lang::En);
+        assert!(show().contains("Not opened: the unit is open"), "{}", show());
+        play.close(&unit);
+        assert!(say(BidCommand::Status { unit }).contains("The close holds your bid"));
+        play.open(&unit);
+        let shown = show();
+        assert_eq!(shown.matches(" CNY (line ").count(), 3, "{shown}");
+        let own = shown.lines().find(|line| line.contains("1000.00 CNY")).unwrap();
+        let line = own.split("(line ").nth(1).unwrap().trim_end_matches(')');
+        let line: Hash = line.parse().unwrap();
+        let listed = OpeningCommand::Documents { unit, line, out: None };
+        let listed = listed.run(&mine).unwrap().text(Lang::En);
+        assert_eq!(listed, format!("{}\tmethod.pdf\n", MARKER.len() * 3));
+        let out = play.server.home().join("documents");
+        OpeningCommand::Documents { unit, line, out: Some(out.clone()) }.run(&mine).unwrap();
+        let saved = std::fs::read_to_string(out.join("method.pdf")).unwrap();
+        assert_eq!(saved, MARKER.repeat(3));
+        let again = OpeningCommand::Documents { unit, line, out: Some(out) }.run(&mine);
+        assert!(matches!(again, Err(Failed::Exists(_))));
+        let theirs = shown.lines().find(|line| line.contains("1001.00 CNY")).unwrap();
+        let theirs = theirs.split("(line ").nth(1).unwrap().trim_end_matches(')').parse().unwrap();
+        let refused = OpeningCommand::Documents { unit, line: theirs, out: None }.run(&mine);
+        assert_eq!(code(refused), "auth-not-found");
+    }
+}
+
+on_both! {
+    fn a_receipt_shown_to_the_custodians_is_judged_by_each_that_answers(base: TestBase) {
+        let mut play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        for bidder in 0..3 {
+            play.bid(bidder, &unit);
+        }
+        let receipt = play.standing(0, &unit)["receipt"].as_str().unwrap().to_owned();
+        let client = play.client(&play.bidders[0].key);
+        let early = wait(client.challenge(&play.pinned, &receipt, None));
+        assert!(matches!(early, Err(Failed::Content { .. })), "there is no close yet");
+        play.close(&unit);
+        play.server.sleep(5);
+        let found = wait(client.challenge(&play.pinned, &receipt, None)).unwrap();
+        let answered = found.iter().filter(|it| matches!(it.verdict, Ok(Verdict::Answered)));
+        assert_eq!((answered.count(), found.len()), (4, 5));
+        assert!(matches!(found[4].verdict, Err(Failed::Unreachable { .. })));
+        assert_eq!(play.unit(&unit)["challenges"].as_array().unwrap().len(), 4);
+    }
+}
+
+on_both! {
+    fn an_order_is_signed_by_one_then_the_other_and_sent(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let units = play.publish(&[Stage::Technical, Stage::Commercial]);
+        let unit = units[1];
+        for bidder in 0..3 {
+            play.bid(bidder, &unit);
+        }
+        play.close(&unit);
+        let buyer = context(&play, Some(key_file(&play, &play.buyer.key, 90)));
+        let regulator = crate::server::regulator();
+        let regulator = context(&play, Some(key_file(&play, &regulator, 105)));
+        let close = play.unit(&unit)["close"].as_str().unwrap().to_owned();
+        let close = play.pinned.close(&close, &unit).unwrap();
+        let lines = close.body().lines.iter().rev().copied().collect::<Vec<_>>();
+        let at = |name: &str| play.server.home().join(name);
+        let strange = vec![Hash::of(b"a stranger's")];
+        let strange = OpeningCommand::Order { unit, lines: strange, out: at("order-0") };
+        assert!(matches!(strange.run(&buyer), Err(Failed::Content { .. })));
+        OpeningCommand::Order { unit, lines, out: at("order-1") }.run(&buyer).unwrap();
+        let alone = OpeningCommand::SendOrder { file: at("order-1") }.run(&buyer);
+        assert_eq!(code(alone), "opening-signature");
+        let sign = OpeningCommand::SignOrder { file: at("order-1"), out: at("order-2") };
+        sign.run(&regulator).unwrap();
+        OpeningCommand::SendOrder { file: at("order-2") }.run(&regulator).unwrap();
+        assert!(play.unit(&unit)["order"].is_string());
+    }
+}
+
+on_both! {
+    fn the_regulator_numbers_its_words_and_the_operator_invents_no_outage(base: TestBase) {
+        let play = Play::new(&base, 0);
+        let unit = play.publish(&[Stage::Single])[0];
+        let regulator = play.regulator();
+        for (state, count) in [(SuspensionState::Suspended, 1), (SuspensionState::Lifted, 2)] {
+            wait(regulator.suspend(&play.pinned, unit, state, "a complaint")).unwrap();
+            assert_eq!(play.unit(&unit)["suspensions"].as_array().unwrap().len(), count);
+        }
+        let invented = wait(play.operator().register_outage(&play.pinned, unit, "none"));
+        assert_eq!(code(invented), "tender-no-outage");
+    }
+}
+
+/// Sends the first `count` bytes of a file's slice as an upload's body, and breaks off.
+fn break_off(play: &Play, location: &str, token: &str, bid: &Path, count: usize) {
+    let slice = read(bid).unwrap().bid;
+    let start = usize::try_from(slice.start).unwrap();
+    let bytes = std::fs::read(bid).unwrap();
+    let host = play.server.address.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "PATCH {location} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
+         tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-length: {}\r\n\r\n",
+        slice.size
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&bytes[start..start + count]).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    // Until the server has let go of what came: then its offset stands.
+    drop(stream.read_to_end(&mut Vec::new()));
+}
+
+on_both! {
+    fn an_upload_broken_off_goes_on_after_a_restart(base: TestBase) {
+        let mut play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 600_000);
+        let size = read(&bid).unwrap().bid.size;
+        let token = play.server.login(&play.bidders[0].key);
+        let begun = play.server.client.post(format!("{}/api/v1/uploads", play.server.address));
+        let begun = begun.bearer_auth(&token).header("upload-length", size).send();
+        let begun = wait(begun).unwrap();
+        let location = begun.headers()["location"].to_str().unwrap().to_owned();
+        break_off(&play, &location, &token, &bid, 200_000);
+        play.server.restart();
+        let headers = [("authorization", &*format!("Bearer {token}"))];
+        let offset = play.server.ask(Method::HEAD, &location, &headers, None);
+        let offset: u64 = offset.headers()["upload-offset"].to_str().unwrap().parse().unwrap();
+        assert!(offset > 0 && offset <= 200_000, "{offset}");
+        let kept = play.server.home().join("kept");
+        std::fs::write(&kept, &location).unwrap();
+        let client = play.client(&play.bidders[0].key);
+        let sending = Sending { kept: Some(&kept), progress: &Silent };
+        let accepted = wait(client.submit(&play.pinned, &bid, sending)).unwrap();
+        assert_eq!(play.standing(0, &unit)["index"], accepted.index);
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), location, "no second upload began");
+    }
+}
+
+on_both! {
+    fn a_server_away_for_a_moment_is_asked_again_and_a_wrong_one_is_told_apart(base: TestBase) {
+        let mut play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let client = play.client(&play.bidders[0].key);
+        let address = play.server.address.strip_prefix("http://").unwrap().to_owned();
+        play.server.stop();
+        let away = TcpListener::bind(&address).unwrap();
+        let pinned = play.pinned.clone();
+        let sent = std::thread::spawn(move || {
+            let sending = Sending { kept: None, progress: &Silent };
+            wait(client.submit(&pinned, &bid, sending)).map(|accepted| accepted.index)
+        });
+        // Its first request meets a door that closes in its face.
+        drop(away.accept().unwrap());
+        drop(away);
+        play.server.restart();
+        sent.join().unwrap().unwrap();
+        assert_eq!(play.standing(0, &unit)["seq"], 1);
+        // A custodian's agent is no platform, and another roster is not the pinned one.
+        let mut wrong = context(&play, None);
+        wrong.server = Some(play.server.roster.body().custodians[0].address.clone());
+        let asked = OpeningCommand::Show { unit }.run(&wrong);
+        assert_eq!(code(asked), "http-404");
+        let mut other = context(&play, None);
+        other.trust = Some(Hash::of(b"another roster").to_string());
+        let asked = OpeningCommand::Show { unit }.run(&other);
+        assert!(matches!(asked, Err(Failed::NotPinned)));
+        let foreign = crate::registration::signer("elsewhere.example/record/operator/li", 7);
+        let asked = wait(play.client(&Arc::new(foreign)).waiting());
+        assert!(matches!(asked, Err(Failed::OtherPlatform(_))));
+    }
+}
