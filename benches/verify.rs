@@ -10,7 +10,6 @@
     clippy::panic,
     clippy::too_many_lines,
     clippy::wildcard_imports,
-    unused_imports,
     reason = "a bench that meets the unexpected must stop loudly"
 )]
 

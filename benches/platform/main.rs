@@ -17,6 +17,11 @@
     clippy::as_conversions,
     clippy::float_arithmetic,
     clippy::disallowed_methods,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    clippy::panic,
     reason = "figures that are printed for people; what is unexpected must stop loudly"
 )]
 

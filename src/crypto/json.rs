@@ -33,7 +33,7 @@ pub enum JsonError {
     Text,
 }
 
-/// Whether a text may stand in a statement: NFC, and nothing [deceptive](is_deceptive).
+/// Whether a text may stand in a statement: NFC, and nothing deceptive.
 #[must_use]
 pub fn is_plain_text(text: &str) -> bool {
     !text.chars().any(is_deceptive) && is_nfc(text)

@@ -25,8 +25,6 @@ use crate::ids::BidId;
 
 /// What the demo's bidders keep their one-time identities under.
 pub const PASSPHRASE: &str = "demo";
-/// Stands in every document, for a search that must find it nowhere at the platform.
-const MARKER: &str = "SEALED UNTIL THE OPENING";
 /// The platform's code for what comes too late.
 const LATE: &str = "bid-late";
 /// By how much the second version is cheaper, in yuan.
@@ -70,9 +68,17 @@ pub fn documents(dir: &Path, lot: u32, bidder: &Bidder, bytes: u64) -> Result<()
     std::fs::create_dir_all(&folder).map_err(at(&folder))?;
     let seed = u64::try_from(bidder.no).unwrap_or_default() + u64::from(lot) * 100;
     let title = format!("Lot {lot}: {}", bidder.name.of(crate::web::i18n::Lang::En));
+    let marker = marker(lot, bidder);
     let (pdf, sheet) = (folder.join("technical.pdf"), folder.join("prices.xml"));
-    files::pdf(&pdf, &title, MARKER, bytes, seed).map_err(at(&pdf))?;
-    files::spreadsheet(&sheet, &title, MARKER, 200, seed).map_err(at(&sheet))
+    files::pdf(&pdf, &title, &marker, bytes, seed).map_err(at(&pdf))?;
+    files::spreadsheet(&sheet, &title, &marker, 200, seed).map_err(at(&sheet))
+}
+
+/// Stands in a bidder's documents, for a search that must find it nowhere at the platform. Computed,
+/// because the platform is the same program and holds its own constants.
+#[must_use]
+pub fn marker(lot: u32, bidder: &Bidder) -> String {
+    Hash::of(format!("demo marker of lot {lot}, bidder {}", bidder.no).as_bytes()).to_string()
 }
 
 /// A size for people.

@@ -4,21 +4,21 @@
 //! Invariant: nothing of the demo outlives it: whatever ends it, its processes end too, and its
 //! folder is gone unless `--dir` named it or something failed.
 
+pub mod bids;
 pub mod cast;
 pub mod files;
 
-mod bids;
 mod folder;
 mod keep;
-mod narrator;
-mod parties;
+pub mod narrator;
+pub mod parties;
 pub mod process;
 mod proof;
 mod spoil;
 pub mod stage;
 mod story;
 mod table;
-mod trouble;
+pub mod trouble;
 
 use std::path::PathBuf;
 

@@ -8,7 +8,7 @@ use crate::rulepack::{Pack, PackError};
 
 use super::rules::{Dates, Law, Unlawful};
 
-fn calendar(error: PackError) -> Unlawful {
+fn calendar(error: &PackError) -> Unlawful {
     Unlawful { rule: "calendar".to_owned(), article: error.to_string() }
 }
 
@@ -26,7 +26,7 @@ impl Law for Pack {
             challenge_ms: dates.challenge_ms,
             min_bidders: dates.min,
         };
-        let findings = check_timeline(self, &timeline).map_err(calendar)?;
+        let findings = check_timeline(self, &timeline).map_err(|error| calendar(&error))?;
         findings.into_iter().find(|finding| !finding.ok).map_or(Ok(()), |broken| {
             Err(Unlawful { rule: broken.rule.code().to_owned(), article: broken.article })
         })
@@ -38,7 +38,8 @@ impl Law for Pack {
         open_at: Time,
         outage: Window,
     ) -> Result<Option<(Time, Time)>, Unlawful> {
-        let moved = after_outage(self, deadline, open_at, outage).map_err(calendar)?;
+        let moved =
+            after_outage(self, deadline, open_at, outage).map_err(|error| calendar(&error))?;
         Ok(moved.map(|moved| (moved.deadline, moved.open_at)))
     }
 }

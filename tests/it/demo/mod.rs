@@ -3,11 +3,13 @@
 
 mod files;
 mod running;
+mod secrecy;
 
 use std::net::TcpListener;
 use std::path::Path;
 
 use self::running::{Demo, TOLD_EN, TOLD_ZH, addresses, has_gone, shown_in};
+use self::secrecy::Copies;
 use crate::support::folder;
 
 /// What stands in `--dir` when everything went well.
@@ -72,10 +74,14 @@ fn a_newcomer_sees_the_whole_story_and_keeps_files_that_verify_and_open() {
 
 #[test]
 fn kept_running_it_speaks_chinese_and_its_accounts_log_in_until_it_is_stopped() {
-    let work = folder("demo_kept");
+    let (work, beside) = (folder("demo_kept"), folder("demo_searched"));
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut demo = Demo::start(&["--keep", "--lang", "zh", "--port", &port.to_string()], &work);
-    let told = demo.read_until("Ctrl-C");
+    // All bids are in, the first custodian has gone, the deadline is a second ahead.
+    let mut told = demo.read_until("其进程被杀掉");
+    let kept = std::fs::read_dir(&*work).unwrap().next().unwrap().unwrap().path();
+    let sealed = Copies::take(&kept, &beside.join("sealed"));
+    told += &demo.read_until("Ctrl-C");
     for line in TOLD_ZH {
         assert!(told.contains(line), "{line}\nis not in\n{told}{}", demo.errors());
     }
@@ -90,7 +96,10 @@ fn kept_running_it_speaks_chinese_and_its_accounts_log_in_until_it_is_stopped() 
     let shown = (shown.status.code(), String::from_utf8(shown.stdout).unwrap());
     assert_eq!(shown.0, Some(0), "{}", shown.1);
     assert!(shown.1.contains("演示小学教学楼"), "{}", shown.1);
-    let kept = std::fs::read_dir(&*work).unwrap().next().unwrap().unwrap().path();
+    sealed.hold_nothing_readable();
+    Copies::take(&kept, &beside.join("opened")).hold_what_was_opened();
+    secrecy::answers_hold_what_was_sealed(&kept, &beside);
+    secrecy::a_bidder_holds_its_words_before_it_seals(&kept, &beside);
     let addresses = addresses(&kept);
     assert_eq!(addresses.len(), 6, "the server and five custodians");
     assert!(!has_gone(&addresses));

@@ -35,6 +35,8 @@ struct InProcess {
     state: State,
 }
 
+type LodgedBid = (CustodianId, Statement<Lodged>, Vec<u8>);
+
 /// The wire: agents answer here, or sleep.
 pub struct Agents {
     agents: BTreeMap<CustodianId, Mutex<InProcess>>,
@@ -44,7 +46,7 @@ pub struct Agents {
     /// Clocks against the platform's, in milliseconds.
     skews: Mutex<BTreeMap<CustodianId, i64>>,
     /// Whole bids that were lodged: with whom, its statement, the file.
-    lodged: Mutex<Vec<(CustodianId, Statement<Lodged>, Vec<u8>)>>,
+    lodged: Mutex<Vec<LodgedBid>>,
     /// Done when somebody next asks what was lodged.
     pub interrupt: Mutex<Option<Interrupt>>,
     /// Custodians that release somebody else's identity.

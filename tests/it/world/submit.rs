@@ -144,11 +144,17 @@ impl World {
                     };
                     head = head.filter(is_bid);
                 }
-                (accept(&terms, head, manifest, &[key.clone()], arrived_at), manifest.note())
+                (
+                    accept(&terms, head, manifest, std::slice::from_ref(key), arrived_at),
+                    manifest.note(),
+                )
             }
             Sent::Withdrawal(withdrawal) => {
                 let (key, head) = self.chain(row, withdrawal.note());
-                (withdraw(&terms, head, withdrawal, &[key.clone()], arrived_at), withdrawal.note())
+                (
+                    withdraw(&terms, head, withdrawal, std::slice::from_ref(key), arrived_at),
+                    withdrawal.note(),
+                )
             }
         };
         match decided {
