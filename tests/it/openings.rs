@@ -85,6 +85,30 @@ on_both! {
     }
 }
 
+/// Which words stand in the database, as they are or as hex.
+fn found<'a>(world: &World, words: &[&'a str]) -> Vec<&'a str> {
+    let held = world.base.contents();
+    let holds = |word: &str| held.windows(word.len()).any(|part| part == word.as_bytes());
+    words.iter().copied().filter(|word| holds(word) || holds(&hex::encode(word))).collect()
+}
+
+on_both! {
+    fn no_row_holds_anything_readable_of_a_bid_before_its_opening(base: TestBase) {
+        let world = with_bids(base);
+        let prices = ["1001.00", "1002.00", "1003.00"];
+        let sealed = [&prices[..], &["MARKER of the offer", "AGE-SECRET-KEY-1"]].concat();
+        let public = format!("{}", world.id);
+        assert_eq!(found(&world, &[&public]), [public.as_str()], "the search finds what is there");
+        assert_eq!(found(&world, &sealed), Vec::<&str>::new());
+        close(&world);
+        assert_eq!(found(&world, &sealed), Vec::<&str>::new());
+        world.to(OPEN_AT);
+        world.settle(4);
+        let opened = [&prices[..], &["AGE-SECRET-KEY-1"]].concat();
+        assert_eq!(found(&world, &sealed), opened, "documents are never stored in the clear");
+    }
+}
+
 on_both! {
     fn a_restart_between_any_two_steps_changes_nothing(base: TestBase) {
         let mut world = with_bids(base);

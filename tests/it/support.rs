@@ -139,6 +139,19 @@ impl TestBase {
         }
     }
 
+    /// Everything that the database holds, as whoever holds it could copy it: SQLite's files, every
+    /// row of every table as PostgreSQL writes it (bytes as hex).
+    pub fn contents(&self) -> Vec<u8> {
+        match (&self.url, &self.home) {
+            (DatabaseUrl::Sqlite(path), _) => {
+                let log = path.with_extension("db-wal");
+                [std::fs::read(path).unwrap(), std::fs::read(log).unwrap_or_default()].concat()
+            }
+            (_, Home::Server(name)) => rows(name).into_bytes(),
+            _ => unreachable!("a server's database has a name"),
+        }
+    }
+
     /// Runs SQL past the door, as whoever holds the database could.
     pub fn meddle(&self, sql: &str) -> Result<(), String> {
         use diesel::connection::{Connection, SimpleConnection};
@@ -203,23 +216,51 @@ fn admin(statements: &[&str]) {
     batch("postgres", statements).unwrap();
 }
 
-/// Runs each statement in a database of the tests' server, on a thread of its own: the caller may
-/// stand on a runtime.
+/// Runs each statement in a database of the tests' server.
 fn batch(database: &str, statements: &[&str]) -> Result<(), String> {
+    on_server(database, async |client| {
+        for sql in statements {
+            client.batch_execute(sql).await.map_err(|e| {
+                e.as_db_error().map_or_else(|| e.to_string(), |d| d.message().to_owned())
+            })?;
+        }
+        Ok(())
+    })
+}
+
+/// Every row of every table.
+fn rows(database: &str) -> String {
+    on_server(database, async |client| {
+        let tables = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'";
+        let mut all = String::new();
+        for table in client.query(tables, &[]).await.unwrap() {
+            let table: String = table.get(0);
+            let rows = format!("SELECT t::text FROM {table} t");
+            for row in client.query(&rows, &[]).await.unwrap() {
+                all.push_str(row.get(0));
+                all.push('\n');
+            }
+        }
+        all
+    })
+}
+
+/// Does something in a database of the tests' server, on a thread of its own: the caller may stand
+/// on a runtime.
+fn on_server<T: Send>(
+    database: &str,
+    act: impl AsyncFnOnce(&tokio_postgres::Client) -> T + Send,
+) -> T {
     let DatabaseUrl::Postgres(config) = server_url(database) else { unreachable!() };
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
             let driver = tokio::spawn(connection);
-            for sql in statements {
-                client.batch_execute(sql).await.map_err(|e| {
-                    e.as_db_error().map_or_else(|| e.to_string(), |d| d.message().to_owned())
-                })?;
-            }
+            let done = act(&client).await;
             drop(client);
             driver.await.unwrap().unwrap();
-            Ok(())
+            done
         })
     };
     std::thread::scope(|scope| scope.spawn(run).join().unwrap())
