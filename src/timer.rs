@@ -16,7 +16,7 @@ use crate::custodian::client::Custodians;
 use crate::ids::UnitId;
 use crate::opening::Opener;
 use crate::tender::Platform;
-use crate::tender::consent::ask_pending;
+use crate::tender::consent::Waiting;
 use crate::tender::outage::beat;
 use crate::tender::publish::lapse_due;
 
@@ -24,34 +24,63 @@ use crate::tender::publish::lapse_due;
 pub const EVERY: Duration = Duration::from_millis(500);
 
 /// Does what is due for as long as it is polled. A tick that fails is said and tried again. The
-/// opening's hour never waits for the housekeeping: each has its own ticks.
+/// opening's hour never waits for the housekeeping, nor an amendment for drafts: each has its own
+/// ticks.
 pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
+    let consent = |what: Waiting| {
+        side_by_side(
+            what.at_once(),
+            async move || Ok(what.all(platform).await?),
+            async move |unit| Ok(what.ask(platform, wire, unit).await?),
+        )
+    };
     tokio::join!(
         every(async || Ok(beat(platform).await?)),
-        open_units(opener, platform),
-        every(async || Ok(ask_pending(platform, wire).await?)),
+        side_by_side(
+            usize::MAX,
+            async || due(opener, platform).await,
+            async |unit| {
+                opener.try_step(unit).await;
+                Ok(())
+            },
+        ),
+        consent(Waiting::Amendment),
+        consent(Waiting::Unit),
         every(async || Ok(keep_house(platform).await?)),
     );
 }
 
-/// Steps units side by side: one that waits for a sleeping custodian, or reads a large lot out, keeps
-/// no other from its hour. Each is stepped by one hand at a time.
-async fn open_units(opener: &Opener, platform: &Platform) {
+/// Works on units side by side, `most` of them at once: one that waits for a sleeping custodian, or
+/// reads a large lot out, keeps no other from its hour. Each is worked on by one hand at a time.
+async fn side_by_side(
+    most: usize,
+    due: impl AsyncFn() -> Result<Vec<UnitId>, Box<dyn Error>>,
+    act: impl AsyncFn(UnitId) -> Result<(), Box<dyn Error>>,
+) {
     let mut ticks = ticks();
     let mut steps = FuturesUnordered::new();
-    let mut stepped = BTreeSet::new();
+    let (mut stepped, mut last) = (BTreeSet::new(), None);
+    let act = async |unit| (unit, act(unit).await);
     loop {
         tokio::select! {
-            Some(unit) = steps.next() => {
+            Some((unit, done)) = steps.next() => {
                 stepped.remove(&unit);
+                if let Err(error) = done {
+                    tracing::warn!(%unit, %error, "the timer could not do what is due");
+                }
             }
-            _ = ticks.tick() => match due(opener, platform).await {
-                Ok(due) => steps.extend(due.into_iter().filter(|unit| stepped.insert(*unit)).map(
-                    async |unit| {
-                        opener.try_step(unit).await;
-                        unit
-                    },
-                )),
+            _ = ticks.tick() => match due().await {
+                Ok(due) => {
+                    // Where there is no room for all, it goes round: nobody waits for the same few.
+                    let (done, next): (Vec<_>, Vec<_>) =
+                        due.into_iter().partition(|unit| last.is_some_and(|last| *unit <= last));
+                    let room = most.saturating_sub(stepped.len());
+                    let next = next.into_iter().chain(done);
+                    for unit in next.filter(|unit| stepped.insert(*unit)).take(room) {
+                        last = Some(unit);
+                        steps.push(act(unit));
+                    }
+                }
                 Err(error) => tracing::error!(%error, "the timer cannot see what is due"),
             }
         }

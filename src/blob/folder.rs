@@ -19,6 +19,9 @@ use crate::ids::UploadId;
 /// How much is read at once.
 const BUFFER: usize = 1 << 20;
 
+/// So many bytes are waited for by the disk and then count: all that a crash makes a sender repeat.
+const ACKNOWLEDGED: u64 = 8 << 20;
+
 /// Called with the name of each step that leaves something durable, before and after it; a test's
 /// may end the process.
 type Steps = Arc<dyn Fn(&str) + Send + Sync>;
@@ -309,6 +312,23 @@ impl FolderAppend {
         if self.failed { Err(io::Error::other("the append failed before").into()) } else { Ok(()) }
     }
 
+    /// Makes the bytes so far count.
+    fn acknowledge(&mut self) -> Result<(), Error> {
+        if let Err(error) = self.bytes.sync_data() {
+            return self.undo(error.into());
+        }
+        self.folder.step("before acknowledging bytes");
+        let note = Note { offset: self.end, ..self.note };
+        if let Err(error) = note.save(&mut self.note_file) {
+            // The old or the new offset may stand on the disk: the bytes stay for both.
+            self.failed = true;
+            return Err(error.into());
+        }
+        self.note = note;
+        self.folder.step("after acknowledging bytes");
+        Ok(())
+    }
+
     /// Gives the space of unacknowledged bytes back at once. Should even that fail, they do not
     /// count and are cut off before the next append.
     fn undo<T>(&mut self, error: Error) -> Result<T, Error> {
@@ -333,6 +353,10 @@ impl Append for FolderAppend {
             hasher.update(bytes);
         }
         self.end = end;
+        // What a checksum covers counts only when it is known to be right.
+        if self.check.is_none() && self.end.saturating_sub(self.note.offset) >= ACKNOWLEDGED {
+            self.acknowledge()?;
+        }
         Ok(())
     }
 
@@ -343,13 +367,7 @@ impl Append for FolderAppend {
         {
             return self.undo(Error::Checksum);
         }
-        if let Err(error) = self.bytes.sync_data() {
-            return self.undo(error.into());
-        }
-        self.folder.step("before acknowledging bytes");
-        // Should this fail, the old or the new offset may stand on the disk: the bytes stay for both.
-        Note { offset: self.end, ..self.note }.save(&mut self.note_file)?;
-        self.folder.step("after acknowledging bytes");
+        self.acknowledge()?;
         Ok(self.end)
     }
 }

@@ -88,20 +88,21 @@ pub trait Blobs: Send + Sync {
     fn abandoned(&self, before: Time) -> Result<Vec<UploadId>, Error>;
 }
 
-/// An append under way. Dropped without [`finish`](Append::finish) it acknowledges nothing.
+/// An append under way. Without a checksum it acknowledges every 8 MiB, so that a crash costs no more;
+/// with one, or dropped without [`finish`](Append::finish), nothing more.
 pub trait Append: Send {
     /// Takes the next bytes, of any number.
     ///
     /// # Errors
     /// `TooLong` beyond the upload's length, `Full`, `Io`. After an error nothing of this append is
-    /// kept.
+    /// kept but what was acknowledged.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
 
     /// Makes what came durable and returns the new offset. Without a checksum this is right also
     /// when the sender was cut off.
     ///
     /// # Errors
-    /// `Checksum`, `Full`, `Io`; then the offset is what it was.
+    /// `Checksum`, `Full`, `Io`; then the offset is what was acknowledged before.
     fn finish(self: Box<Self>) -> Result<u64, Error>;
 }
 

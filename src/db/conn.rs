@@ -169,6 +169,7 @@ fn sqlite(path: &Path, purpose: Purpose) -> Result<Conn, OpenError> {
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {LOCK_WAIT_MS}; PRAGMA journal_mode = WAL; \
          PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+         PRAGMA recursive_triggers = ON; \
          PRAGMA query_only = {only};"
     ))
     .map_err(|e| unreachable(&e))?;

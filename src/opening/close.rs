@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::lodged::Lodgings;
 use super::rules::{FREEZE_MS, is_spare, sorted_lines};
-use super::statements::{Close, OpeningEvent};
+use super::statements::{Close, LapseReason, OpeningEvent};
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Opener, blocking, lapsed, moves, public};
 use crate::bid::statements::BidEvent;
@@ -167,7 +167,7 @@ impl Opener {
         if !self.has_unknown(row).await? {
             return Ok(());
         }
-        let event = lapsed(row.id, close.sha256())?;
+        let event = lapsed(row.id, close.sha256(), LapseReason::Incomplete)?;
         let row = row.clone();
         self.db()
             .write(move |tx| {

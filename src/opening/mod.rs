@@ -29,6 +29,7 @@ use futures_util::future::join_all;
 
 pub use self::refusal::{Error, Misplaced};
 use self::rules::{Facts, Step, due, release_from};
+use self::statements::LapseReason;
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
 use crate::crypto::key::SigningKey;
@@ -229,7 +230,7 @@ impl Opener {
     /// The request for an amendment lapses, on the record.
     async fn drop_amendment(&self, row: &UnitRow) -> Result<(), Error> {
         let Some((pending, _)) = &row.pending else { return Ok(()) };
-        let event = lapsed(row.id, pending.sha256())?;
+        let event = lapsed(row.id, pending.sha256(), LapseReason::Unsigned)?;
         let row = row.clone();
         self.db()
             .write(move |tx| {
@@ -251,7 +252,8 @@ impl Opener {
     async fn delete_ciphertexts(&self, row: &UnitRow) -> Result<(), Error> {
         let id = row.id;
         let kept = self.db().query(move |conn| store::blobs_kept(conn, &id)).await?;
-        self.delete(kept).await
+        self.delete(kept).await?;
+        Ok(self.db().write(move |tx| moves::rest(tx, &id)).await?)
     }
 
     /// Deletes ciphertexts: the files first, so that a crash between leaves the rows to come back to.
@@ -339,8 +341,9 @@ fn public(unit: UnitId, kind: &'static str, bytes: impl Into<Vec<u8>>) -> Event 
 fn lapsed(
     unit: UnitId,
     statement_sha256: crate::crypto::hash::Hash,
+    reason: LapseReason,
 ) -> Result<Event, crate::crypto::json::JsonError> {
-    let event = statements::OpeningEvent::Lapsed { statement_sha256, unit_id: unit };
+    let event = statements::OpeningEvent::Lapsed { reason, statement_sha256, unit_id: unit };
     Ok(public(unit, "sealbid/lapsed/v1", crate::crypto::json::to_string(&event)?))
 }
 

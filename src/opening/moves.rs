@@ -116,6 +116,18 @@ pub fn void(tx: &mut Tx<'_>, row: &UnitRow, reason: &str) -> Result<(), Error> {
     swap!(tx, row, UnitAct::Void, unit::void_reason.eq(reason))
 }
 
+/// A void unit whose ciphertexts are all gone is never looked at again.
+///
+/// # Errors
+/// `Backend`.
+pub fn rest(tx: &mut Tx<'_>, id: &UnitId) -> Result<(), Error> {
+    tx.unrecorded("what the timer looks at");
+    let at = unit::unit_id.eq(id.to_string()).and(unit::state.eq(UnitState::Void.code()));
+    let change = diesel::update(unit::table.filter(at)).set(unit::due_at.eq(None::<i64>));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
+}
+
 /// Shows when the challenge window began; what counts is computed from the cosignatures.
 ///
 /// # Errors

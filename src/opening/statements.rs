@@ -289,6 +289,23 @@ impl Body for Opening {
     const TYPE: &'static str = "sealbid/opening/v1";
 }
 
+/// Why a proposal came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LapseReason {
+    /// Its custodians did not sign it in time.
+    Unsigned,
+    /// A custodian had been lodged what a close lacked.
+    Incomplete,
+    /// When the last signature was there, its deadline had passed.
+    Late,
+    /// When the last signature was there, its dates no longer kept a rule of the rule pack.
+    Unlawful {
+        /// The rule's code.
+        rule: String,
+    },
+}
+
 /// Events of the record from deadline to opening that nobody signs by themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
@@ -303,9 +320,11 @@ pub enum OpeningEvent {
         /// Which unit.
         unit_id: UnitId,
     },
-    /// A proposal that did not find its quorum; the next may differ.
+    /// A proposal that came to nothing; the next may differ.
     #[serde(rename = "sealbid/lapsed/v1")]
     Lapsed {
+        /// Why.
+        reason: LapseReason,
         /// Which proposal.
         statement_sha256: Hash,
         /// Which unit.

@@ -22,7 +22,7 @@ use crate::rulepack::outage::Window;
 use super::publish::{
     Adopted, Asked, in_order, note_event, record_proposed, signed_alone, signers,
 };
-use super::rules::check_asked;
+use super::rules::{Dates, check_asked};
 use super::statements::{Amendment, AmendmentReason};
 use super::store;
 use super::units::{self, UnitChange, UnitRow};
@@ -31,8 +31,8 @@ use super::{Error, Platform, Refused, outage};
 /// Proposes a postponement that its buyer signed. The same statement again is answered as before.
 ///
 /// # Errors
-/// [`Refused::Amendment`], [`Refused::Pending`], [`Refused::Late`], [`Refused::Signature`], or why
-/// the actor may not.
+/// [`Refused::Amendment`], [`Refused::Unlawful`], [`Refused::Pending`], [`Refused::Late`],
+/// [`Refused::Signature`], or why the actor may not.
 pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Error> {
     let mut amendment = Statement::<Amendment>::parse(note.as_bytes())?;
     let row = load(p, amendment.body().unit_id).await?;
@@ -43,8 +43,24 @@ pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, 
     }
     let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;
     signed_alone(amendment.note(), key_after(&held.credential, &row)?)?;
+    judge(p, &row, amendment.body()).await?;
     amendment.sign(&p.key);
     propose(p, amendment).await
+}
+
+/// Whether a postponed unit still keeps the law: the hour of opening above all, which must follow the
+/// deadline. Its periods began with the notice.
+async fn judge(p: &Platform, row: &UnitRow, amendment: &Amendment) -> Result<(), Error> {
+    let unit = row.unit.body();
+    let tender = unit.tender;
+    let published = p.db.query(move |conn| store::published_at(conn, tender));
+    let (published_at, documents_until) = published.await?;
+    let dates = Dates {
+        deadline: amendment.deadline,
+        open_at: amendment.open_at,
+        ..Dates::of(unit, published_at, documents_until)
+    };
+    Ok(p.law.judge(&dates).map_err(Refused::from)?)
 }
 
 /// Registers the outage that was measured over a unit's deadline, or shortly before it, and proposes
@@ -205,11 +221,7 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
             return Err(Refused::OutOfOrder.into());
         }
         let recorded = tx.record(note_event::<Void>(Some(id), &note))?;
-        let change = UnitChange {
-            void_reason: Some("cancelled"),
-            due_at: Some(None),
-            ..UnitChange::default()
-        };
+        let change = UnitChange { void_reason: Some("cancelled"), ..UnitChange::default() };
         units::swap_unit(tx, &row, UnitAct::Void, &change)?;
         Ok(recorded.index)
     })

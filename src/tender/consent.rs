@@ -4,11 +4,14 @@
 //! Invariant: nothing is asked that is not recorded, and what is asked again is byte-identical; so
 //! a crash, a lost request or a lost answer costs a repeat and nothing else.
 
+use futures_util::stream::{self, StreamExt as _};
+
 use crate::crypto::statement::Statement;
 use crate::custodian::client::{Custodians, ask_all};
 use crate::custodian::roster::CustodianId;
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit};
-use crate::ids::EnterpriseId;
+use crate::ids::{EnterpriseId, UnitId};
+use crate::opening::rules::UnitState;
 use crate::tender::statements::{Unit, UnitRecipient};
 
 use super::amend::adopt_amendment;
@@ -47,17 +50,62 @@ pub async fn with_recipients(
     Ok(units)
 }
 
-/// Asks for every signature that is missing now. What is refused or unanswered is said in the log
-/// and asked again at the next tick.
+/// What waits for custodians' signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// A unit's amendment: a deadline may hang on it.
+    Amendment,
+    /// A proposed unit.
+    Unit,
+}
+
+impl Waiting {
+    /// What is asked side by side of one kind at most, so that many drafts burden no custodian.
+    #[must_use]
+    pub const fn at_once(self) -> usize {
+        match self {
+            Self::Amendment => 64,
+            Self::Unit => 16,
+        }
+    }
+
+    /// The units of which this waits, by id.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn all(self, p: &Platform) -> Result<Vec<UnitId>, Error> {
+        let ids = match self {
+            Self::Amendment => units::amending,
+            Self::Unit => units::proposed,
+        };
+        Ok(p.db.query(ids).await?)
+    }
+
+    /// Asks for every signature that is missing of one unit. What is refused or unanswered is said in
+    /// the log and asked again at a later tick.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ask(self, p: &Platform, wire: &dyn Custodians, id: UnitId) -> Result<(), Error> {
+        let row = p.db.query(move |conn| units::unit(conn, id)).await?;
+        match self {
+            Self::Amendment => ask_amendment(p, wire, &row).await,
+            Self::Unit if row.state == UnitState::Proposed => ask_unit(p, wire, &row).await,
+            Self::Unit => Ok(()),
+        }
+    }
+}
+
+/// Asks once for every signature that is missing now: for amendments first, and side by side, so that
+/// neither a silent custodian nor another's large draft keeps one waiting.
 ///
 /// # Errors
 /// The database's.
 pub async fn ask_pending(p: &Platform, wire: &dyn Custodians) -> Result<(), Error> {
-    for row in p.db.query(units::proposed).await? {
-        ask_unit(p, wire, &row).await?;
-    }
-    for row in p.db.query(units::amending).await? {
-        ask_amendment(p, wire, &row).await?;
+    for what in [Waiting::Amendment, Waiting::Unit] {
+        let asked = what.all(p).await?.into_iter().map(|id| what.ask(p, wire, id));
+        let asked: Vec<_> = stream::iter(asked).buffer_unordered(what.at_once()).collect().await;
+        asked.into_iter().collect::<Result<(), Error>>()?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::auth::Actor;
 use crate::auth::table::Act;
-use crate::clock::Time;
+use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
@@ -12,14 +12,14 @@ use crate::custodian::roster::Roster;
 use crate::db::Tx;
 use crate::ids::{TenderId, UnitId};
 use crate::opening::rules::{UnitAct, UnitState};
-use crate::opening::statements::OpeningEvent;
+use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 
 use super::draft::{Drafted, drafted};
-use super::rules::{DRAFT_MS, Dates};
+use super::rules::{DRAFT_MS, Dates, Law};
 use super::statements::{Notice, Unit};
-use super::store::{self, State};
+use super::store::{self, State, TenderRow};
 use super::units::{self, UnitChange, UnitRow};
 use super::{Error, Platform, Refused};
 
@@ -50,6 +50,8 @@ pub enum Adopted {
     Waiting,
     /// It took effect, then or before: the entry that says so.
     Effective(u64),
+    /// All have signed, but too late for its dates: it lapsed, with its reason on the record.
+    Lapsed,
 }
 
 /// Checks, signs and records what the buyer signed. The custodians may be asked afterwards, each
@@ -106,14 +108,7 @@ fn check_units(
         let mut unit = Statement::<Unit>::parse(note.as_bytes())?;
         signed_alone(unit.note(), key)?;
         expected.check(unit.body(), now)?;
-        p.law.judge(&Dates {
-            published_at: now,
-            documents_until: drafted.row.plan.documents_until,
-            deadline: unit.body().deadline,
-            open_at: unit.body().open_at,
-            challenge_ms: unit.body().challenge_ms,
-            min: unit.body().min,
-        })?;
+        p.law.judge(&Dates::of(unit.body(), now, drafted.row.plan.documents_until))?;
         unit.sign(&p.key);
         units.push(unit);
     }
@@ -177,22 +172,23 @@ pub(super) fn signers(roster: &Roster, copy: &Note) -> Result<Vec<VerifyingKey>,
 }
 
 /// Takes over a custodian's signature on a proposed unit. When every custodian has signed every unit
-/// of the tender, all of them take effect, and the notice is published with them.
+/// of the tender, all of them take effect, and the notice is published with them: if its dates still
+/// keep the law then, for that is when periods begin. If not, all of it lapses.
 ///
 /// # Errors
 /// [`Refused::Signature`], [`Refused::NotACustodian`], [`Refused::OutOfOrder`] for a unit that
-/// lapsed, [`Refused::Late`] when its deadline has passed meanwhile.
+/// lapsed.
 pub async fn adopt_unit(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted, Error> {
     let copy = Note::parse(copy.as_bytes())?;
     let custodians = signers(&p.roster, &copy)?;
-    let (roster, roster_sha256) = (p.roster.clone(), p.roster_sha256);
-    let platform = p.key.verifying().clone();
-    p.db.write(move |tx| {
+    let p = p.clone();
+    let db = p.db.clone();
+    db.write(move |tx| {
         let mut row = units::unit(tx.conn(), id)?;
         if let Some(index) = row.effective_index {
             return Ok(Adopted::Effective(index));
         }
-        if row.state != UnitState::Proposed || row.unit.body().roster_sha256 != roster_sha256 {
+        if row.state != UnitState::Proposed || row.unit.body().roster_sha256 != p.roster_sha256 {
             return Err(Refused::OutOfOrder.into());
         }
         for custodian in &custodians {
@@ -200,36 +196,36 @@ pub async fn adopt_unit(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted,
         }
         units::keep_unit(tx, &row, &row.unit.encode())?;
         let all = units::units(tx.conn(), row.unit.body().tender)?;
-        take_effect(tx, &all, id, &platform, &roster)
+        take_effect(tx, &p, &all, id)
     })
     .await
 }
 
 fn take_effect(
     tx: &mut Tx<'_>,
+    p: &Platform,
     all: &[UnitRow],
     asked: UnitId,
-    platform: &VerifyingKey,
-    roster: &Roster,
 ) -> Result<Adopted, Error> {
-    let keys = roster.statement_keys();
+    let keys = p.roster.statement_keys();
     for row in all {
         if row.unit.note().count(&keys)? < keys.len() {
             return Ok(Adopted::Waiting);
         }
-        if row.terms.deadline <= tx.now() {
-            return Err(Refused::Late.into());
-        }
     }
     let tender = all.first().map(|row| row.unit.body().tender).ok_or(Refused::NotFound)?;
     let row = store::find(tx.conn(), tender)?;
+    if let Some(reason) = too_late(&*p.law, &row, all, tx.now()) {
+        lapse_tender(tx, &row, all, &reason)?;
+        return Ok(Adopted::Lapsed);
+    }
     let notice = row.notice.ok_or(Refused::State)?.encode();
     let published = tx.record(note_event::<Notice>(None, &notice))?;
     let states = (State::Proposed, State::Published);
     store::set_state(tx, tender, states, Some(&notice), Some(published.index))?;
     let mut effective = Adopted::Waiting;
     for row in all {
-        let note = in_order(row.unit.note(), platform, roster)?.encode();
+        let note = in_order(row.unit.note(), p.key.verifying(), &p.roster)?.encode();
         let recorded = tx.record(note_event::<Unit>(Some(row.id), &note))?;
         let change = UnitChange {
             note: Some(&note),
@@ -245,6 +241,18 @@ fn take_effect(
     Ok(effective)
 }
 
+/// Why units that all have signed cannot take effect now: they were lawful when they were proposed.
+fn too_late(law: &dyn Law, tender: &TenderRow, all: &[UnitRow], now: Time) -> Option<LapseReason> {
+    let judge = |row: &UnitRow| {
+        if is_closed(now, row.terms.deadline) {
+            return Some(LapseReason::Late);
+        }
+        let dates = Dates::of(row.unit.body(), now, tender.plan.documents_until);
+        law.judge(&dates).err().map(|broken| LapseReason::Unlawful { rule: broken.rule })
+    };
+    all.iter().find_map(judge)
+}
+
 /// Ends proposals whose custodians were silent for an hour, with all units of their tender, which is
 /// a draft again: the next publication may stand on another roster. Returns what lapsed.
 ///
@@ -256,22 +264,36 @@ pub async fn lapse_due(p: &Platform) -> Result<Vec<UnitId>, Error> {
         let mut lapsed = Vec::new();
         for late in units::lapsing(tx.conn(), now)? {
             let tender = late.unit.body().tender;
-            for row in units::units(tx.conn(), tender)? {
-                lapse(tx, &row)?;
-                lapsed.push(row.id);
-            }
-            if store::find(tx.conn(), tender)?.state == State::Proposed {
-                let states = (State::Proposed, State::Draft);
-                store::set_state(tx, tender, states, None, None)?;
-            }
+            let all = units::units(tx.conn(), tender)?;
+            let row = store::find(tx.conn(), tender)?;
+            lapse_tender(tx, &row, &all, &LapseReason::Unsigned)?;
+            lapsed.extend(all.iter().map(|row| row.id));
         }
         Ok(lapsed)
     })
     .await
 }
 
-fn lapse(tx: &mut Tx<'_>, row: &UnitRow) -> Result<(), Error> {
-    let event = OpeningEvent::Lapsed { statement_sha256: row.unit.sha256(), unit_id: row.id };
+/// Lapses all units of a tender, which is a draft again.
+fn lapse_tender(
+    tx: &mut Tx<'_>,
+    tender: &TenderRow,
+    all: &[UnitRow],
+    reason: &LapseReason,
+) -> Result<(), Error> {
+    for row in all {
+        lapse(tx, row, reason.clone())?;
+    }
+    if tender.state == State::Proposed {
+        let states = (State::Proposed, State::Draft);
+        store::set_state(tx, tender.id, states, None, None)?;
+    }
+    Ok(())
+}
+
+fn lapse(tx: &mut Tx<'_>, row: &UnitRow, reason: LapseReason) -> Result<(), Error> {
+    let (statement_sha256, unit_id) = (row.unit.sha256(), row.id);
+    let event = OpeningEvent::Lapsed { reason, statement_sha256, unit_id };
     let bytes = json::to_string(&event)?.into_bytes();
     let (kind, level) = ("sealbid/lapsed/v1", Level::Public);
     tx.record(Event { kind, level, unit: Some(row.id), bytes })?;

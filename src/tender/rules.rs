@@ -133,6 +133,21 @@ pub struct Dates {
     pub min: u32,
 }
 
+impl Dates {
+    /// Those of a unit.
+    #[must_use]
+    pub const fn of(unit: &Unit, published_at: Time, documents_until: Time) -> Self {
+        Self {
+            published_at,
+            documents_until,
+            deadline: unit.deadline,
+            open_at: unit.open_at,
+            challenge_ms: unit.challenge_ms,
+            min: unit.min,
+        }
+    }
+}
+
 /// A broken rule of the rule pack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the rule {rule} is broken: {article}")]

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::rules::Plan;
 use super::statements::{DocumentRef, Notice};
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::db::schema::{credential, document, lot, tender};
@@ -100,6 +101,17 @@ fn tender_of(row: RawTender) -> Result<TenderRow, Error> {
 pub fn find(conn: &mut Conn, id: TenderId) -> Result<TenderRow, Error> {
     let row: RawTender = on_each!(conn, |c| tender::table.find(id.to_string()).first(c))?;
     tender_of(row)
+}
+
+/// When a tender's notice was published, and until when its documents are offered.
+///
+/// # Errors
+/// `NotFound` before its publication, `Corrupt`, `Backend`.
+pub fn published_at(conn: &mut Conn, id: TenderId) -> Result<(Time, Time), Error> {
+    let row = find(conn, id)?;
+    let index = row.notice_index.ok_or(Error::NotFound)?;
+    let notice = crate::record::store::entry(conn, index)?.ok_or(Error::NotFound)?;
+    Ok((notice.at, row.plan.documents_until))
 }
 
 /// The published tenders, by id, from the one after `after` on.

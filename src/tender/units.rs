@@ -128,21 +128,22 @@ pub fn unit(conn: &mut Conn, id: UnitId) -> Result<UnitRow, Error> {
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn proposed(conn: &mut Conn) -> Result<Vec<UnitRow>, Error> {
-    let query = unit::table.filter(unit::state.eq(UnitState::Proposed.code())).order(unit::unit_id);
-    let rows: Vec<RawUnit> = on_each!(conn, |c| query.select(RawUnit::as_select()).load(c))?;
-    rows.into_iter().map(unit_of).collect()
+pub fn proposed(conn: &mut Conn) -> Result<Vec<UnitId>, Error> {
+    let is_proposed = unit::state.eq(UnitState::Proposed.code());
+    let query = unit::table.filter(is_proposed).order(unit::unit_id).select(unit::unit_id);
+    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    ids.iter().map(|id| id.parse().map_err(corrupt("unit"))).collect()
 }
 
 /// The open units whose amendment waits for custodians' signatures, by id.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn amending(conn: &mut Conn) -> Result<Vec<UnitRow>, Error> {
+pub fn amending(conn: &mut Conn) -> Result<Vec<UnitId>, Error> {
     let pending = unit::state.eq(UnitState::Open.code()).and(unit::amendment_pending.is_not_null());
-    let query = unit::table.filter(pending).order(unit::unit_id);
-    let rows: Vec<RawUnit> = on_each!(conn, |c| query.select(RawUnit::as_select()).load(c))?;
-    rows.into_iter().map(unit_of).collect()
+    let query = unit::table.filter(pending).order(unit::unit_id).select(unit::unit_id);
+    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    ids.iter().map(|id| id.parse().map_err(corrupt("unit"))).collect()
 }
 
 /// The units of a tender that did not lapse, by id.

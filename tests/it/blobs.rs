@@ -112,6 +112,24 @@ fn more_bytes_than_the_length_are_refused_and_none_of_them_kept() {
 }
 
 #[test]
+fn a_crash_in_a_long_append_costs_eight_megabytes_at_most() {
+    let (path, store) = store();
+    let piece = vec![7; 1 << 20];
+    for (seed, checksum, kept) in [(1, None, 8 << 20), (2, Some(Hash::of(b"other")), 0)] {
+        store.create(id(seed), 100 << 20, START).unwrap();
+        let mut long = store.append(id(seed), 0, checksum).unwrap();
+        for _ in 0..9 {
+            long.write(&piece).unwrap();
+        }
+        // As a process that is killed: nothing ends, nothing is given back.
+        std::mem::forget(long);
+        let again = Folder::open(&path).unwrap();
+        assert_eq!(offset(&again, id(seed)), kept, "what a checksum covers counts as a whole");
+        assert_eq!(append(&again, id(seed), kept, b"end").unwrap(), kept + 3);
+    }
+}
+
+#[test]
 fn bytes_without_their_checksum_are_not_kept() {
     let (_path, store) = store();
     store.create(id(1), 4, START).unwrap();

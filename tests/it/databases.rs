@@ -1,6 +1,6 @@
 //! Which databases are opened, and which are refused before anything is touched?
 
-use sealbid::db::{self, BadUrl, DatabaseUrl, Db, OpenError};
+use sealbid::db::{self, BadUrl, DatabaseUrl, Db, Error, OpenError};
 
 use crate::on_both;
 use crate::support::{TestBase, folder};
@@ -72,4 +72,84 @@ fn an_unreachable_server_says_why_at_once() {
         matches!(&refused, Err(OpenError::Unreachable(why)) if why.contains("refused")),
         "{refused:?}"
     );
+}
+
+/// A row of every table whose rows never change, put in past the door.
+fn one_row_each(base: &TestBase) {
+    let bytes = match &base.url {
+        DatabaseUrl::Sqlite(_) => "zeroblob(32)",
+        DatabaseUrl::Postgres(_) => "decode(repeat('00', 32), 'hex')",
+    };
+    let yes = if matches!(base.url, DatabaseUrl::Sqlite(_)) { "1" } else { "true" };
+    for row in [
+        format!("entry VALUES (0, {bytes}, {bytes}, 'k', 'public', NULL, 1)"),
+        format!("checkpoint VALUES (8, {bytes}, 1, 'n')"),
+        "cosignature VALUES (8, 'c1', 'l', 1)".to_owned(),
+        format!(
+            "tender (id, procuring_entity, title, state, plan, rule_pack_sha256) \
+             VALUES ('t', 'b', 't', 'draft', '', {bytes})"
+        ),
+        "lot VALUES ('l', 't', 1, 'title')".to_owned(),
+        format!("document VALUES ('d', 't', 1, 'n', {bytes}, 1, 'f')"),
+        format!(
+            "unit (unit_id, tender, lot, stage, note, state, deadline, open_at, challenge_ms, min, \
+             release_by, t, n, proposed_index, last_sha256) \
+             VALUES ('u', 't', 'l', 'single', 'n', 'open', 1, 1, 1, 1, 'time', 2, 4, 1, {bytes})"
+        ),
+        format!("refused VALUES ({bytes}, 'u', 'late', 1)"),
+        format!("release VALUES ('u', 'c1', 'n', 1, {yes})"),
+        "credential VALUES ('e', 1, 'n')".to_owned(),
+        "downtime VALUES (1, 2)".to_owned(),
+    ] {
+        base.meddle(&format!("INSERT INTO {row}")).unwrap();
+    }
+}
+
+on_both! {
+    fn rows_that_never_change_are_kept_by_the_database_itself(base: TestBase) {
+        one_row_each(&base);
+        for (table, column) in [
+            ("entry", "kind"),
+            ("checkpoint", "note"),
+            ("cosignature", "line"),
+            ("lot", "title"),
+            ("document", "name"),
+            ("refused", "idx"),
+            ("release", "note"),
+            ("credential", "note"),
+            ("downtime", "until_at"),
+        ] {
+            let value = if column.ends_with("idx") || column.ends_with("at") { "7" } else { "'x'" };
+            for change in [
+                format!("UPDATE {table} SET {column} = {value}"),
+                format!("DELETE FROM {table}"),
+            ] {
+                let refused = base.meddle(&change).unwrap_err();
+                assert!(refused.contains("never"), "{change}: {refused}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_write_of_ours_replaces_a_row_that_never_changes() {
+    let base = TestBase::sqlite();
+    one_row_each(&base);
+    let db = base.open();
+    for row in [
+        "entry VALUES (0, zeroblob(32), zeroblob(31), 'k', 'public', NULL, 1)",
+        "checkpoint VALUES (8, zeroblob(32), 1, 'other')",
+        "lot VALUES ('l', 't', 1, 'other')",
+        "release VALUES ('u', 'c1', 'other', 1, 1)",
+        "credential VALUES ('e', 1, 'other')",
+    ] {
+        let replaced = db.write_blocking(move |tx| {
+            tx.unrecorded("a test");
+            tx.conn().batch(&format!("INSERT OR REPLACE INTO {row}"))
+        });
+        assert!(
+            matches!(&replaced, Err(Error::Backend(why)) if why.contains("never")),
+            "{replaced:?}"
+        );
+    }
 }

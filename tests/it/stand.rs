@@ -36,8 +36,11 @@ const ORIGIN: &str = "record.example/log";
 /// The deadline of every test unit.
 pub const DEADLINE: Time = START.plus(10_000_000);
 
-/// A rule pack that wants two bids.
+/// A rule pack that wants two bids, time enough for them, and an opening at the deadline.
 struct TwoBids;
+
+/// What it wants from the issue to the deadline, in milliseconds.
+pub const PERIOD: i64 = 5_500_000;
 
 impl Law for TwoBids {
     fn sha256(&self) -> Hash {
@@ -45,8 +48,15 @@ impl Law for TwoBids {
     }
 
     fn judge(&self, dates: &Dates) -> Result<(), Unlawful> {
-        let broken = || Unlawful { rule: "min_bidders".to_owned(), article: "28".to_owned() };
-        if dates.min >= 2 { Ok(()) } else { Err(broken()) }
+        let rules = [
+            ("min_bidders", dates.min >= 2),
+            ("issue_to_deadline", dates.deadline.since(dates.published_at) >= PERIOD),
+            ("opening", dates.open_at == dates.deadline),
+        ];
+        let broken = rules.into_iter().find(|(_, kept)| !kept);
+        broken.map_or(Ok(()), |(rule, _)| {
+            Err(Unlawful { rule: rule.to_owned(), article: "28".to_owned() })
+        })
     }
 
     fn after_outage(

@@ -6,7 +6,7 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::ids::EnterpriseId;
 use sealbid::opening::rules::UnitState;
-use sealbid::opening::statements::{OpeningEvent, Void, VoidReason};
+use sealbid::opening::statements::{LapseReason, OpeningEvent, Void, VoidReason};
 use sealbid::record::store as record;
 use sealbid::tender::amend;
 use sealbid::tender::outage::{DOWN_MS, beat};
@@ -18,7 +18,7 @@ use sealbid::tender::{Error, Refused, documents};
 use crate::on_both;
 use crate::support::{START, wait};
 
-use crate::stand::{DEADLINE, Party, Stand, plan, refused, stage};
+use crate::stand::{DEADLINE, PERIOD, Party, Stand, plan, refused, stage};
 
 on_both! {
     fn a_tender_takes_effect_when_every_custodian_has_signed_every_unit(base: TestBase) {
@@ -90,6 +90,66 @@ on_both! {
         assert_eq!(refused(s.adopt(&asked[0], 1)), Refused::OutOfOrder);
         assert_eq!(s.tender(id).state, State::Draft);
         assert_eq!(s.publish(id, s.signed(id).1).unwrap().len(), 2, "again, with other units");
+    }
+}
+
+on_both! {
+    fn dates_are_judged_when_the_last_signature_makes_them_hold(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(2)).unwrap();
+        s.base.clock.set(DEADLINE.plus(-PERIOD - 1_800_000));
+        let asked = s.publish(id, s.signed(id).1).unwrap();
+        for custodian in 0..5 {
+            s.adopt(&asked[0], custodian).unwrap();
+        }
+        for custodian in 0..4 {
+            s.adopt(&asked[1], custodian).unwrap();
+        }
+        // The last custodian took half an hour and a millisecond: bidders would have less than is due.
+        s.base.clock.advance(1_800_001);
+        assert_eq!(s.adopt(&asked[1], 4).unwrap(), Adopted::Lapsed);
+        assert_eq!(s.tender(id).state, State::Draft);
+        for asked in &asked {
+            assert_eq!(s.unit(asked.unit_id).state, UnitState::Lapsed);
+            let lapsed = s.events(asked.unit_id, "sealbid/lapsed/v1");
+            let event: OpeningEvent = serde_json::from_str(&lapsed[0]).unwrap();
+            let OpeningEvent::Lapsed { reason, .. } = event else { panic!("{event:?}") };
+            assert_eq!(reason, LapseReason::Unlawful { rule: "issue_to_deadline".to_owned() });
+        }
+        assert_eq!(refused(s.adopt(&asked[1], 4)), Refused::OutOfOrder);
+        assert!(s.events(asked[0].unit_id, Unit::TYPE).is_empty());
+    }
+}
+
+on_both! {
+    fn a_unit_that_is_signed_just_in_time_takes_effect(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(1)).unwrap();
+        s.base.clock.set(DEADLINE.plus(-PERIOD - 1_000));
+        let asked = s.publish(id, s.signed(id).1).unwrap();
+        s.base.clock.advance(1_000);
+        for custodian in 0..4 {
+            assert_eq!(s.adopt(&asked[0], custodian).unwrap(), Adopted::Waiting);
+        }
+        assert!(matches!(s.adopt(&asked[0], 4).unwrap(), Adopted::Effective(_)));
+    }
+}
+
+on_both! {
+    fn a_postponement_keeps_the_rule_of_the_opening(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let postpone = |open_at| {
+            let body = Amendment { open_at, ..s.amendment(unit, 5_000) };
+            wait(amend::postpone(&s.p, &s.buyer.actor, &s.sign(body)))
+        };
+        let later = DEADLINE.plus(5_000);
+        let broken = refused(postpone(later.plus(604_800_000)));
+        assert!(matches!(broken, Refused::Unlawful(u) if u.rule == "opening"));
+        assert!(s.unit(unit).pending.is_none());
+        assert!(s.events(unit, "sealbid/proposed/v1").len() == 1, "the unit's own");
+        postpone(later).unwrap();
+        assert!(s.unit(unit).pending.is_some());
     }
 }
 

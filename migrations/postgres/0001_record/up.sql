@@ -39,7 +39,7 @@ CREATE TABLE entry (
     unit  TEXT COLLATE "C",
     at    BIGINT           NOT NULL
 );
-CREATE INDEX entry_of_unit ON entry (unit, idx) WHERE unit IS NOT NULL;
+CREATE INDEX entry_of_unit ON entry (unit, kind, idx) WHERE unit IS NOT NULL;
 CREATE INDEX entry_of_kind ON entry (kind, idx);
 
 CREATE TRIGGER entry_unchanged BEFORE UPDATE OR DELETE ON entry
@@ -92,6 +92,8 @@ CREATE TABLE cosignature (
     at        BIGINT           NOT NULL,
     PRIMARY KEY (size, custodian)
 );
+-- A freeze asks for one minute of them, however long the record is.
+CREATE INDEX cosignature_at ON cosignature (at, size, custodian);
 CREATE TRIGGER cosignature_unchanged BEFORE UPDATE OR DELETE ON cosignature
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER cosignature_kept BEFORE TRUNCATE ON cosignature

@@ -1,6 +1,7 @@
 -- The record: what was said, in order, and what was published about it. Rows here are evidence;
--- nothing updates or deletes them, and the triggers below make that the database's own rule. Whoever
--- holds the file can still rewrite it; the custodians' cosignatures are what he cannot rewrite.
+-- nothing updates or deletes them, and the triggers below make that the database's own rule; our
+-- connections set recursive_triggers, without which REPLACE would delete past them. Whoever holds the
+-- file can still rewrite it; the custodians' cosignatures are what he cannot rewrite.
 
 -- The next free index and the time of the last entry: the only mutable row of the record. Its holder
 -- could make two entries of one index, which `entry`'s key and the tiles would refuse.
@@ -28,7 +29,7 @@ CREATE TABLE entry (
     unit  TEXT,
     at    INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX entry_of_unit ON entry (unit, idx) WHERE unit IS NOT NULL;
+CREATE INDEX entry_of_unit ON entry (unit, kind, idx) WHERE unit IS NOT NULL;
 CREATE INDEX entry_of_kind ON entry (kind, idx);
 
 CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
@@ -77,6 +78,8 @@ CREATE TABLE cosignature (
     at        INTEGER NOT NULL,
     PRIMARY KEY (size, custodian)
 ) STRICT;
+-- A freeze asks for one minute of them, however long the record is.
+CREATE INDEX cosignature_at ON cosignature (at, size, custodian);
 
 CREATE TRIGGER cosignature_unchanged BEFORE UPDATE ON cosignature
 BEGIN SELECT RAISE(ABORT, 'cosignature rows are never changed'); END;

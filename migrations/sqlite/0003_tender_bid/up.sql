@@ -24,6 +24,11 @@ CREATE TABLE lot (
     UNIQUE (tender, no)
 ) STRICT;
 
+CREATE TRIGGER lot_unchanged BEFORE UPDATE ON lot
+BEGIN SELECT RAISE(ABORT, 'lot rows are never changed'); END;
+CREATE TRIGGER lot_kept BEFORE DELETE ON lot
+BEGIN SELECT RAISE(ABORT, 'lot rows are never deleted'); END;
+
 -- Tender documents, readable by anybody after publication; never changes. `blob` names the file in
 -- the store. Deliberately without any column that could count or tell who read.
 CREATE TABLE document (
@@ -36,6 +41,11 @@ CREATE TABLE document (
     blob   TEXT    NOT NULL,
     UNIQUE (tender, no)
 ) STRICT;
+
+CREATE TRIGGER document_unchanged BEFORE UPDATE ON document
+BEGIN SELECT RAISE(ABORT, 'document rows are never changed'); END;
+CREATE TRIGGER document_kept BEFORE DELETE ON document
+BEGIN SELECT RAISE(ABORT, 'document rows are never deleted'); END;
 
 -- One row per opening unit. `state` is moved by compare-and-swap along `opening::rules::next` and by
 -- nothing else. `note` is the unit with the signatures so far and never changes once the unit is
@@ -79,7 +89,9 @@ CREATE TABLE unit (
     due_at               INTEGER
 ) STRICT;
 CREATE INDEX unit_of_tender ON unit (tender, unit_id);
-CREATE INDEX unit_due ON unit (due_at, unit_id) WHERE due_at IS NOT NULL;
+-- What the timer asks at every tick; `due_at` is empty for a unit that it is done with.
+CREATE INDEX unit_of_state ON unit (state, due_at, unit_id);
+CREATE INDEX unit_amending ON unit (unit_id) WHERE amendment_pending IS NOT NULL;
 
 -- The last accepted statement of each bidder in each unit. Its holder sees who bids where, which is
 -- why these rows are shown to nobody before the opening.
@@ -130,6 +142,11 @@ CREATE TABLE refused (
     PRIMARY KEY (sha256, code)
 ) STRICT;
 
+CREATE TRIGGER refused_unchanged BEFORE UPDATE ON refused
+BEGIN SELECT RAISE(ABORT, 'refused rows are never changed'); END;
+CREATE TRIGGER refused_kept BEFORE DELETE ON refused
+BEGIN SELECT RAISE(ABORT, 'refused rows are never deleted'); END;
+
 -- Files on their way in, ciphertext and tender documents alike. The store itself knows the offset;
 -- `state` tells what the complete file became. `sha256` is what was read back.
 CREATE TABLE upload (
@@ -155,6 +172,11 @@ CREATE TABLE release (
     valid          INTEGER NOT NULL,
     PRIMARY KEY (unit, custodian)
 ) STRICT;
+
+CREATE TRIGGER release_unchanged BEFORE UPDATE ON release
+BEGIN SELECT RAISE(ABORT, 'release rows are never changed'); END;
+CREATE TRIGGER release_kept BEFORE DELETE ON release
+BEGIN SELECT RAISE(ABORT, 'release rows are never deleted'); END;
 
 -- What custodians found of challenges. A later finding of the same custodian about the same line
 -- replaces `note` and `verdict`; both stay on the record.

@@ -89,7 +89,11 @@ pub(super) fn insert_unit(
         tender::procuring_entity.eq(body.procuring_entity.to_string()),
         tender::title.eq("t"),
         tender::state.eq("published"),
-        tender::plan.eq("{}"),
+        tender::plan.eq(format!(
+            r#"{{"title":"t","documents_until":{},"lots":[]}}"#,
+            body.deadline.millis()
+        )),
+        tender::notice_index.eq(index as i64),
         tender::rule_pack_sha256.eq(vec![0_u8; 32]),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
@@ -118,6 +122,7 @@ pub(super) fn insert_unit(
         unit::proposed_index.eq(0),
         unit::effective_index.eq(index as i64),
         unit::last_sha256.eq(sha256.as_bytes().to_vec()),
+        unit::due_at.eq(body.deadline.millis()),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     Ok(())

@@ -22,8 +22,8 @@ use sealbid::enterprise::statements::{
 };
 use sealbid::ids::{BidId, EnterpriseId, UnitId};
 use sealbid::opening::statements::{
-    Challenged, Close, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order, ReadOutLine,
-    Release, Suspension, SuspensionState, Verdict, Void, VoidReason,
+    Challenged, Close, LapseReason, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order,
+    ReadOutLine, Release, Suspension, SuspensionState, Verdict, Void, VoidReason,
 };
 use sealbid::record::succession::{Held, Succession, SuccessionReason};
 use sealbid::tender::statements::{
@@ -202,7 +202,11 @@ impl Story {
                 statement_sha256: unit_sha256,
                 unit_id,
             }),
-            event(&OpeningEvent::Lapsed { statement_sha256: unit_sha256, unit_id }),
+            event(&OpeningEvent::Lapsed {
+                reason: LapseReason::Unlawful { rule: "issue_to_deadline".into() },
+                statement_sha256: unit_sha256,
+                unit_id,
+            }),
             event(&OpeningEvent::Missing { line: self.line(), sha256: Hash::of(BID), unit_id }),
             event(&OpeningEvent::Released { close_sha256, custodian: custodian(1), unit_id }),
             event(&OpeningEvent::ReadOut { lines: vec![read_out], unit_id }),

@@ -248,7 +248,7 @@ impl Platform {
     }
 
     fn take_step(&mut self, index: u64, event: &OpeningEvent) {
-        if let OpeningEvent::Lapsed { statement_sha256, unit_id } = event {
+        if let OpeningEvent::Lapsed { statement_sha256, unit_id, .. } = event {
             let row = self.row(unit_id);
             assert_eq!(row.pending.take().unwrap().1.sha256(), *statement_sha256);
         }

@@ -15,7 +15,7 @@ use sealbid::opening::rules::{
     standing,
 };
 use sealbid::opening::statements::{
-    Close, OpenedLine, Opening, OpeningEvent, Release, Verdict, Void, VoidReason,
+    Close, LapseReason, OpenedLine, Opening, OpeningEvent, Release, Verdict, Void, VoidReason,
 };
 use sealbid::record::checkpoint::Cosigned;
 use sealbid::record::disclosure::Level;
@@ -165,7 +165,8 @@ impl World {
             Step::DropAmendment => {
                 let (_, asked) = self.row(&id).pending.clone().unwrap();
                 let (statement_sha256, unit_id) = (asked.sha256(), id);
-                let event = OpeningEvent::Lapsed { statement_sha256, unit_id };
+                let reason = LapseReason::Unsigned;
+                let event = OpeningEvent::Lapsed { reason, statement_sha256, unit_id };
                 let event = json::to_string(&event).unwrap().into_bytes();
                 self.write(Level::Public, event).map(|_| ())
             }
