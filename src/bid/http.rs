@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::arrivals::Arrival;
 use super::rules::{ChainHead, ChainKind};
 use super::submit::{Answer as Decided, Outcome, Submission, standings, status, submit};
-use super::{Purpose, upload, withdraw};
+use super::{Purpose, tus, upload, withdraw};
 use crate::crypto::hash::Hash;
 use crate::ids::{UnitId, UploadId};
 use crate::web::answer::{Answer, Failure};
@@ -147,7 +147,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
 }
 
 fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Edge> {
-    let text = header(headers, name).and_then(|text| text.parse().ok());
+    let text = header(headers, name).and_then(tus::bytes);
     text.ok_or_else(|| Edge::Query(format!("the header {name} is missing or no number")))
 }
 
@@ -214,11 +214,9 @@ pub async fn append(
     Ok(HttpResponse::NoContent().insert_header(RESUMABLE).insert_header((OFFSET, reached)).finish())
 }
 
-/// `sha256 <base64>`, the one algorithm that is offered.
 fn checksum(text: &str) -> Result<Hash, Edge> {
-    let value = text.strip_prefix("sha256 ").and_then(|value| BASE64.decode(value).ok());
-    let hash = value.and_then(|bytes| Hash::from_slice(&bytes).ok());
-    hash.ok_or_else(|| Edge::Query("the Upload-Checksum is not `sha256 <base64>`".to_owned()))
+    tus::checksum(text)
+        .ok_or_else(|| Edge::Query("the Upload-Checksum is not `sha256 <base64>`".to_owned()))
 }
 
 /// Gives an upload up

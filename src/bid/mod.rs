@@ -13,6 +13,7 @@ pub mod rules;
 pub mod statements;
 pub mod store;
 pub mod submit;
+pub mod tus;
 pub mod upload;
 pub mod withdraw;
 

@@ -1,9 +1,10 @@
 //! Canonical JSON (RFC 8785) as statements and events use it (protocol §1).
 //!
-//! Invariant: bytes that pass [`parse`] are the only spelling of their value, so hashing bytes and
-//! hashing values mean the same. Stored bytes are never re-serialised. No floats, no integers of
-//! 2^53 or more, no duplicate keys, only NFC text without control or bidirectional characters; line
-//! breaks only in a whole statement that an event carries.
+//! Invariant: bytes that pass [`parse`] are the only spelling of their typed value: writing the value
+//! gives the bytes again, so hashing either means the same and no key is dropped unseen. Stored bytes
+//! are never re-serialised. No floats, no integers of 2^53 or more, no duplicate keys, only NFC text
+//! without control or bidirectional characters; line breaks only in a whole statement that an event
+//! carries.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +23,8 @@ pub enum JsonError {
     /// Not JSON, or not of the shape expected.
     #[error("not the JSON expected: {0}")]
     Shape(String),
-    /// JSON, but not in its one canonical spelling (order, spaces, duplicate keys, escapes).
+    /// JSON, but not in its one canonical spelling (order, spaces, duplicate keys, escapes, a null
+    /// where nothing should stand or nothing where a null should).
     #[error("not canonical JSON (RFC 8785)")]
     NotCanonical,
     /// A number that is not an integer below 2^53 in size.
@@ -51,14 +53,15 @@ pub(super) fn is_deceptive(c: char) -> bool {
 ///
 /// # Errors
 /// [`JsonError`] saying what is wrong; nothing is repaired.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonError> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|e| JsonError::Shape(e.to_string()))?;
     check(&value)?;
     if canonical(&value)? != bytes {
         return Err(JsonError::NotCanonical);
     }
-    serde_json::from_value(value).map_err(|e| JsonError::Shape(e.to_string()))
+    let typed: T = serde_json::from_value(value).map_err(|e| JsonError::Shape(e.to_string()))?;
+    if canonical(&typed)? == bytes { Ok(typed) } else { Err(JsonError::NotCanonical) }
 }
 
 /// The canonical spelling of a value, checked by the same rules that readers apply.
@@ -71,7 +74,7 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, JsonError> 
     String::from_utf8(canonical(&value)?).map_err(|_| JsonError::Text)
 }
 
-fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
+fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, JsonError> {
     serde_json_canonicalizer::to_vec(value).map_err(|e| JsonError::Shape(e.to_string()))
 }
 

@@ -330,7 +330,7 @@ impl Home {
         fs::read(self.path(name)).map_err(|e| self.io(name, e))
     }
 
-    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, HomeError> {
+    fn read_json<T: DeserializeOwned + Serialize>(&self, name: &str) -> Result<T, HomeError> {
         json::parse(&self.read(name)?).map_err(|e| self.content(name, e.to_string()))
     }
 

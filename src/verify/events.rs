@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::bid::statements::BidEvent;
-use crate::crypto::json;
+use crate::crypto::json::{self, JsonError};
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement, type_of};
 use crate::enterprise::statements::{Application, Declined, KeyRevocation, KeyRotation, Verified};
@@ -68,18 +68,18 @@ fn read_line(bytes: &[u8]) -> Result<What, String> {
         #[serde(rename = "type")]
         kind: String,
     }
-    let wrong = |error: serde_json::Error| error.to_string();
-    let value: Value = json::parse(bytes).map_err(|error| error.to_string())?;
-    let Typed { kind } = Typed::deserialize(&value).map_err(wrong)?;
+    let wrong = |error: JsonError| error.to_string();
+    let value: Value = json::parse(bytes).map_err(wrong)?;
+    let Typed { kind } = Typed::deserialize(value).map_err(|error| error.to_string())?;
     match kind.as_str() {
         "sealbid/accepted/v1" | "sealbid/withdrawn/v1" | "sealbid/refused/v1" => {
-            serde_json::from_value(value).map(What::Bid).map_err(wrong)
+            json::parse(bytes).map(What::Bid).map_err(wrong)
         }
         "sealbid/proposed/v1"
         | "sealbid/lapsed/v1"
         | "sealbid/released/v1"
         | "sealbid/missing/v1"
-        | "sealbid/read-out/v1" => serde_json::from_value(value).map(What::Step).map_err(wrong),
+        | "sealbid/read-out/v1" => json::parse(bytes).map(What::Step).map_err(wrong),
         kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
         _ => Err("its type is not one of sealbid".to_owned()),
     }
