@@ -49,11 +49,11 @@ pub enum CustodianCommand {
         /// The agent's folder
         dir: PathBuf,
     },
-    /// Serve
+    /// Run the agent
     Serve(Serve),
     /// After --recover: witness again from a checkpoint that a quorum of others cosigned
     Adopt {
-        /// The checkpoint's file
+        /// The checkpoint's file, as the platform serves it at /record/checkpoint
         checkpoint: PathBuf,
         /// The running agent's address
         #[arg(long, value_name = "URL")]

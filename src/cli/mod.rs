@@ -253,7 +253,7 @@ fn judge(mut args: verify::VerifyArgs, context: &Context) -> Result<Report, Fail
     let report = match verify::run(&args) {
         Ok(report) => report,
         Err(error) => {
-            let error = Error::from(Failed::content("the case", error));
+            let error = Error::from(Failed::file(Path::new(&error.path), &error.cause));
             let text = terminal(&error, context.lang);
             return Ok(Report::plain(text).ending_with(EXIT_UNREADABLE));
         }

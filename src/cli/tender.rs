@@ -31,7 +31,7 @@ use super::{Context, read_file};
 pub enum TenderCommand {
     /// Draft a tender from a TOML file: title, documents_until, `[[lots]]` with `[[lots.stages]]`
     Draft {
-        /// The file
+        /// The TOML file
         file: PathBuf,
     },
     /// Add a document to a draft

@@ -13,6 +13,10 @@ use crate::web::i18n::{self, Lang};
 
 /// What `sealbid verify` takes.
 #[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 pinned by --trust and nothing failed, 1 a claim failed, 2 unreadable or damaged,\n\
+                  3 nothing failed but not pinned, 4 the file stands on another roster than --trust."
+)]
 pub struct VerifyArgs {
     /// The case file
     pub case: PathBuf,

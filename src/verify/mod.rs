@@ -55,6 +55,5 @@ fn unreadable(error: &CaseError, trust: Option<&Trust>) -> Report {
 }
 
 fn bad(error: &CaseError) -> Stop {
-    let member = text(error.member().unwrap_or("-"));
-    failed("verify-say-archive-bad", [("member", member), ("reason", text(error))])
+    failed("verify-say-archive-bad", [("reason", text(error))])
 }
