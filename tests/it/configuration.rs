@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use sealbid::config::{Config, ConfigError, Origin, read_seed};
 use sealbid::db::DatabaseUrl;
 
-const LEAST: &str = r#"
+/// A configuration with nothing in it that may be left out.
+pub const LEAST: &str = r#"
 data_dir = "/srv/sealbid"
 database = "sqlite:sealbid.db"
 origin = "bids.example.org/record"
@@ -149,4 +150,22 @@ fn a_file_without_exactly_one_key_is_refused() {
     }
     let missing = read_seed(Path::new("/nonexistent/key"));
     assert!(matches!(missing, Err(ConfigError::Unreadable { .. })));
+}
+
+#[test]
+fn the_documented_configuration_is_accepted_with_every_field_in_it() {
+    let document = include_str!("../../docs/DEPLOY.md");
+    let (_, rest) = document.split_once("<!-- example: configuration -->\n```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let text = text.replace("# database_password_file", "database_password_file");
+    let config = Config::parse(&text, None).unwrap();
+    let fields = text.parse::<toml::Table>().unwrap();
+    // Its `Debug` names every field once.
+    let shown = format!("{config:?}");
+    for field in fields.keys() {
+        assert!(shown.contains(&format!("{field}: ")), "{field}");
+    }
+    let count = shown.matches("_file: ").count();
+    assert_eq!(fields.keys().filter(|field| field.ends_with("_file")).count(), count);
+    assert_eq!(fields.len(), 13);
 }

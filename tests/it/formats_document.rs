@@ -141,6 +141,11 @@ fn listing(case: &[u8]) -> (String, String) {
     (names, index.replace("},{", "},\n{") + "\n")
 }
 
+/// The document's example of a case file.
+pub fn example_case() -> Vec<u8> {
+    Example::new().case()
+}
+
 fn examples() -> Vec<(&'static str, String)> {
     let example = Example::new();
     let paths = changed(0, 70_000).into_iter().filter(Tile::is_partial);
@@ -172,5 +177,21 @@ fn the_examples_of_the_record_and_the_case_file_are_what_the_code_writes() {
 
 #[test]
 fn the_documents_example_case_is_readable() {
-    assert_eq!(read(Example::new().case().as_slice()).unwrap().entries.len(), 1);
+    assert_eq!(read(example_case().as_slice()).unwrap().entries.len(), 1);
+}
+
+#[test]
+fn every_request_to_an_agent_is_in_the_document_and_no_other() {
+    let source = include_str!("../../src/custodian/http.rs");
+    let routes = source.split(".route(\"").skip(1).map(|rest| {
+        let (path, rest) = rest.split_once('"').unwrap();
+        let (method, _) = rest.trim_start_matches(", web::").split_once('(').unwrap();
+        format!("{} {path}", method.to_uppercase())
+    });
+    let (_, section) = DOCUMENT.split_once("## A custodian's agent").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let routes: std::collections::BTreeSet<String> = routes.collect();
+    let rows = rows.map(|(request, _)| request.to_owned()).collect();
+    assert_eq!(routes, rows);
 }

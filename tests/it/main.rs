@@ -20,6 +20,7 @@
 mod access;
 mod architecture;
 mod blobs;
+mod canonical_json;
 mod case_maker;
 mod casefile;
 mod cli;
@@ -31,6 +32,8 @@ mod databases;
 mod demo;
 mod door;
 mod envelopes;
+mod foreign_bytes;
+mod foreign_statements;
 mod formats_document;
 mod front_door;
 mod header_profile;
@@ -60,6 +63,7 @@ mod sequencer;
 mod server;
 mod shamir;
 mod sights;
+mod snapshots;
 mod stand;
 mod statements_document;
 mod stock_age;
@@ -71,3 +75,7 @@ mod tokens;
 mod vectors_age;
 mod verify;
 mod world;
+
+/// What must hold for any bytes that a stranger sends: the fuzz targets' own properties.
+#[path = "../../fuzz/src/lib.rs"]
+mod properties;

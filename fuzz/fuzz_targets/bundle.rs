@@ -1,0 +1,6 @@
+//! Entry bundles.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::bundle(bytes);
+});

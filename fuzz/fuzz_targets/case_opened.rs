@@ -1,0 +1,6 @@
+//! Opened leaves of a case file.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::case_opened(bytes);
+});

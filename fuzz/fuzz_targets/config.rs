@@ -1,0 +1,6 @@
+//! The server's configuration.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::config(bytes);
+});

@@ -1,0 +1,6 @@
+//! Canonical JSON.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::json(bytes);
+});

@@ -1,0 +1,6 @@
+//! Identifiers.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::names(bytes);
+});

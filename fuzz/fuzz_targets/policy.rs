@@ -1,0 +1,6 @@
+//! Trust policies.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::policy(bytes);
+});

@@ -1,0 +1,6 @@
+//! Inclusion and consistency proofs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::proofs(bytes);
+});

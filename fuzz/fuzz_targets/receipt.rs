@@ -1,0 +1,6 @@
+//! Receipts and other `.tlog-proof` files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::receipt(bytes);
+});

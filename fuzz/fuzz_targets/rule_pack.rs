@@ -1,0 +1,6 @@
+//! Rule packs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::rule_pack(bytes);
+});

@@ -1,0 +1,6 @@
+//! Session tokens.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::token(bytes);
+});

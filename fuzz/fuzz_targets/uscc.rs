@@ -1,0 +1,6 @@
+//! Unified social credit codes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::uscc(bytes);
+});

@@ -1,0 +1,83 @@
+//! Canonical JSON, notes, and every type of statement and event.
+
+use sealbid::auth::login::Login;
+use sealbid::bid::statements::{BidEvent, BidJson, Manifest, Withdrawal};
+use sealbid::crypto::json;
+use sealbid::crypto::note::Note;
+use sealbid::crypto::statement::{Body, Statement, type_of};
+use sealbid::custodian::roster::Roster;
+use sealbid::enterprise::statements::{
+    Application, Declined, KeyRevocation, KeyRotation, Verified,
+};
+use sealbid::opening::statements::{
+    Challenged, Close, Lodged, Opening, OpeningEvent, Order, Release, Suspension, Void,
+};
+use sealbid::record::succession::Succession;
+use sealbid::tender::statements::{Amendment, Notice, Unit};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{same, text};
+
+/// Canonical JSON has one spelling, and holds nothing that another reader reads otherwise.
+pub fn json(bytes: &[u8]) -> bool {
+    let Ok(value) = json::parse::<Value>(bytes) else { return false };
+    same(json::to_string(&value).expect("it was read"), bytes)
+}
+
+/// A signed note has one spelling, and its text is not that of another note.
+pub fn note(bytes: &[u8]) -> bool {
+    let Ok(note) = Note::parse(bytes) else { return false };
+    assert!(Note::new(note.text().to_owned()).is_ok());
+    same(note.encode(), bytes)
+}
+
+fn typed<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> bool {
+    json::parse::<T>(bytes)
+        .is_ok_and(|value| same(json::to_string(&value).expect("it was read"), bytes))
+}
+
+fn body<B: Body>(text: &str) -> Option<bool> {
+    (type_of(text) == Some(B::TYPE)).then(|| {
+        let note = Note::new(text.to_owned());
+        let Some(Ok(statement)) = note.map(Statement::<B>::from_note).ok() else { return false };
+        let line = json::to_string(statement.body()).expect("it was read");
+        same(format!("{}\n{line}\n", B::TYPE), text.as_bytes())
+    })
+}
+
+/// A statement's text says what its typed body says, in the one spelling: no key is dropped and no
+/// default is filled in.
+pub fn statement(bytes: &[u8]) -> bool {
+    let Some(text) = text(bytes) else { return false };
+    let known: [fn(&str) -> Option<bool>; 21] = [
+        body::<Application>,
+        body::<Verified>,
+        body::<Declined>,
+        body::<KeyRotation>,
+        body::<KeyRevocation>,
+        body::<Login>,
+        body::<Roster>,
+        body::<Notice>,
+        body::<Unit>,
+        body::<Amendment>,
+        body::<Manifest>,
+        body::<Withdrawal>,
+        body::<Lodged>,
+        body::<Close>,
+        body::<Challenged>,
+        body::<Order>,
+        body::<Suspension>,
+        body::<Release>,
+        body::<Opening>,
+        body::<Void>,
+        body::<Succession>,
+    ];
+    known.iter().find_map(|read| read(text)).unwrap_or(false)
+}
+
+/// The same for events, and for what is read first in a sealed bid.
+pub fn event(bytes: &[u8]) -> bool {
+    typed::<BidEvent>(bytes) || typed::<OpeningEvent>(bytes) || typed::<BidJson>(bytes)
+}

@@ -1,0 +1,94 @@
+//! Are keys and rosters made privately, pinned, and never written over?
+
+use sealbid::cli::failed::Failed;
+use sealbid::cli::keys;
+use sealbid::cli::trust::Pinned;
+use sealbid::crypto::entropy::SystemEntropy;
+
+use super::{ORIGIN, done, new_key, refused};
+use crate::support::folder;
+
+#[test]
+fn a_new_key_is_private_and_never_written_over_another() {
+    let folder = folder("cli_key");
+    let (file, key) = new_key(&folder, "enterprise");
+    assert!(key.starts_with(&format!("{ORIGIN}/enterprise/ent_")), "{key}");
+    assert_eq!(done(&["key", "show", &file]), format!("{key}\n"));
+    let before = std::fs::read(&file).unwrap();
+    let again = ["key", "new", "--origin", ORIGIN, "--role", "enterprise", "--out", &file];
+    let (error, _) = refused(&again);
+    assert_eq!(error, format!("error: {file} exists already; it was not touched."));
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    let left = std::fs::read_dir(&*folder).unwrap().count();
+    assert_eq!(left, 1, "nothing half-written stays");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_can_read_is_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder("cli_exposed");
+    let (file, _) = new_key(&folder, "regulator");
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    mode(0o640).unwrap();
+    let (error, _) = refused(&["key", "show", &file]);
+    assert!(error.contains("Others on this machine"), "{error}");
+    mode(0o600).unwrap();
+    assert!(!done(&["key", "show", &file]).is_empty());
+}
+
+#[test]
+fn a_key_file_whose_halves_differ_is_not_used() {
+    let folder = folder("cli_halves");
+    let (one, other) = (folder.join("one"), folder.join("other"));
+    let entropy = SystemEntropy::new();
+    keys::create(&one, "bids.example/operator/a", &entropy).unwrap();
+    keys::create(&other, "bids.example/operator/a", &entropy).unwrap();
+    let (one_text, other_text) =
+        (std::fs::read_to_string(&one).unwrap(), std::fs::read_to_string(&other).unwrap());
+    let public = one_text.lines().next().unwrap();
+    let secret = other_text.lines().nth(1).unwrap();
+    std::fs::write(&one, format!("{public}\n{secret}\n")).unwrap();
+    assert!(matches!(keys::load(&one), Err(Failed::Content { .. })));
+    assert!(keys::load(&other).is_ok());
+}
+
+#[test]
+fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
+    let folder = folder("cli_roster");
+    let at = |name: &str| folder.join(name).display().to_string();
+    let (_, platform) = new_key(&folder, "platform");
+    let (_, log) = new_key(&folder, "log");
+    let (_, operator) = new_key(&folder, "operator");
+    let (regulator_file, regulator) = new_key(&folder, "regulator");
+    let mut source = format!(
+        "origin = \"{ORIGIN}\"\nt = 2\nlog_key = \"{log}\"\nplatform_key = \"{platform}\"\n\
+         regulator_key = \"{regulator}\"\noperator_keys = [\"{operator}\"]\n"
+    );
+    for i in 1..=4 {
+        let (dir, id) = (at(&format!("agent{i}")), format!("c{i}"));
+        done(&["custodian", "keygen", &dir]);
+        let address = format!("http://127.0.0.1:{i}");
+        let naming = ["--id", &id, "--name", "Notary", "--address", &address];
+        let told = [&["custodian", "member", &dir, "--origin", ORIGIN], &naming[..]].concat();
+        source.push_str(&done(&told));
+    }
+    std::fs::write(at("roster.toml"), source).unwrap();
+    done(&["roster", "draft", &at("roster.toml"), "--out", &at("draft")]);
+    let (unsigned, _) = refused(&["roster", "pin", &at("draft")]);
+    assert!(unsigned.contains("signature is missing"), "{unsigned}");
+    let sign = ["roster", "sign", &at("draft"), "--out", &at("roster.note")];
+    refused(&sign);
+    done(&[&sign[..], &["--key", &regulator_file]].concat());
+    let pin = done(&["roster", "pin", &at("roster.note")]);
+    let roster = std::fs::read(at("roster.note")).unwrap();
+    assert!(Pinned::new(&roster, &pin.trim_end().parse().unwrap()).is_ok());
+    assert!(Pinned::new(&roster, &regulator.parse().unwrap()).is_ok());
+    assert!(matches!(Pinned::new(&roster, &operator.parse().unwrap()), Err(Failed::NotPinned)));
+    let enrol = ["custodian", "enrol", &at("agent3"), "--roster", &at("roster.note")];
+    done(&enrol);
+    refused(&enrol);
+    done(&["custodian", "keygen", &at("stranger")]);
+    refused(&["custodian", "enrol", &at("stranger"), "--roster", &at("roster.note")]);
+}
