@@ -41,6 +41,12 @@ pub struct Config {
     /// The largest upload in bytes; 2 GiB unless told otherwise.
     #[serde(default = "default_max_upload")]
     pub max_upload_bytes: u64,
+    /// Uploads that one enterprise may have on the way at once; 200 unless told otherwise.
+    #[serde(default = "default_max_uploads")]
+    pub max_uploads: u32,
+    /// Their bytes together; 100 GiB unless told otherwise.
+    #[serde(default = "default_max_uploads_bytes")]
+    pub max_uploads_bytes: u64,
     /// The rule pack's TOML file.
     pub rule_pack: PathBuf,
     /// The roster's note, signed by the regulator.
@@ -65,6 +71,14 @@ const fn default_cadence() -> u32 {
 
 const fn default_max_upload() -> u64 {
     2 << 30
+}
+
+const fn default_max_uploads() -> u32 {
+    200
+}
+
+const fn default_max_uploads_bytes() -> u64 {
+    100 << 30
 }
 
 /// The database's address as it was read; [`Config::database`] completes it.
@@ -206,7 +220,11 @@ impl Config {
         };
         range("cadence_ms", i64::from(self.cadence_ms), 50, 5_000)?;
         let bytes = i64::try_from(self.max_upload_bytes).unwrap_or(i64::MAX);
-        range("max_upload_bytes", bytes, 1 << 20, 1 << 40)
+        range("max_upload_bytes", bytes, 1 << 20, 1 << 40)?;
+        range("max_uploads", i64::from(self.max_uploads), 1, 1 << 20)?;
+        // At least one of the largest.
+        let together = i64::try_from(self.max_uploads_bytes).unwrap_or(i64::MAX);
+        range("max_uploads_bytes", together, bytes, 1 << 50)
     }
 
     /// The database: a SQLite file below the data folder, or a server with its password from the

@@ -22,6 +22,8 @@ use crate::tender::publish::lapse_due;
 
 /// Time between ticks: how much later than its hour anything is done at most, agents aside.
 pub const EVERY: Duration = Duration::from_millis(500);
+/// The same for what only a crash or a restored backup leaves behind.
+const SELDOM: Duration = Duration::from_secs(3600);
 
 /// Does what is due for as long as it is polled. A tick that fails is said and tried again. The
 /// opening's hour never waits for the housekeeping, nor an amendment for drafts: each has its own
@@ -35,7 +37,7 @@ pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
         )
     };
     tokio::join!(
-        every(async || Ok(beat(platform).await?)),
+        every(EVERY, async || Ok(beat(platform).await?)),
         side_by_side(
             usize::MAX,
             async || due(opener, platform).await,
@@ -46,7 +48,8 @@ pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
         ),
         consent(Waiting::Amendment),
         consent(Waiting::Unit),
-        every(async || Ok(keep_house(platform).await?)),
+        every(EVERY, async || Ok(keep_house(platform).await?)),
+        every(SELDOM, async || Ok(bid::upload::sweep_unknown(platform).await.map(drop)?)),
     );
 }
 
@@ -57,7 +60,7 @@ async fn side_by_side(
     due: impl AsyncFn() -> Result<Vec<UnitId>, Box<dyn Error>>,
     act: impl AsyncFn(UnitId) -> Result<(), Box<dyn Error>>,
 ) {
-    let mut ticks = ticks();
+    let mut ticks = ticks(EVERY);
     let mut steps = FuturesUnordered::new();
     let (mut stepped, mut last) = (BTreeSet::new(), None);
     let act = async |unit| (unit, act(unit).await);
@@ -93,14 +96,14 @@ async fn due(opener: &Opener, platform: &Platform) -> Result<Vec<UnitId>, Box<dy
     Ok(opener.due_units().await?)
 }
 
-fn ticks() -> Interval {
-    let mut ticks = tokio::time::interval(EVERY);
+fn ticks(pause: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
 
-async fn every(act: impl AsyncFn() -> Result<(), Box<dyn Error>>) {
-    let mut ticks = ticks();
+async fn every(pause: Duration, act: impl AsyncFn() -> Result<(), Box<dyn Error>>) {
+    let mut ticks = ticks(pause);
     loop {
         ticks.tick().await;
         if let Err(error) = act().await {

@@ -55,6 +55,7 @@ pub fn run(numbers: &[usize]) {
 async fn send(server: &str, token: &str, sealed: &std::path::Path, length: u64) {
     let client = Client::new();
     let request = client.post(format!("{server}/api/v1/uploads")).bearer_auth(token);
+    let request = request.header("tus-resumable", "1.0.0");
     let created = request.header("upload-length", length).send().await.expect("an answer");
     assert_eq!(created.status(), StatusCode::CREATED);
     let place = created.headers()["location"].to_str().expect("text").to_owned();
@@ -67,6 +68,9 @@ async fn send(server: &str, token: &str, sealed: &std::path::Path, length: u64) 
     });
     let pieces = futures_util::stream::iter(pieces);
     let request = client.patch(format!("{server}{place}")).bearer_auth(token);
+    let request = request
+        .header("tus-resumable", "1.0.0")
+        .header("content-type", "application/offset+octet-stream");
     let request = request.header("upload-offset", 0).header("content-length", length);
     let done = request.body(Body::wrap_stream(pieces)).send().await.expect("an answer");
     assert_eq!(done.status(), StatusCode::NO_CONTENT);

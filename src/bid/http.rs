@@ -1,4 +1,4 @@
-//! Uploads (tus 1.0) and bids over HTTP.
+//! Bids over HTTP: their submission, replacement and withdrawal, and where they stand.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,6 @@ use std::pin::Pin;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, LOCATION};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use base64::Engine as _;
@@ -18,20 +17,14 @@ use utoipa::ToSchema;
 use super::arrivals::Arrival;
 use super::rules::{ChainHead, ChainKind};
 use super::submit::{Answer as Decided, Outcome, Submission, standings, status, submit};
-use super::{Purpose, tus, upload, withdraw};
+use super::{resupply as supply, withdraw};
 use crate::crypto::hash::Hash;
-use crate::ids::{UnitId, UploadId};
+use crate::ids::UnitId;
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
 use crate::web::body::{Entered, id, received};
 use crate::web::edge::Edge;
-use crate::web::stream;
 use crate::web::who::Caller;
-
-const RESUMABLE: (&str, &str) = ("tus-resumable", "1.0.0");
-const OFFSET: &str = "upload-offset";
-const LENGTH: &str = "upload-length";
-const CHECKSUM: &str = "upload-checksum";
 
 /// The last parts of the addresses to which statements are sent that must come in time.
 const STATEMENTS: [&str; 2] = ["/bids", "/withdrawals"];
@@ -142,110 +135,6 @@ pub struct OwnBidView {
     pub index: u64,
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Edge> {
-    let text = header(headers, name).and_then(tus::bytes);
-    text.ok_or_else(|| Edge::Query(format!("the header {name} is missing or no number")))
-}
-
-/// Begins an upload (tus creation)
-///
-/// # Errors
-/// `bid-too-large`, `auth-…`.
-#[utoipa::path(post, path = "/api/v1/uploads", tag = "uploads",
-    params(("upload-length" = u64, Header, description = "Bytes to come")),
-    responses((status = 201, description = "Its address is in Location")), security(("session" = [])))]
-pub async fn create(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Answer {
-    let length = number(request.headers(), LENGTH)?;
-    let id = upload::create(&app.platform, &caller.actor, Purpose::Bid, length).await?;
-    Ok(HttpResponse::Created()
-        .insert_header(RESUMABLE)
-        .insert_header((LOCATION, format!("/api/v1/uploads/{id}")))
-        .finish())
-}
-
-/// Tells how far an upload is
-///
-/// # Errors
-/// `bid-not-found`, `auth-…`.
-#[utoipa::path(head, path = "/api/v1/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
-    responses((status = 200, description = "Upload-Offset and Upload-Length tell")),
-    security(("session" = [])))]
-pub async fn progress(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let found = upload::progress(&app.platform, &caller.actor, id(&path)?).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header(RESUMABLE)
-        .insert_header((OFFSET, found.offset))
-        .insert_header((LENGTH, found.length))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .finish())
-}
-
-/// Goes on with an upload; the last byte completes it
-///
-/// # Errors
-/// `bid-…`, `auth-…`.
-#[utoipa::path(patch, path = "/api/v1/uploads/{id}", tag = "uploads",
-    params(("id" = String, Path, description = "The upload"),
-        ("upload-offset" = u64, Header, description = "Where the body begins"),
-        ("upload-checksum" = Option<String>, Header, description = "`sha256 <base64>`")),
-    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
-    responses((status = 204, description = "Upload-Offset tells how far it is")), security(("session" = [])))]
-pub async fn append(
-    app: web::Data<App>,
-    caller: Caller,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: web::Payload,
-) -> Answer {
-    let upload = id::<UploadId>(&path)?;
-    let offset = number(request.headers(), OFFSET)?;
-    let checksum = header(request.headers(), CHECKSUM).map(checksum).transpose()?;
-    let (p, actor) = (&app.platform, &caller.actor);
-    let length = upload::progress(p, actor, upload).await?.length;
-    let append = upload::append(p, actor, upload, offset, checksum).await?;
-    let reached = stream::receive(append, body).await?;
-    if reached == length {
-        upload::complete(p, actor, upload).await?;
-    }
-    Ok(HttpResponse::NoContent().insert_header(RESUMABLE).insert_header((OFFSET, reached)).finish())
-}
-
-fn checksum(text: &str) -> Result<Hash, Edge> {
-    tus::checksum(text)
-        .ok_or_else(|| Edge::Query("the Upload-Checksum is not `sha256 <base64>`".to_owned()))
-}
-
-/// Gives an upload up
-///
-/// # Errors
-/// `bid-in-use`, `bid-not-found`, `auth-…`.
-#[utoipa::path(delete, path = "/api/v1/uploads/{id}", tag = "uploads", params(("id" = String, Path, description = "The upload")),
-    responses((status = 204)), security(("session" = [])))]
-pub async fn terminate(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    upload::terminate(&app.platform, &caller.actor, id(&path)?).await?;
-    Ok(HttpResponse::NoContent().insert_header(RESUMABLE).finish())
-}
-
-/// Says what the upload protocol offers
-///
-/// # Errors
-/// The database's.
-#[utoipa::path(options, path = "/api/v1/uploads", tag = "uploads",
-    responses((status = 204, description = "Tus-Version, -Extension, -Max-Size tell")))]
-pub async fn options(app: web::Data<App>) -> Answer {
-    Ok(HttpResponse::NoContent()
-        .insert_header(RESUMABLE)
-        .insert_header(("tus-version", "1.0.0"))
-        .insert_header(("tus-extension", "creation,expiration,termination,checksum"))
-        .insert_header(("tus-checksum-algorithm", "sha256"))
-        .insert_header(("tus-max-size", app.platform.max_upload))
-        .finish())
-}
-
 /// Submits or replaces a bid
 ///
 /// A statement that its bidder truly signed is decided on the record. Accepted, it is answered with
@@ -298,6 +187,27 @@ pub async fn withdrawal(
     let note = &body.withdrawal;
     let decided = withdraw(&app.platform, &caller.actor, unit, note, arrival.at).await?;
     drop(arrival);
+    said(&app, decided).await
+}
+
+/// Brings the envelope of one's live bid again, after the platform lost it
+///
+/// The same bytes as the manifest names, uploaded before. Until the opening, whenever the platform
+/// cannot read what it was given; the bid itself does not change.
+///
+/// # Errors
+/// `bid-not-missing`, `bid-not-open`, `bid-envelope`, `bid-not-found`, `auth-…`.
+#[utoipa::path(post, path = "/api/v1/units/{id}/bids/{manifest}/resupply", tag = "bids",
+    params(("id" = String, Path, description = "The unit"),
+        ("manifest" = String, Path, description = "SHA-256 of the manifest's text")),
+    responses((status = 200, body = Entered)), security(("session" = [])))]
+pub async fn resupply(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<(String, String)>,
+) -> Answer {
+    let (unit, manifest) = (id::<UnitId>(&path.0)?, id::<Hash>(&path.1)?);
+    let decided = supply(&app.platform, &caller.actor, unit, manifest).await?;
     said(&app, decided).await
 }
 

@@ -8,7 +8,9 @@ pub mod arrivals;
 pub mod envelope;
 mod gate;
 pub mod http;
+pub mod offer;
 pub mod refusal;
+mod resupply;
 pub mod rules;
 pub mod statements;
 pub mod store;
@@ -18,6 +20,7 @@ pub mod upload;
 pub mod withdraw;
 
 pub use refusal::Error;
+pub use resupply::resupply;
 pub use store::uploads::Purpose;
 pub use submit::{Answer, Outcome, Submission, status, submit};
 pub use withdraw::{sweep, withdraw};

@@ -28,12 +28,9 @@ pub enum Error {
     /// The bytes are no statement of the type expected.
     #[error("the statement is malformed: {0}")]
     Statement(#[from] StatementError),
-    /// There is no complete upload of the bidder with the manifest's hash and size.
-    #[error("the envelope was not uploaded, or differs from the manifest")]
-    Blob,
-    /// The sealed shares are not those that the manifest names.
-    #[error("the sealed shares differ from the manifest")]
-    Shares,
+    /// The platform holds the envelope that was to be brought again.
+    #[error("the platform holds this envelope")]
+    NotMissing,
     /// Something sealed does not fit the header profile.
     #[error("what was uploaded is not sealed as it must be: {0}")]
     Profile(#[from] ProfileError),
@@ -45,6 +42,14 @@ pub enum Error {
     TooLarge {
         /// The limit in bytes.
         limit: u64,
+    },
+    /// The enterprise has as much on the way as it may.
+    #[error("{count} uploads of {bytes} bytes are on the way already")]
+    Quota {
+        /// Uploads that nothing refers to.
+        count: u64,
+        /// Their announced bytes together.
+        bytes: u64,
     },
     /// The upload is part of something already.
     #[error("the upload is in use")]
@@ -77,12 +82,20 @@ impl Refusal for Refused {
             Self::WrongPrev => "bid-wrong-prev",
             Self::NothingToWithdraw => "bid-nothing-to-withdraw",
             Self::Undecided => "bid-undecided",
+            Self::Shares => "bid-shares",
+            Self::ShareProfile => "bid-share-profile",
+            Self::Envelope => "bid-envelope",
         }
     }
 
     fn status(&self) -> u16 {
         match self {
-            Self::WrongUnit | Self::Signature | Self::ShareCount => 422,
+            Self::WrongUnit
+            | Self::Signature
+            | Self::ShareCount
+            | Self::Shares
+            | Self::ShareProfile
+            | Self::Envelope => 422,
             _ => 409,
         }
     }
@@ -95,11 +108,11 @@ impl Refusal for Error {
             Self::NotFound | Self::Store(blob::Error::NotFound) => "bid-not-found",
             Self::NoKey => "bid-key",
             Self::Statement(_) => "bid-statement",
-            Self::Blob => "bid-envelope",
-            Self::Shares => "bid-shares",
+            Self::NotMissing => "bid-not-missing",
             Self::Profile(_) => "bid-profile",
             Self::Lodged => "bid-lodged",
             Self::TooLarge { .. } => "bid-too-large",
+            Self::Quota { .. } => "bid-upload-quota",
             Self::InUse => "bid-in-use",
             Self::Auth(refused) => refused.code(),
             Self::Db(error) => error.code(),
@@ -111,7 +124,7 @@ impl Refusal for Error {
         match self {
             Self::Refused(refused) => refused.status(),
             Self::NotFound | Self::Store(blob::Error::NotFound) => 404,
-            Self::InUse => 409,
+            Self::InUse | Self::NotMissing | Self::Quota { .. } => 409,
             Self::TooLarge { .. } => 413,
             Self::Auth(refused) => refused.status(),
             Self::Db(error) => error.status(),
@@ -123,6 +136,9 @@ impl Refusal for Error {
     fn args(&self) -> Args {
         match self {
             Self::TooLarge { limit } => number("limit", *limit),
+            Self::Quota { count, bytes } => {
+                [number("count", *count), number("bytes", *bytes)].concat()
+            }
             Self::Profile(cause) => vec![("cause", cause.code().into())],
             Self::Store(blob::Error::Offset { actual }) => number("actual", *actual),
             Self::Auth(refused) => refused.args(),
@@ -152,7 +168,8 @@ const fn store_status(error: &blob::Error) -> u16 {
     match error {
         blob::Error::Offset { .. } | blob::Error::Incomplete { .. } | blob::Error::Busy => 409,
         blob::Error::TooLong { .. } => 413,
-        blob::Error::Checksum => 422,
+        // The upload protocol's own.
+        blob::Error::Checksum => 460,
         blob::Error::Full(_) => 507,
         _ => 500,
     }

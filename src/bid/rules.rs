@@ -103,6 +103,15 @@ pub enum Refused {
     /// The platform could not decide in time.
     #[error("the platform did not decide it in time")]
     Undecided,
+    /// The sealed shares are not those that the manifest names.
+    #[error("the sealed shares differ from the manifest")]
+    Shares,
+    /// A sealed share does not fit the header profile.
+    #[error("a sealed share is not sealed as it must be")]
+    ShareProfile,
+    /// There is no complete upload of the bidder with the manifest's hash and size.
+    #[error("the envelope was not uploaded, or differs from the manifest")]
+    Envelope,
 }
 
 impl Refused {
@@ -123,7 +132,19 @@ impl Refused {
             Self::WrongPrev => "wrong-prev",
             Self::NothingToWithdraw => "nothing-to-withdraw",
             Self::Undecided => "undecided",
+            Self::Shares => "shares",
+            Self::ShareProfile => "share-profile",
+            Self::Envelope => "envelope",
         }
+    }
+
+    /// Whether a recorded code says for good that the statement does not count. It does not when the
+    /// same statement may still be accepted: sent again with what was missing, or handed to a
+    /// custodian in time.
+    #[must_use]
+    pub fn is_for_good(code: &str) -> bool {
+        let again = [Self::Late, Self::Undecided, Self::Shares, Self::ShareProfile, Self::Envelope];
+        !again.iter().any(|refused| refused.code() == code)
     }
 
     /// Who answers for it.

@@ -24,10 +24,11 @@ use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 use crate::tender::{Held, Platform};
 
-use super::Error;
+use super::envelope::pack_shares;
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, NewEnvelope, Place, uploads};
+use super::{Error, upload};
 
 /// A bid as it is handed in, its envelope uploaded before.
 #[derive(Clone, Debug)]
@@ -78,8 +79,8 @@ impl Answer {
 /// Submits or replaces a bid. The same manifest again is answered with the same entry.
 ///
 /// # Errors
-/// [`Error`] for whatever the record does not hold: a wrong signature, an envelope that is not there,
-/// shares that differ; or why the actor may not.
+/// [`Error`] for whatever the record does not hold: what nobody's key signed, or another unit's; or
+/// why the actor may not.
 pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Result<Answer, Error> {
     let manifest = Statement::<Manifest>::parse(submission.manifest.as_bytes())?;
     let lodged = submission.lodged.as_deref().map(|note| lodged(p, note, &manifest)).transpose()?;
@@ -94,25 +95,24 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
         }
     };
     let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
-    let (manifest, again) = (Arc::new(manifest), submission.clone());
-    let doubted = p.hours.is_doubtful();
-    let new = |submission| {
-        let manifest = Arc::clone(&manifest);
-        New { bidder, arrived_at, doubted, manifest, submission }
+    let coming = Coming {
+        bidder,
+        arrived_at,
+        doubted: p.hours.is_doubtful(),
+        manifest: Arc::new(manifest),
+        submission,
     };
-    if let Some(held) = p.credentials.remembered(bidder) {
-        match decide(p, &held, new(submission)).await {
-            // Perhaps only by a key that is no longer in force: asked once more below.
-            Err(Error::NoKey | Error::Refused(Refused::Signature)) => {}
-            other => return other,
-        }
+    if let Some(answer) = answer(p, &coming, WithoutUpload::Ask).await? {
+        return Ok(answer);
     }
-    let held = p.credential(bidder).await?.ok_or(Error::NoKey)?;
-    decide(p, &held, new(again)).await
+    // All of it may be here, and whoever brought its last byte gone before it was completed.
+    upload::complete_sent(p, bidder, coming.manifest.body().bid.size).await?;
+    let answer = answer(p, &coming, WithoutUpload::Refuse).await?;
+    answer.ok_or_else(|| db::Error::lost_race("the envelope").into())
 }
 
 /// A submission on its way.
-struct New {
+struct Coming {
     bidder: EnterpriseId,
     arrived_at: Time,
     /// Whether the clock that said so is far from the witnesses'.
@@ -121,15 +121,46 @@ struct New {
     submission: Submission,
 }
 
+/// What an envelope that is not complete means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WithoutUpload {
+    /// Nothing is decided yet.
+    Ask,
+    /// The bid is refused.
+    Refuse,
+}
+
+/// Decides by the key in memory, and once more by a fresh one where that does not hold.
+async fn answer(
+    p: &Platform,
+    coming: &Coming,
+    without: WithoutUpload,
+) -> Result<Option<Answer>, Error> {
+    if let Some(held) = p.credentials.remembered(coming.bidder) {
+        match decide(p, &held, coming, without).await {
+            // Perhaps only by a key that is no longer in force: asked once more below.
+            Err(Error::NoKey | Error::Refused(Refused::Signature)) => {}
+            other => return other,
+        }
+    }
+    let held = p.credential(coming.bidder).await?.ok_or(Error::NoKey)?;
+    decide(p, &held, coming, without).await
+}
+
 /// Decides by this credential; the door compares that it is still the bidder's.
-async fn decide(p: &Platform, held: &Held, new: New) -> Result<Answer, Error> {
+async fn decide(
+    p: &Platform,
+    held: &Held,
+    coming: &Coming,
+    without: WithoutUpload,
+) -> Result<Option<Answer>, Error> {
     let line = held.credential.line().ok_or(Error::NoKey)?;
     let key = line.last().ok_or(Error::NoKey)?;
-    rules::check_signature(&new.manifest, key).map_err(Error::Refused)?;
-    if new.manifest.body().unit_id != new.submission.unit {
+    rules::check_signature(&coming.manifest, key).map_err(Error::Refused)?;
+    if coming.manifest.body().unit_id != coming.submission.unit {
         return Err(Error::Refused(Refused::WrongUnit));
     }
-    let act = prepare(new, line.to_vec(), held.statements)?;
+    let act = prepare(coming, line.to_vec(), held.statements, without)?;
     p.db.write(move |tx| act.carry_out(tx)).await
 }
 
@@ -159,46 +190,54 @@ struct Prepared {
     statements: i64,
     manifest: Arc<Statement<Manifest>>,
     event: Vec<u8>,
-    /// What to store, or why the envelope cannot be accepted even in time.
-    content: Result<Content, Error>,
+    /// The note and the packed shares as they are stored, or why it cannot be accepted even in time.
+    content: Result<(String, Vec<u8>), Refused>,
+    without: WithoutUpload,
     arrived_at: Time,
     doubted: bool,
 }
 
-/// The texts of a submission that are stored as they came.
-struct Content {
-    manifest: String,
-    shares: Vec<u8>,
-}
-
-fn prepare(new: New, line: Vec<VerifyingKey>, statements: i64) -> Result<Prepared, Error> {
-    let New { bidder, arrived_at, doubted, manifest, submission } = new;
+fn prepare(
+    coming: &Coming,
+    line: Vec<VerifyingKey>,
+    statements: i64,
+    without: WithoutUpload,
+) -> Result<Prepared, Error> {
+    let Coming { bidder, arrived_at, doubted, manifest, submission } = coming;
     let event = json::to_string(&BidEvent::Accepted {
-        arrived_at,
-        lodged: submission.lodged,
+        arrived_at: *arrived_at,
+        lodged: submission.lodged.clone(),
         manifest: submission.manifest.clone(),
         manifest_sha256: manifest.sha256(),
         unit_id: submission.unit,
     })?;
-    let content = check_shares(&manifest, &submission.shares).and_then(|()| {
-        let shares = store::pack(&submission.shares)?;
-        Ok(Content { manifest: submission.manifest, shares })
-    });
-    let event = event.into_bytes();
-    Ok(Prepared { bidder, line, statements, manifest, event, content, arrived_at, doubted })
+    let content = check_shares(manifest, &submission.shares)
+        .map(|()| (submission.manifest.clone(), pack_shares(&submission.shares)));
+    Ok(Prepared {
+        bidder: *bidder,
+        line,
+        statements,
+        manifest: Arc::clone(manifest),
+        event: event.into_bytes(),
+        content,
+        without,
+        arrived_at: *arrived_at,
+        doubted: *doubted,
+    })
 }
 
 /// Whether what was sent is what the manifest names.
-fn check_shares(manifest: &Statement<Manifest>, shares: &[Vec<u8>]) -> Result<(), Error> {
+fn check_shares(manifest: &Statement<Manifest>, shares: &[Vec<u8>]) -> Result<(), Refused> {
     let named = &manifest.body().shares;
     if !named.iter().copied().eq(shares.iter().map(|share| Hash::of(share))) {
-        return Err(Error::Shares);
+        return Err(Refused::Shares);
     }
-    Ok(shares.iter().try_for_each(|share| check_share(share))?)
+    shares.iter().try_for_each(|share| check_share(share)).map_err(|_| Refused::ShareProfile)
 }
 
 impl Prepared {
-    fn carry_out(self, tx: &mut Tx<'_>) -> Result<Answer, Error> {
+    /// `None` when the envelope is not complete, and that is to be looked into first.
+    fn carry_out(self, tx: &mut Tx<'_>) -> Result<Option<Answer>, Error> {
         let (body, manifest_sha256) = (self.manifest.body(), self.manifest.sha256());
         let about = Some((&manifest_sha256, &body.bid));
         let place = store::place(tx.conn(), body.unit_id, self.bidder, about)?;
@@ -206,19 +245,22 @@ impl Prepared {
             return Err(Error::NoKey);
         }
         if let Some(index) = place.accepted {
-            return Ok(Answer::again(Outcome::Accepted, index));
+            return Ok(Some(Answer::again(Outcome::Accepted, index)));
         }
         let head = place.head.as_ref().map(|(head, _)| head);
         let (line, arrived_at) = (&self.line, self.arrived_at);
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
-        if let Err(refused) = in_time(&place, decided) {
-            let sha256 = manifest_sha256;
-            let note = self.manifest.encode();
-            let statement = Refusal { note, sha256, arrived_at, doubted: self.doubted };
-            return refuse(tx, &place, refused, statement);
-        }
-        let Content { manifest, shares } = self.content?;
-        let blob = place.upload.ok_or(Error::Blob)?;
+        let (manifest, shares, blob) =
+            match (in_time(&place, decided).and(self.content), place.upload) {
+                (Ok((manifest, shares)), Some(blob)) => (manifest, shares, blob),
+                (Ok(_), None) if self.without == WithoutUpload::Ask => return Ok(None),
+                (found, _) => {
+                    let refused = found.err().unwrap_or(Refused::Envelope);
+                    let note = self.manifest.encode();
+                    let statement = Refusal { note, arrived_at, doubted: self.doubted };
+                    return refuse(tx, &place, refused, statement).map(Some);
+                }
+            };
         let (kind, level) = ("sealbid/accepted/v1", Level::Sealed(body.unit_id));
         let unit = Some(body.unit_id);
         let recorded = tx.record(Event { kind, level, unit, bytes: self.event.clone() })?;
@@ -236,7 +278,7 @@ impl Prepared {
         let key = line.last().cloned().ok_or(Error::NoKey)?;
         let new = Advance { body, key, envelope };
         store_accepted(tx, &place, new, &recorded)?;
-        Ok(Answer::fresh(Outcome::Accepted, recorded, self.event))
+        Ok(Some(Answer::fresh(Outcome::Accepted, recorded, self.event)))
     }
 }
 
@@ -259,10 +301,7 @@ fn store_accepted(
     if let Some(before) = before.filter(|head| head.kind == ChainKind::Manifest) {
         store::retire(tx, &before.sha256, "replaced")?;
     }
-    uploads::claim(tx, envelope.blob).map_err(|e| match e {
-        db::Error::Conflict(_) => Error::Blob,
-        other => other.into(),
-    })?;
+    uploads::claim(tx, envelope.blob)?;
     let new = ChainHead {
         bid_id: body.bid_id,
         seq: body.seq,
@@ -274,6 +313,7 @@ fn store_accepted(
     store::insert(tx, envelope, &recorded.salt, recorded.index)?;
     Ok(())
 }
+
 /// What came in time and is decided after the unit went on is the platform's fault.
 pub(super) fn in_time(place: &Place, decided: Result<(), Refused>) -> Result<(), Refused> {
     decided?;
@@ -284,8 +324,6 @@ pub(super) fn in_time(place: &Place, decided: Result<(), Refused>) -> Result<(),
 pub(super) struct Refusal {
     /// The note as it came.
     pub note: String,
-    /// Of its text.
-    pub sha256: Hash,
     /// When its last byte was in.
     pub arrived_at: Time,
     /// Whether the clock that said so is far from the witnesses'.
@@ -299,7 +337,7 @@ pub(super) fn refuse(
     refused: Refused,
     statement: Refusal,
 ) -> Result<Answer, Error> {
-    let Refusal { note, sha256, arrived_at, doubted } = statement;
+    let Refusal { note, arrived_at, doubted } = statement;
     if refused == Refused::Replayed {
         let index = place.head.as_ref().map(|(_, index)| *index).ok_or(Error::NotFound)?;
         return Ok(Answer::again(Outcome::Accepted, index));
@@ -307,6 +345,8 @@ pub(super) fn refuse(
     if !refused.is_recorded() {
         return Err(Error::Refused(refused));
     }
+    // The whole note, not its text alone: two bidders may sign one text.
+    let sha256 = Hash::of(note.as_bytes());
     if let Some(index) = store::refused_before(tx.conn(), &sha256, refused.code())? {
         return Ok(Answer::again(Outcome::Refused(refused), index));
     }

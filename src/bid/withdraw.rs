@@ -76,7 +76,7 @@ fn carry_out(
     let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, line, arrived_at);
     let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
     if let Err(refused) = in_time(&place, decided) {
-        return refuse(tx, &place, refused, Refusal { note, sha256, arrived_at, doubted });
+        return refuse(tx, &place, refused, Refusal { note, arrived_at, doubted });
     }
     let bid_id = before.map(|head| head.bid_id).ok_or(Error::NotFound)?;
     let key = line.last().cloned().ok_or(Error::NoKey)?;

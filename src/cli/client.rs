@@ -29,8 +29,8 @@ use super::failed::{Failed, Told};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long it may be silent within an answer.
 const SILENCE: Duration = Duration::from_secs(60);
-/// The largest answer that is not a file, in bytes.
-const MAX_ANSWER: usize = 64 << 20;
+/// The largest answer that is not a file, in bytes: the opening record of ten thousand bids.
+const MAX_ANSWER: usize = 256 << 20;
 /// How often a request is sent before its failure is reported.
 const ATTEMPTS: u32 = 5;
 /// The first pause between attempts; each next one is twice as long.

@@ -9,6 +9,7 @@ use super::rules::{FREEZE_MS, is_spare, sorted_lines};
 use super::statements::{Close, LapseReason, OpeningEvent};
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Opener, blocking, lapsed, moves, public};
+use crate::bid::rules::Refused;
 use crate::bid::statements::BidEvent;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -345,10 +346,11 @@ fn later(
     Ok(all.iter().find(follows).map(|bid| bid.accepted_index))
 }
 
-/// The entry that refused a statement.
+/// The entry that refused a statement for good.
 pub(super) fn refusal(conn: &mut Conn, id: &UnitId, of: &Hash) -> Result<Option<u64>, db::Error> {
     for entry in record::entries_of_unit(conn, id, "sealbid/refused/v1")? {
-        if let Ok(BidEvent::Refused { statement, .. }) = json::parse(&entry.event)
+        if let Ok(BidEvent::Refused { statement, code, .. }) = json::parse(&entry.event)
+            && Refused::is_for_good(&code)
             && Note::parse(statement.as_bytes()).is_ok_and(|note| note.sha256() == *of)
         {
             return Ok(Some(entry.index));

@@ -4,7 +4,8 @@
 //!
 //! Invariants: exactly the identities given are used, never another combination; a fault is a
 //! bidder's only when the bytes judged are the manifest's own, and otherwise the platform lost
-//! them. Nothing decrypted is stored. Deliberately absent: whose turn it is (`rules`), rows.
+//! them. What merely cannot be read now is no loss: nothing is said of it, and it is read again
+//! later. Nothing decrypted is stored. Deliberately absent: whose turn it is (`rules`), rows.
 
 use std::io::{self, Read};
 use std::sync::Mutex;
@@ -15,9 +16,9 @@ use crate::bid::statements::{BidJson, Manifest};
 use crate::crypto::hash::{Hash, Hasher};
 use crate::crypto::json;
 use crate::crypto::seal::payload::{self, LIMITS, Listed, PayloadError};
-use crate::crypto::seal::{Identity, Opened, Recipient};
+use crate::crypto::seal::{Identity, OpenError, Opened, Recipient};
 use crate::crypto::shares::{self, ShareError};
-use crate::crypto::tar::FoundMember;
+use crate::crypto::tar::{FoundMember, TarError};
 use crate::custodian::roster::CustodianId;
 
 use super::rules::Decryption;
@@ -45,7 +46,8 @@ pub struct Envelope {
 /// A ciphertext that is read while it is opened.
 pub type Ciphertext = Box<dyn Read + Send>;
 
-/// Gives the ciphertext of an envelope; an error means that the platform cannot read it back.
+/// Gives the ciphertext of an envelope. `NotFound` means that it is gone; any other error, that it
+/// cannot be read now.
 pub type Reopen<'a> = dyn Fn(&Envelope) -> io::Result<Ciphertext> + Sync + 'a;
 
 /// The one-time identity that the t released identities give for one envelope.
@@ -86,27 +88,60 @@ pub fn read_out(
 }
 
 /// The second pass: every chunk authentic, every member canonical, both hashes taken.
-#[must_use]
-pub fn check(envelope: &Envelope, keys: &[UnitKey], reopen: &Reopen<'_>) -> Decryption {
+///
+/// # Errors
+/// When the ciphertext is there and cannot be read: another time it may be.
+pub fn check(envelope: &Envelope, keys: &[UnitKey], reopen: &Reopen<'_>) -> io::Result<Decryption> {
     match checked(envelope, keys, reopen) {
-        Ok(decryption) => decryption,
+        Ok(decryption) => Ok(decryption),
+        Err(Stop::Unreadable(error)) => Err(error),
+        Err(Stop::Is(Decryption::Missing)) => Ok(Decryption::Missing),
         // Only the manifest's own bytes may condemn a bidder.
-        Err(fault) if fault == Decryption::Missing || is_the_manifests(envelope, reopen) => fault,
-        Err(_) => Decryption::Missing,
+        Err(Stop::Is(fault)) => {
+            let is_own = is_the_manifests(envelope, reopen)?;
+            Ok(if is_own { fault } else { Decryption::Missing })
+        }
     }
 }
 
-fn checked(
-    envelope: &Envelope,
-    keys: &[UnitKey],
-    reopen: &Reopen<'_>,
-) -> Result<Decryption, Decryption> {
+/// Why a second pass did not come to a payload.
+enum Stop {
+    Is(Decryption),
+    Unreadable(io::Error),
+}
+
+impl From<Decryption> for Stop {
+    fn from(decryption: Decryption) -> Self {
+        Self::Is(decryption)
+    }
+}
+
+impl From<PayloadError> for Stop {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::Open(OpenError::Io(error)) | PayloadError::Tar(TarError::Io(error)) => {
+                unread(error)
+            }
+            other => Self::Is(verdict(&other)),
+        }
+    }
+}
+
+/// What is gone is lost; all else may be read another time.
+fn unread(error: io::Error) -> Stop {
+    match error.kind() {
+        io::ErrorKind::NotFound => Stop::Is(Decryption::Missing),
+        _ => Stop::Unreadable(error),
+    }
+}
+
+fn checked(envelope: &Envelope, keys: &[UnitKey], reopen: &Reopen<'_>) -> Result<Decryption, Stop> {
     let identity = one_time(envelope, keys)?;
-    let sealed = reopen(envelope).map_err(|_| Decryption::Missing)?;
-    let found = payload::check(sealed, &identity, LIMITS).map_err(|e| verdict(&e))?;
+    let sealed = reopen(envelope).map_err(unread)?;
+    let found = payload::check(sealed, &identity, LIMITS)?;
     let bid = &envelope.manifest.bid;
     if found.sealed.is_none_or(|sealed| (sealed.sha256, sealed.size) != (bid.sha256, bid.size)) {
-        return Err(Decryption::Missing);
+        return Err(Decryption::Missing.into());
     }
     let bid_json = json::parse(&found.bid_json).map_err(|_| Decryption::NotAPayload)?;
     Ok(Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256: found.payload_sha256 })
@@ -120,8 +155,12 @@ fn verdict(error: &PayloadError) -> Decryption {
     }
 }
 
-fn is_the_manifests(envelope: &Envelope, reopen: &Reopen<'_>) -> bool {
-    reopen(envelope).and_then(hash).is_ok_and(|sha256| sha256 == envelope.manifest.bid.sha256)
+fn is_the_manifests(envelope: &Envelope, reopen: &Reopen<'_>) -> io::Result<bool> {
+    match reopen(envelope).and_then(hash) {
+        Ok(sha256) => Ok(sha256 == envelope.manifest.bid.sha256),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn hash(mut sealed: Ciphertext) -> io::Result<Hash> {

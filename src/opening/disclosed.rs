@@ -127,7 +127,8 @@ impl Opener {
         file.ok_or_else(|| db::Error::NotFound.into())
     }
 
-    /// The buyer of the unit and the bidder of the line see its files, and the regulator.
+    /// The buyer of the unit and the bidder of the line see its files, and the regulator; of a line
+    /// that opened, which is judged where it is read.
     async fn allow_opened(&self, actor: &Actor, id: UnitId, line: Hash) -> Result<(), Error> {
         allow(actor, Act::ReadOpened, &Owner::Actor)?;
         let found = self.db().query(move |conn| {

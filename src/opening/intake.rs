@@ -11,8 +11,8 @@ use super::{Intake, blocking};
 use crate::auth::Actor;
 use crate::bid::envelope::{self, Envelope};
 use crate::bid::statements::{BidEvent, Fault, Manifest};
-use crate::bid::submit::{Submission, submit};
-use crate::bid::{Purpose, rules::Refused, upload};
+use crate::bid::submit::{Outcome, Submission, submit};
+use crate::bid::{rules::Refused, upload};
 use crate::blob::Append;
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
@@ -69,7 +69,13 @@ impl ByPlatform {
             lodged: Some(lodged.encode()),
         };
         let custodian = Actor::Custodian(lodged.body().custodian.to_string());
-        submit(p, &custodian, submission).await.map(|_| ()).map_err(said)
+        match submit(p, &custodian, submission).await.map_err(said)?.outcome {
+            // It may still be accepted: not accounted for yet.
+            Outcome::Refused(refused) if !Refused::is_for_good(refused.code()) => {
+                Err(said(refused))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads the file to its proven end, its envelope into `into`.
@@ -96,7 +102,7 @@ impl ByPlatform {
     ) -> Result<UploadId, String> {
         let (p, actor) = (&self.0, Actor::Bidder(bidder));
         let size = manifest.body().bid.size;
-        let id = upload::create(p, &actor, Purpose::Bid, size).await.map_err(said)?;
+        let id = upload::create_lodged(p, &actor, size).await.map_err(said)?;
         let append = upload::append(p, &actor, id, 0, None).await.map_err(said)?;
         self.read(file, Some(append)).await?;
         upload::complete(p, &actor, id).await.map_err(said)?;

@@ -12,7 +12,7 @@ use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, Order, Re
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Misplaced, Opener, blocking, moves, public};
 use crate::bid::statements::Manifest;
-use crate::blob::Blobs;
+use crate::blob::{self, Blobs};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
@@ -96,11 +96,13 @@ impl Opener {
         let (keys, lines, blobs) =
             (Arc::clone(keys), Arc::clone(lines), Arc::clone(&self.parts.blobs));
         let id = row.id;
+        let read_from = blobs_of(&lines);
         let checked = blocking(move || {
             let claimed = claims(&lines);
-            on_all(&lines, |line| check_line(id, line, &claimed, &keys, &*blobs))
+            let lines = on_all(&lines, |line| check_line(id, line, &claimed, &keys, &*blobs));
+            lines.into_iter().collect::<io::Result<Vec<_>>>()
         });
-        let lines = checked.await?;
+        let lines = checked.await?.map_err(blob::Error::Io)?;
         let close = row.close.as_ref().ok_or(Misplaced::NotClosed)?;
         let body =
             Opening { close_sha256: close.sha256(), lines, opened_at: now, releases, unit_id: id };
@@ -109,6 +111,11 @@ impl Opener {
         let row = row.clone();
         self.db()
             .write(move |tx| {
+                // A ciphertext that was brought again meanwhile is read in the next step.
+                if store::blobs_kept(tx.conn(), &id)?.iter().any(|kept| is_other(&read_from, kept))
+                {
+                    return Err(db::Error::lost_race("the envelopes"));
+                }
                 let at = tx.record(event)?;
                 moves::open(tx, &row, at.index)
             })
@@ -148,15 +155,25 @@ impl Opener {
         }
     }
 
-    /// A line of an opened unit and the identities that open it.
+    /// A line of the opening record that opened, and the identities that open it. What did not open
+    /// as its signer's bid is shown to nobody: a copied envelope is its author's.
     fn opened_line(&self, id: UnitId, line: Hash) -> Result<Option<(Line, Vec<UnitKey>)>, Error> {
         let loaded = self.db().read(|conn| {
             let row = units::unit(conn, id)?;
-            Ok::<_, db::Error>((row, store::releases(conn, &id)?, store::envelopes(conn, &id)?))
+            let entry = match row.opening_index {
+                Some(index) => record::entry(conn, index)?,
+                None => None,
+            };
+            let releases = store::releases(conn, &id)?;
+            Ok::<_, db::Error>((row, entry, releases, store::envelopes(conn, &id)?))
         });
-        let (row, releases, bids) = loaded?;
-        if row.opening_index.is_none() {
-            return Err(Misplaced::NotOpened.into());
+        let (row, entry, releases, bids) = loaded?;
+        let opening = Statement::<Opening>::parse(&entry.ok_or(Misplaced::NotOpened)?.event)?;
+        let recorded = opening.body().lines.iter().find(|recorded| recorded.line == line);
+        match recorded.map(|recorded| &recorded.outcome) {
+            None => return Ok(None),
+            Some(LineStatus::Opened { .. }) => {}
+            Some(_) => return Err(Misplaced::LineNotOpened.into()),
         }
         let keys = unit_keys(&row, &releases).ok_or(Misplaced::NotOpened)?;
         let found = lines(&row, bids)?.into_iter().find(|found| found.hash == line);
@@ -221,9 +238,23 @@ fn standing_of(line: &Line, claims: &Claims) -> Option<LineStatus> {
 
 fn reopen(blob: UploadId, blobs: &dyn Blobs) -> impl Fn(&Envelope) -> io::Result<Ciphertext> {
     move |_| {
-        let blob: Ciphertext = Box::new(blobs.open(blob).map_err(io::Error::other)?);
+        let blob: Ciphertext = Box::new(blobs.open(blob).map_err(|error| match error {
+            blob::Error::NotFound => io::ErrorKind::NotFound.into(),
+            blob::Error::Io(error) => error,
+            other => io::Error::other(other),
+        })?);
         Ok(blob)
     }
+}
+
+/// From which file each line was read, by its manifest.
+fn blobs_of(lines: &[Line]) -> BTreeMap<Hash, UploadId> {
+    lines.iter().map(|line| (line.bid.manifest_sha256, line.bid.blob)).collect()
+}
+
+/// Whether a bid's ciphertext is now another file than the one that was read.
+fn is_other(read: &BTreeMap<Hash, UploadId>, (manifest, blob): &(Hash, UploadId)) -> bool {
+    read.get(manifest).is_some_and(|read| read != blob)
 }
 
 /// What is read out of one line, provisionally; nothing for a line that does not open.
@@ -256,13 +287,16 @@ fn check_line(
     claims: &Claims,
     keys: &[UnitKey],
     blobs: &dyn Blobs,
-) -> OpenedLine {
+) -> io::Result<OpenedLine> {
     let bid = &line.bid;
-    let outcome = standing_of(line, claims).unwrap_or_else(|| {
-        let decryption = decrypt::check(&line.envelope, keys, &reopen(bid.blob, blobs));
-        outcome(id, &line.envelope.manifest, bid.bidder, decryption)
-    });
-    OpenedLine {
+    let outcome = match standing_of(line, claims) {
+        Some(standing) => standing,
+        None => {
+            let decryption = decrypt::check(&line.envelope, keys, &reopen(bid.blob, blobs))?;
+            outcome(id, &line.envelope.manifest, bid.bidder, decryption)
+        }
+    };
+    Ok(OpenedLine {
         arrived_at: bid.arrived_at,
         bidder: bid.bidder,
         fault: outcome.fault(),
@@ -270,5 +304,5 @@ fn check_line(
         manifest: bid.manifest.clone(),
         outcome,
         salt: Hash::from_bytes(*bid.salt.as_bytes()),
-    }
+    })
 }

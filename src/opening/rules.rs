@@ -1,6 +1,7 @@
 //! The rules from deadline to opening: pure decisions that the platform, its custodians and the
 //! off-line verifier share, so that all three mean the same by "closed", "due" and "whose fault".
 
+use crate::bid::offer;
 use crate::bid::statements::{BidJson, Manifest};
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
@@ -168,6 +169,9 @@ pub fn outcome(
         && bid_json.seq == manifest.seq;
     if !bound {
         return rejected(RejectCode::WrongBinding);
+    }
+    if offer::check(&bid_json.offer).is_err() {
+        return rejected(RejectCode::BadOffer);
     }
     LineStatus::Opened { offer: bid_json.offer, payload_sha256 }
 }

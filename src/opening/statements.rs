@@ -187,6 +187,8 @@ pub enum RejectCode {
     Garbage,
     /// `bid.json` is for another unit, bid or seq.
     WrongBinding,
+    /// Its price is no positive decimal, or its currency none.
+    BadOffer,
 }
 
 /// Why an envelope could not be decrypted.
@@ -343,6 +345,16 @@ pub enum OpeningEvent {
     /// A blob named by the close that the platform cannot read back; its bidder may re-supply it.
     #[serde(rename = "sealbid/missing/v1")]
     Missing {
+        /// The line.
+        line: Hash,
+        /// The ciphertext's SHA-256.
+        sha256: Hash,
+        /// Which unit.
+        unit_id: UnitId,
+    },
+    /// Its bidder brought it again. Sealed until the opening, as all that bidders do.
+    #[serde(rename = "sealbid/resupplied/v1")]
+    Resupplied {
         /// The line.
         line: Hash,
         /// The ciphertext's SHA-256.

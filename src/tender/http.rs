@@ -261,7 +261,7 @@ pub async fn add_document(
     let length = length.ok_or_else(|| Edge::Query("Content-Length is missing".to_owned()))?;
     let (p, actor) = (&app.platform, &caller.actor);
     draft::drafted(p, actor, Act::DraftTender, tender).await?;
-    let upload = upload::create(p, actor, Purpose::Document, length).await?;
+    let upload = upload::create(p, actor, Purpose::Document, length).await?.id;
     let append = upload::append(p, actor, upload, 0, None).await?;
     stream::receive(append, body).await?;
     upload::complete(p, actor, upload).await?;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::bid::upload::Quota;
 use crate::blob::Blobs;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -40,6 +41,8 @@ pub struct Platform {
     pub law: Arc<dyn Law>,
     /// The largest upload in bytes.
     pub max_upload: u64,
+    /// What one enterprise may have on the way at once.
+    pub quota: Quota,
     /// Credentials folded before.
     pub credentials: Arc<Credentials>,
     /// How far the one clock may be trusted.

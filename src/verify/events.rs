@@ -79,6 +79,7 @@ fn read_line(bytes: &[u8]) -> Result<What, String> {
         | "sealbid/lapsed/v1"
         | "sealbid/released/v1"
         | "sealbid/missing/v1"
+        | "sealbid/resupplied/v1"
         | "sealbid/read-out/v1" => json::parse(bytes).map(What::Step).map_err(wrong),
         kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
         _ => Err("its type is not one of sealbid".to_owned()),

@@ -31,6 +31,7 @@ use self::answer::{Answer, Failure, finish};
 use self::app::App;
 use self::edge::Edge;
 use crate::bid::http as bids;
+use crate::bid::upload::http as uploads;
 use crate::enterprise::http as enterprises;
 use crate::opening::http as openings;
 use crate::record::http as record;
@@ -81,12 +82,13 @@ routes! {
     // The operator
     POST "/api/v1/units/{id}/outages" => tenders::register_outage;
     // Bidders
-    OPTIONS "/api/v1/uploads" => bids::options;
-    POST "/api/v1/uploads" => bids::create;
-    HEAD "/api/v1/uploads/{id}" => bids::progress;
-    PATCH "/api/v1/uploads/{id}" => bids::append;
-    DELETE "/api/v1/uploads/{id}" => bids::terminate;
+    OPTIONS "/api/v1/uploads" => uploads::options;
+    POST "/api/v1/uploads" => uploads::create;
+    HEAD "/api/v1/uploads/{id}" => uploads::progress;
+    PATCH "/api/v1/uploads/{id}" => uploads::append;
+    DELETE "/api/v1/uploads/{id}" => uploads::terminate;
     POST "/api/v1/units/{id}/bids" => bids::bid;
+    POST "/api/v1/units/{id}/bids/{manifest}/resupply" => bids::resupply;
     POST "/api/v1/units/{id}/withdrawals" => bids::withdrawal;
     GET "/api/v1/units/{id}/bid" => bids::standing;
     GET "/api/v1/bids" => bids::own;
@@ -134,6 +136,7 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
             .wrap(from_fn(who::known))
             .wrap(from_fn(bids::stamped))
             .wrap(from_fn(finish))
+            .wrap(from_fn(uploads::versioned))
             .configure(routes)
             .default_service(web::to(nothing_here))
     };

@@ -12,6 +12,7 @@ use utoipa::{Modify, OpenApi};
 use super::answer::{Answer, REQUEST, TIME, ZONE};
 use super::problem::{PROBLEM_JSON, Problem, WrongField};
 use crate::bid::http as bids;
+use crate::bid::upload::http as uploads;
 use crate::enterprise::http as enterprises;
 use crate::opening::http as openings;
 use crate::record::http as record;
@@ -37,8 +38,8 @@ use crate::tender::http as tenders;
         tenders::list, tenders::show, tenders::document, tenders::unit, tenders::create,
         tenders::add_document, tenders::prepare, tenders::publish, tenders::postpone,
         tenders::cancel, tenders::register_outage,
-        bids::options, bids::create, bids::progress, bids::append, bids::terminate, bids::bid,
-        bids::withdrawal, bids::standing, bids::own,
+        uploads::options, uploads::create, uploads::progress, uploads::append, uploads::terminate,
+        bids::bid, bids::resupply, bids::withdrawal, bids::standing, bids::own,
         openings::challenge, openings::read_out, openings::opening, openings::case,
         openings::order, openings::suspend, openings::auditor_case, openings::tender_case, openings::tender_auditor_case, openings::files,
         openings::file, openings::entry, openings::receipt,

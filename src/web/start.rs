@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
+use crate::bid::upload::Quota;
 use crate::blob::{Blobs, Folder};
 use crate::config::{Config, read_seed};
 use crate::crypto::key::{KeyKind, SigningKey};
@@ -261,6 +262,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         roster_sha256: papers.roster.sha256(),
         law: Arc::<Pack>::clone(&pack),
         max_upload: config.max_upload_bytes,
+        quota: Quota { uploads: config.max_uploads, bytes: config.max_uploads_bytes },
         credentials: Arc::default(),
         hours: feed.hours(),
     };

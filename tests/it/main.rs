@@ -41,6 +41,8 @@ mod hours;
 mod identifiers;
 mod interruptions;
 mod languages;
+mod offers;
+mod opening_faults;
 mod opening_rules;
 mod opening_world;
 mod openings;

@@ -162,7 +162,8 @@ fn break_off(play: &Play, location: &str, token: &str, bid: &Path, count: usize)
     let mut stream = TcpStream::connect(host).unwrap();
     let head = format!(
         "PATCH {location} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
-         tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-length: {}\r\n\r\n",
+         tus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
+         content-type: application/offset+octet-stream\r\ncontent-length: {}\r\n\r\n",
         slice.size
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -180,12 +181,12 @@ on_both! {
         let size = read(&bid).unwrap().bid.size;
         let token = play.server.login(&play.bidders[0].key);
         let begun = play.server.client.post(format!("{}/api/v1/uploads", play.server.address));
-        let begun = begun.bearer_auth(&token).header("upload-length", size).send();
+        let begun = begun.bearer_auth(&token).header("upload-length", size).header("tus-resumable", "1.0.0").send();
         let begun = wait(begun).unwrap();
         let location = begun.headers()["location"].to_str().unwrap().to_owned();
         break_off(&play, &location, &token, &bid, 200_000);
         play.server.restart();
-        let headers = [("authorization", &*format!("Bearer {token}"))];
+        let headers = [("authorization", &*format!("Bearer {token}")), ("tus-resumable", "1.0.0")];
         let offset = play.server.ask(Method::HEAD, &location, &headers, None);
         let offset: u64 = offset.headers()["upload-offset"].to_str().unwrap().parse().unwrap();
         assert!(offset > 0 && offset <= 200_000, "{offset}");

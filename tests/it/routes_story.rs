@@ -292,7 +292,8 @@ on_both! {
         let other = format!("Bearer {}", play.server.login(&play.bidders[1].key));
         let tus = |method: Method, path: &str, bearer: &str, headers: &[(&str, &str)], body: &[u8]| {
             let mut request = play.server.client.request(method, format!("{}{path}", play.server.address));
-            for (name, value) in [("authorization", bearer), ("tus-resumable", "1.0.0")].iter().chain(headers) {
+            let usual = [("authorization", bearer), ("tus-resumable", "1.0.0"), ("content-type", "application/offset+octet-stream")];
+            for (name, value) in usual.iter().filter(|(name, _)| headers.iter().all(|(own, _)| own != name)).chain(headers) {
                 request = request.header(*name, *value);
             }
             wait(request.body(body.to_vec()).send()).unwrap()
@@ -304,16 +305,33 @@ on_both! {
         let begun = tus(Method::POST, "/api/v1/uploads", &own, &[("upload-length", "10")], b"");
         assert_eq!(begun.status(), StatusCode::CREATED);
         let path = begun.headers()["location"].to_str().unwrap().to_owned();
+        let expires = begun.headers()["upload-expires"].clone();
+        assert!(expires.to_str().unwrap().ends_with(" GMT"), "{expires:?}");
         let append = |at: &str, body: &[u8], more: &[(&str, &str)]| {
             let headers = [&[("upload-offset", at)], more].concat();
             tus(Method::PATCH, &path, &own, &headers, body)
         };
-        assert_eq!(append("0", b"1234", &[]).status(), StatusCode::NO_CONTENT);
+        let first = append("0", b"1234", &[]);
+        assert_eq!((first.status(), first.headers()["upload-expires"].clone()), (StatusCode::NO_CONTENT, expires.clone()));
+        assert_eq!(tus(Method::HEAD, &path, &own, &[], b"").headers()["upload-expires"], expires);
         assert_eq!(offset(&path), "4");
+        for (name, value, status, refused) in [
+            ("tus-resumable", "0.2.2", 412, "bid-upload-version"),
+            ("tus-resumable", "", 412, "bid-upload-version"),
+            ("content-type", "application/octet-stream", 415, "bid-upload-media"),
+        ] {
+            let answer = append("4", b"5", &[(name, value)]);
+            assert_eq!(answer.status().as_u16(), status, "{name}: {value}");
+            assert_eq!(answer.headers()["tus-resumable"], "1.0.0", "on refusals too");
+            assert_eq!(answer.headers().get("tus-version").is_some_and(|v| v == "1.0.0"), status == 412);
+            assert_eq!(read(answer).1["code"], refused);
+        }
         let wrong = append("3", b"4", &[]);
         assert_eq!((wrong.status(), read(wrong).1["code"].clone()), (StatusCode::CONFLICT, json!("bid-upload-offset")));
         let sum = [("upload-checksum", "sha256 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")];
-        assert_eq!(read(append("4", b"56", &sum)).1["code"], "bid-upload-checksum");
+        let spoilt = append("4", b"56", &sum);
+        assert_eq!(spoilt.status().as_u16(), 460);
+        assert_eq!(read(spoilt).1["code"], "bid-upload-checksum");
         assert_eq!(offset(&path), "4", "nothing of it was kept");
         assert_eq!(read(append("4", b"567890x", &[])).1["code"], "bid-upload-too-long");
         assert_eq!(read(append("no", b"5", &[])).1["code"], "web-query");
@@ -324,7 +342,14 @@ on_both! {
         assert_eq!(tus(Method::DELETE, &path, &own, &[], b"").status(), StatusCode::NO_CONTENT);
         assert_eq!(tus(Method::HEAD, &path, &own, &[], b"").status(), StatusCode::NOT_FOUND);
         let offered = play.server.ask(Method::OPTIONS, "/api/v1/uploads", &[], None);
-        assert_eq!(offered.headers()["tus-max-size"], "1048576");
+        for (name, value) in [
+            ("tus-max-size", "1048576"),
+            ("tus-version", "1.0.0"),
+            ("tus-resumable", "1.0.0"),
+            ("tus-checksum-algorithm", "sha256"),
+        ] {
+            assert_eq!(offered.headers()[name], value);
+        }
     }
 }
 

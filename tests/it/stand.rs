@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use sealbid::auth::Actor;
+use sealbid::bid::upload::Quota;
 use sealbid::blob::Folder;
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SystemEntropy;
@@ -145,6 +146,7 @@ impl Stand {
             roster_sha256,
             law: Arc::new(TwoBids),
             max_upload: 1 << 20,
+            quota: Quota { uploads: 20, bytes: 20 << 20 },
             credentials: Arc::new(Credentials::default()),
             hours: Arc::default(),
         };

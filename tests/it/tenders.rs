@@ -328,7 +328,7 @@ on_both! {
         let buyer = &s.buyer.actor;
         let text = b"terms of reference";
         let length = text.len() as u64;
-        let blob = wait(upload::create(&s.p, buyer, Purpose::Document, length)).unwrap();
+        let blob = wait(upload::create(&s.p, buyer, Purpose::Document, length)).unwrap().id;
         let early = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob));
         assert_eq!(refused(early), Refused::Upload);
         let mut append = wait(upload::append(&s.p, buyer, blob, 0, None)).unwrap();

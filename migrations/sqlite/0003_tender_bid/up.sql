@@ -109,11 +109,11 @@ CREATE TABLE chain (
     PRIMARY KEY (unit, bidder)
 ) STRICT;
 
--- One row per accepted manifest. Only `state` changes: from live to replaced or withdrawn, and then
--- to deleted, when the ciphertext is gone. `shares` holds the n sealed shares, a few hundred bytes
--- each, one after the other with their lengths; each opens with one custodian's key for this unit.
--- `blob` names the ciphertext in the store. Its holder has what the store and the bidders' network
--- have: ciphertext.
+-- One row per accepted manifest. `state` changes, from live to replaced or withdrawn, and then to
+-- deleted, when the ciphertext is gone; and `blob`, when its bidder brings a lost ciphertext again.
+-- `shares` holds the n sealed shares, a few hundred bytes each, one after the other with their
+-- lengths; each opens with one custodian's key for this unit. `blob` names the ciphertext in the
+-- store. Its holder has what the store and the bidders' network have: ciphertext.
 CREATE TABLE envelope (
     manifest_sha256 BLOB    NOT NULL PRIMARY KEY CHECK (length(manifest_sha256) = 32),
     unit            TEXT    NOT NULL REFERENCES unit (unit_id),
@@ -133,7 +133,7 @@ CREATE INDEX envelope_to_delete ON envelope (accepted_index)
     WHERE state IN ('replaced', 'withdrawn');
 
 -- Well-signed statements that were refused, so that a repeat gets the same receipt instead of
--- another entry. Never changes.
+-- another entry. `sha256` is of the whole note. Never changes.
 CREATE TABLE refused (
     sha256 BLOB    NOT NULL CHECK (length(sha256) = 32),
     unit   TEXT    NOT NULL,
@@ -148,13 +148,14 @@ CREATE TRIGGER refused_kept BEFORE DELETE ON refused
 BEGIN SELECT RAISE(ABORT, 'refused rows are never deleted'); END;
 
 -- Files on their way in, ciphertext and tender documents alike. The store itself knows the offset;
--- `state` tells what the complete file became. `sha256` is what was read back.
+-- `state` tells what the complete file became, and `ending` that its file is about to go: nothing is
+-- made of it any more. `sha256` is what was read back.
 CREATE TABLE upload (
     id         TEXT    NOT NULL PRIMARY KEY,
     owner      TEXT    NOT NULL,
     length     INTEGER NOT NULL CHECK (length >= 0),
     sha256     BLOB,
-    state      TEXT    NOT NULL CHECK (state IN ('growing', 'complete', 'used')),
+    state      TEXT    NOT NULL CHECK (state IN ('growing', 'complete', 'used', 'ending')),
     purpose    TEXT    NOT NULL CHECK (purpose IN ('bid', 'document')),
     expires_at INTEGER NOT NULL
 ) STRICT;

@@ -1,8 +1,11 @@
 //! The rows of chains, envelopes and refusals; [`uploads`] has those of uploads.
 
+mod lost;
 pub mod uploads;
 
 use diesel::prelude::*;
+
+pub use lost::{Kept, kept, swap};
 
 use super::rules::{ChainHead, ChainKind, Intake, UnitTerms};
 use super::statements::BlobRef;
@@ -240,22 +243,8 @@ pub struct NewEnvelope {
     pub blob_sha256: Hash,
     /// Of the ciphertext, in bytes.
     pub blob_size: u64,
-    /// The sealed shares, as [`pack`] lays them out.
+    /// The sealed shares, as [`pack_shares`](crate::bid::envelope::pack_shares) lays them out.
     pub shares: Vec<u8>,
-}
-
-/// Lays shares out one after the other, each behind its length in four bytes, big-endian.
-///
-/// # Errors
-/// `Corrupt` for a share of 4 GiB.
-pub fn pack(shares: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
-    let mut packed = Vec::new();
-    for share in shares {
-        let length = u32::try_from(share.len()).map_err(corrupt("share"))?;
-        packed.extend_from_slice(&length.to_be_bytes());
-        packed.extend_from_slice(share);
-    }
-    Ok(packed)
 }
 
 /// Adds an accepted envelope.
@@ -328,7 +317,7 @@ pub fn deleted(tx: &mut Tx<'_>, manifest: &Hash) -> Result<(), Error> {
     Ok(())
 }
 
-/// The entry that refused this very statement with this code before.
+/// The entry that refused this very note with this code before.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.

@@ -63,13 +63,55 @@ fn upload_of(row: RawUpload) -> Result<UploadRow, Error> {
     })
 }
 
-/// An upload.
+/// An upload that has not ended.
 ///
 /// # Errors
 /// `NotFound`, `Corrupt`, `Backend`.
 pub fn find(conn: &mut Conn, id: UploadId) -> Result<UploadRow, Error> {
-    let row: RawUpload = on_each!(conn, |c| upload::table.find(id.to_string()).first(c))?;
+    let query = upload::table.find(id.to_string()).filter(upload::state.ne("ending"));
+    let row: RawUpload = on_each!(conn, |c| query.first(c))?;
     upload_of(row)
+}
+
+/// Whether a row names it, ended or not.
+///
+/// # Errors
+/// `Backend`.
+pub fn is_known(conn: &mut Conn, id: UploadId) -> Result<bool, Error> {
+    let query = upload::table.find(id.to_string()).select(upload::id);
+    let found: Option<String> = on_each!(conn, |c| query.first(c).optional())?;
+    Ok(found.is_some())
+}
+
+/// A bidder's envelopes of this length that are not complete.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn growing(conn: &mut Conn, owner: EnterpriseId, length: u64) -> Result<Vec<UploadRow>, Error> {
+    let of_length = upload::owner
+        .eq(owner.to_string())
+        .and(upload::length.eq(stored(length)?))
+        .and(upload::state.eq("growing"))
+        .and(upload::purpose.eq(Purpose::Bid.code()));
+    let query = upload::table.filter(of_length).order(upload::id);
+    let rows: Vec<RawUpload> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter().map(upload_of).collect()
+}
+
+/// How many uploads of an owner nothing refers to, and their announced bytes together.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn on_the_way(conn: &mut Conn, owner: EnterpriseId) -> Result<(u64, u64), Error> {
+    let free = upload::owner.eq(owner.to_string()).and(upload::state.ne("used"));
+    let query = upload::table.filter(free).select(upload::length);
+    let lengths: Vec<i64> = on_each!(conn, |c| query.load(c))?;
+    let count = u64::try_from(lengths.len()).map_err(corrupt("number"))?;
+    let mut bytes = 0_u64;
+    for length in lengths {
+        bytes = bytes.saturating_add(number(length)?);
+    }
+    Ok((count, bytes))
 }
 
 /// A new upload.
@@ -93,10 +135,10 @@ pub fn insert(tx: &mut Tx<'_>, new: &UploadRow) -> Result<(), Error> {
 /// Notes what a complete upload holds.
 ///
 /// # Errors
-/// `Conflict` when it was used meanwhile, `Backend`.
+/// `Conflict` when it was used or ended meanwhile, `Backend`.
 pub fn complete(tx: &mut Tx<'_>, id: UploadId, sha256: &Hash) -> Result<(), Error> {
     tx.unrecorded("an upload says nothing until a signed statement names it");
-    let at = upload::id.eq(id.to_string()).and(upload::state.ne("used"));
+    let at = upload::id.eq(id.to_string()).and(upload::state.eq_any(["growing", "complete"]));
     let change = diesel::update(upload::table.filter(at))
         .set((upload::state.eq("complete"), upload::sha256.eq(sha256.as_bytes().to_vec())));
     one(on_each!(tx.conn(), |c| change.execute(c))?)
@@ -112,14 +154,39 @@ pub fn claim(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
     one(on_each!(tx.conn(), |c| change.execute(c))?)
 }
 
-/// Forgets an unused upload.
+/// Ends an unused upload: nothing can be made of it any more, and the next sweep sees it.
 ///
 /// # Errors
 /// `Conflict` when it is used or gone, `Backend`.
-pub fn forget(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
+pub fn end(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
     tx.unrecorded("an upload says nothing until a signed statement names it");
     let at = upload::id.eq(id.to_string()).and(upload::state.ne("used"));
-    one(on_each!(tx.conn(), |c| diesel::delete(upload::table.filter(at)).execute(c))?)
+    let change = diesel::update(upload::table.filter(at))
+        .set((upload::state.eq("ending"), upload::expires_at.eq(0)));
+    one(on_each!(tx.conn(), |c| change.execute(c))?)
+}
+
+/// Ends the upload of a ciphertext that another has taken the place of.
+///
+/// # Errors
+/// `Backend`.
+pub fn let_go(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
+    let at = upload::id.eq(id.to_string()).and(upload::state.eq("used"));
+    let change = diesel::update(upload::table.filter(at))
+        .set((upload::state.eq("ending"), upload::expires_at.eq(0)));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
+}
+
+/// Forgets an upload that has ended, after its file.
+///
+/// # Errors
+/// `Backend`.
+pub fn forget(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
+    tx.unrecorded("an upload says nothing until a signed statement names it");
+    let at = upload::id.eq(id.to_string()).and(upload::state.eq("ending"));
+    on_each!(tx.conn(), |c| diesel::delete(upload::table.filter(at)).execute(c))?;
+    Ok(())
 }
 
 /// Unused uploads whose time is over at `now`.
@@ -128,7 +195,11 @@ pub fn forget(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
 /// `Corrupt`, `Backend`.
 pub fn expired(conn: &mut Conn, now: Time, limit: u32) -> Result<Vec<UploadId>, Error> {
     let over = upload::expires_at.le(now.millis()).and(upload::state.ne("used"));
-    let query = upload::table.filter(over).order(upload::id).limit(limit.into()).select(upload::id);
+    let query = upload::table
+        .filter(over)
+        .order((upload::expires_at, upload::id))
+        .limit(limit.into())
+        .select(upload::id);
     let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
     ids.iter().map(|id| id.parse().map_err(corrupt("upload"))).collect()
 }

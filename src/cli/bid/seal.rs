@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::bid::envelope;
 use crate::bid::statements::{BidJson, BlobRef, Manifest, Offer};
+use crate::bid::{envelope, offer};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::SigningKey;
 use crate::crypto::seal::kept::{WorkFactor, keep};
 use crate::crypto::seal::padme::padme;
-use crate::crypto::seal::payload::{Attachment, length, seal_bid};
+use crate::crypto::seal::payload::{Attachment, fits, length, seal_bid};
 use crate::crypto::seal::{Identity, Sealed, sealed_len};
 use crate::crypto::shares::{seal_share, split};
 use crate::crypto::statement::Statement;
@@ -89,6 +89,7 @@ pub(super) fn beside(base: &Path, ending: &str) -> PathBuf {
 /// # Errors
 /// [`Failed`].
 pub fn seal(draft: Draft<'_>, sealer: &Sealer<'_>, base: &Path) -> Result<Made, Failed> {
+    offer::check(&draft.offer).map_err(wrong)?;
     let (bid, kept) = (beside(base, ".bid"), beside(base, ".identity.age"));
     let mut bid_file = NewFile::create(&bid, Access::Usual)?;
     let mut identity_file = NewFile::create(&kept, Access::Private)?;
@@ -143,6 +144,7 @@ fn seal_payload(
         unit_id: draft.unit.id(),
     };
     let bid_json = Zeroizing::new(json::to_string(&bid_json).map_err(wrong)?);
+    fits(bid_json.as_bytes(), &draft.files).map_err(wrong)?;
     let plain = length(bid_json.as_bytes(), &draft.files).map_err(wrong)?;
     let total = padme(plain).and_then(sealed_len).ok_or_else(|| wrong("it is too large"))?;
     let out = Counted { inner: out, done: 0, total, progress: sealer.progress };

@@ -16,9 +16,10 @@ use crate::crypto::tar::{self, FoundMember, Limits, Reader, TarError, Writer};
 
 /// The member that comes first: unit, bid, bidder, seq and offer.
 pub const BID_JSON: &str = "bid.json";
-/// The largest `bid.json`, in bytes.
-pub const MAX_BID_JSON: u64 = 1024 * 1024;
-/// What a payload may hold unless the configuration says otherwise.
+/// The largest `bid.json`, in bytes. It is read out and stands in the opening record: so small, the
+/// record of a lot of ten thousand bids can be read by whoever verifies it, whatever bidders write.
+pub const MAX_BID_JSON: u64 = 4 * 1024;
+/// What a payload may hold. Sealing keeps to it as opening does: what was sealed opens.
 pub const LIMITS: Limits = Limits { members: 1000, member_size: 2 << 30, total: 2 << 30 };
 
 /// A file to be sealed, opened only when its turn comes.
@@ -68,6 +69,67 @@ impl Attachment {
     }
 }
 
+/// Why what is to be sealed would not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    /// Too many files.
+    #[error("{found} files: a bid holds {most} at most")]
+    Files {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        most: u32,
+    },
+    /// The files together are too large.
+    #[error("{found} bytes of files: a bid holds {most} at most")]
+    Bytes {
+        /// Their bytes.
+        found: u64,
+        /// How many may be.
+        most: u64,
+    },
+    /// What is read out is too long.
+    #[error(
+        "the offer takes {found} bytes: what is read out has {most} at most; put the rest into a file"
+    )]
+    Offer {
+        /// Bytes of `bid.json`.
+        found: u64,
+        /// How many may be.
+        most: u64,
+    },
+}
+
+impl From<TooMuch> for TarError {
+    fn from(error: TooMuch) -> Self {
+        match error {
+            TooMuch::Files { most, .. } => Self::TooMany(most),
+            TooMuch::Bytes { found, most } | TooMuch::Offer { found, most } => {
+                Self::TooLarge { declared: found, limit: most }
+            }
+        }
+    }
+}
+
+/// Whether a bid with these files would be opened: asked before anything is sealed.
+///
+/// # Errors
+/// [`TooMuch`].
+pub fn fits(bid_json: &[u8], attachments: &[Attachment]) -> Result<(), TooMuch> {
+    let json = u64::try_from(bid_json.len()).unwrap_or(u64::MAX);
+    if json > MAX_BID_JSON {
+        return Err(TooMuch::Offer { found: json, most: MAX_BID_JSON });
+    }
+    // The first member is the offer.
+    let (found, most) = (attachments.len(), LIMITS.members.saturating_sub(1));
+    if u32::try_from(found).map_or(true, |found| found > most) {
+        return Err(TooMuch::Files { found, most });
+    }
+    let files = attachments.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
+    let most = LIMITS.total.saturating_sub(json);
+    if files > most { Err(TooMuch::Bytes { found: files, most }) } else { Ok(()) }
+}
+
 /// Why a bid could not be sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealPayloadError {
@@ -99,11 +161,9 @@ pub fn write(
     bid_json: &[u8],
     mut attachments: Vec<Attachment>,
 ) -> Result<u64, TarError> {
+    fits(bid_json, &attachments)?;
     attachments.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     let size = u64::try_from(bid_json.len()).map_err(|_| TarError::Length)?;
-    if size > MAX_BID_JSON {
-        return Err(TarError::TooLarge { declared: size, limit: MAX_BID_JSON });
-    }
     let mut writer = Writer::new(out, BID_JSON);
     writer.member(BID_JSON, size, &mut Cursor::new(bid_json))?;
     for attachment in attachments {

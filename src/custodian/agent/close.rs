@@ -1,5 +1,6 @@
 //! The close: at most one per unit, ever, and never one older than an amendment this agent signed.
 
+use crate::bid::rules::Refused;
 use crate::bid::statements::{BidEvent, Fault};
 use crate::clock::{Time, is_closed};
 use crate::crypto::json;
@@ -89,7 +90,9 @@ fn is_settled(agent: &Agent<'_>, account: &Account, close: &Close, sha256: &str)
 fn is_refused(agent: &Agent<'_>, account: &Account, sha256: &str) -> bool {
     let Ok((receipt, _)) = agent.receipt(&account.accepted) else { return false };
     match json::parse(&receipt.event) {
-        Ok(BidEvent::Refused { statement, fault: Fault::Bidder, code, .. }) if code != "late" => {
+        Ok(BidEvent::Refused { statement, fault: Fault::Bidder, code, .. })
+            if Refused::is_for_good(&code) =>
+        {
             Note::parse(statement.as_bytes()).is_ok_and(|note| note.sha256().to_string() == sha256)
         }
         _ => false,

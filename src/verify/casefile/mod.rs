@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use entry::{CaseEntry, OpenedLeaf, encode_opened, parse_opened};
 pub use name::{MemberName, NotAMember};
-pub use reader::{Sealed, read, read_with};
+pub use reader::{MAX_MEMBER, Sealed, read, read_with};
 pub use writer::CaseWriter;
 
 use crate::crypto::hash::{Hash, Hasher};

@@ -18,8 +18,9 @@ use crate::record::tree::Frontier;
 
 /// `index.json` at most: a record of some 100 million leaves.
 const MAX_INDEX: u64 = 256 << 20;
-/// Any other member that is held in memory at most.
-const MAX_MEMBER: u64 = 64 << 20;
+/// Any other member that is held in memory at most: the opening record of ten thousand bids, beside
+/// all that was read out before it, whatever their bidders wrote.
+pub const MAX_MEMBER: u64 = 256 << 20;
 const LIMITS: Limits = Limits { members: 2_000_000, member_size: 1 << 33, total: 1 << 46 };
 
 /// A sealed file as it passes by. Its bytes are compared with the index only when it has passed:

@@ -32,6 +32,8 @@ pub enum Spoil {
     Share,
     /// The shares are of another identity.
     Secret,
+    /// The shares of c1 and c2 are sealed to each other.
+    Swapped,
 }
 
 /// A sealed bid.
@@ -92,7 +94,10 @@ impl World {
             let to = if wrong { other.recipient() } else { own };
             seal_share(share, &to, &self.entropy).unwrap()
         };
-        let shares: Vec<Vec<u8>> = shares.iter().enumerate().map(seal).collect();
+        let mut shares: Vec<Vec<u8>> = shares.iter().enumerate().map(seal).collect();
+        if spoil == Spoil::Swapped {
+            shares.swap(0, 1);
+        }
         let manifest = Manifest {
             bid: BlobRef { sha256: Hash::of(&bytes), size: bytes.len() as u64 },
             bid_id,
@@ -104,6 +109,19 @@ impl World {
         };
         let manifest = Statement::signed(manifest, &who(bidder).1).unwrap();
         Bid { manifest, bytes, shares }
+    }
+
+    /// A rival's envelope under a copier's own manifest.
+    pub fn copied(&self, of: &Bid, copier: u16) -> Bid {
+        let bid_id: BidId = format!("bid_{copier:032x}").parse().unwrap();
+        let manifest = Manifest { bid_id, ..of.manifest.body().clone() };
+        let manifest = Statement::signed(manifest, &who(copier).1).unwrap();
+        Bid { manifest, bytes: of.bytes.clone(), shares: of.shares.clone() }
+    }
+
+    /// Where a blob's bytes stand.
+    pub fn file_of(&self, blob: UploadId) -> std::path::PathBuf {
+        self.home.join("blobs").join(blob.to_string())
     }
 
     /// Puts a bid in as accepted now; gives its blob.

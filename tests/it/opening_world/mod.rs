@@ -8,6 +8,7 @@ mod rows;
 use std::sync::Arc;
 
 use sealbid::bid::arrivals::Arrivals;
+use sealbid::bid::upload::Quota;
 use sealbid::blob::{Blobs, Folder};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SystemEntropy;
@@ -74,7 +75,7 @@ pub struct World {
     /// The platform as its front door sees it.
     pub platform: Platform,
     feed: Feed,
-    opener: Opener,
+    opener: Arc<Opener>,
     home: TestFolder,
     entropy: SystemEntropy,
 }
@@ -187,10 +188,11 @@ impl World {
             roster_sha256: roster.sha256(),
             law: Arc::new(law()),
             max_upload: 1 << 20,
+            quota: Quota { uploads: 20, bytes: 20 << 20 },
             credentials: Arc::default(),
             hours: feed.hours(),
         };
-        let opener = Opener::new(Parts {
+        let opener = Arc::new(Opener::new(Parts {
             db: db.clone(),
             blobs: blobs.clone(),
             wire,
@@ -200,7 +202,7 @@ impl World {
             decided: Arc::new(Arrivals::new(feed.hours())),
             intake: Arc::new(ByPlatform(platform.clone())),
             spool: home.to_path_buf(),
-        });
+        }));
         let entropy = SystemEntropy::new();
         Self { base, db, agents, roster, unit, id, blobs, platform, feed, opener, home, entropy }
     }
@@ -292,8 +294,12 @@ impl World {
         self.feed.hours()
     }
 
-    pub const fn opener(&self) -> &Opener {
+    pub fn opener(&self) -> &Opener {
         &self.opener
+    }
+
+    pub fn shared_opener(&self) -> Arc<Opener> {
+        self.opener.clone()
     }
 
     pub fn row(&self) -> UnitRow {

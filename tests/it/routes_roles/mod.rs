@@ -10,6 +10,7 @@ use sealbid::auth::table::{Act, Owner, allow};
 use sealbid::bid::statements::Withdrawal;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
+use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::home::Home;
 use sealbid::enterprise::statements::{Declined, KeyRevocation};
@@ -30,6 +31,28 @@ use rows::rows;
 /// Who asks, in the order of a row's answers.
 const ROLES: [&str; 8] =
     ["nobody", "bidder", "other bidder", "buyer", "operator", "custodian", "regulator", "revoked"];
+
+/// What every request about uploads says.
+const TUS: (&str, &str) = ("tus-resumable", "1.0.0");
+
+/// What a piece of a file says of itself.
+const PIECE: (&str, &str) = ("content-type", "application/offset+octet-stream");
+
+/// An envelope brought again, though nothing of it is lost.
+fn resupply() -> Row {
+    Row {
+        method: "POST",
+        path: "/api/v1/units/{id}/bids/{manifest}/resupply",
+        door: Table(Act::Submit, |_| Owner::Actor),
+        request: |scene| {
+            let manifest = Note::parse(scene.manifest.0.as_bytes()).unwrap().sha256();
+            let path = format!("/api/v1/units/{}/bids/{manifest}/resupply", scene.unit);
+            (path, Body::None)
+        },
+        open: (409, "bid-not-missing"),
+        other: Some((404, "bid-not-found")),
+    }
+}
 
 /// Who lets whom in.
 enum Door {
@@ -96,7 +119,7 @@ impl Scene {
         let token = self.play.server.login(&self.play.bidders[0].key);
         let request =
             self.play.server.client.post(format!("{}/api/v1/uploads", self.play.server.address));
-        let request = request.bearer_auth(token).header("upload-length", "10");
+        let request = request.bearer_auth(token).header("upload-length", "10").header(TUS.0, TUS.1);
         wait(request.send()).unwrap().headers()["location"].to_str().unwrap().to_owned()
     }
 
@@ -130,6 +153,9 @@ impl Scene {
         let mut request = self.play.server.client.request(row.method.parse().unwrap(), url);
         if let Some(token) = token {
             request = request.bearer_auth(token);
+        }
+        if path.starts_with("/api/v1/uploads") {
+            request = request.header(TUS.0, TUS.1);
         }
         request = match body {
             Body::None => request,

@@ -299,7 +299,7 @@ fn bidding() -> Vec<Row> {
             "PATCH",
             "/api/v1/uploads/{id}",
             Table(Act::Upload, bidders),
-            |s| (s.upload(), Body::Bytes(&[("upload-offset", "0")], b"x")),
+            |s| (s.upload(), Body::Bytes(&[("upload-offset", "0"), PIECE], b"x")),
             (204, ""),
         ),
         row(
@@ -323,6 +323,7 @@ fn bidding() -> Vec<Row> {
                 (200, ""),
             )
         },
+        resupply(),
         Row {
             other: Some((422, "bid-signature")),
             ..row(

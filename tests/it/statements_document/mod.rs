@@ -208,6 +208,7 @@ impl Story {
                 unit_id,
             }),
             event(&OpeningEvent::Missing { line: self.line(), sha256: Hash::of(BID), unit_id }),
+            event(&OpeningEvent::Resupplied { line: self.line(), sha256: Hash::of(BID), unit_id }),
             event(&OpeningEvent::Released { close_sha256, custodian: custodian(1), unit_id }),
             event(&OpeningEvent::ReadOut { lines: vec![read_out], unit_id }),
         ]

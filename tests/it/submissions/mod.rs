@@ -76,7 +76,7 @@ fn bid_id() -> BidId {
 }
 
 fn put(s: &Stand, party: &Party, bytes: &[u8]) -> Result<UploadId, Error> {
-    let id = wait(upload::create(&s.p, &party.actor, Purpose::Bid, bytes.len() as u64))?;
+    let id = wait(upload::create(&s.p, &party.actor, Purpose::Bid, bytes.len() as u64))?.id;
     let mut append = wait(upload::append(&s.p, &party.actor, id, 0, None))?;
     append.write(bytes).unwrap();
     append.finish().unwrap();
@@ -300,10 +300,8 @@ on_both! {
         let unit = s.open_unit();
         let (bidder, rival) = (s.bidder(1), s.bidder(2));
         let sealed = seal(&s, unit, bid_id(), 1, None);
-        let outcome = send(&s, &bidder, &sealed, START);
-        assert!(matches!(outcome, Err(Error::Blob)), "{outcome:?}");
         put(&s, &bidder, &sealed.bid).unwrap();
-        // Under a rival's signature, with a second line, with other shares, for another unit.
+        // Under a rival's signature, with a second line, for another unit.
         let forged = Submission {
             manifest: sealed.note(&rival),
             ..submission(&bidder, &sealed, START)
@@ -315,19 +313,58 @@ on_both! {
         let hung = Submission { manifest: two.encode(), ..submission(&bidder, &sealed, START) };
         let outcome = wait(submit(&s.p, &bidder.actor, hung));
         assert!(matches!(outcome, Err(Error::Refused(Refused::Signature))), "{outcome:?}");
-        let mut swapped = sealed.clone();
-        swapped.shares.swap(0, 1);
-        let outcome = send(&s, &bidder, &swapped, START);
-        assert!(matches!(outcome, Err(Error::Shares)), "{outcome:?}");
         let elsewhere =
             Submission { unit: UnitId(Hash::of(b"x")), ..submission(&bidder, &sealed, START) };
         let outcome = wait(submit(&s.p, &bidder.actor, elsewhere));
         assert!(matches!(outcome, Err(Error::Refused(Refused::WrongUnit))), "{outcome:?}");
-        // A rival's upload is not one's own.
-        let copied = send(&s, &rival, &sealed, START);
-        assert!(matches!(copied, Err(Error::Blob)), "{copied:?}");
         assert!(states(&s).is_empty());
         assert!(s.events(unit, "sealbid/refused/v1").is_empty());
+        assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
+    }
+}
+
+on_both! {
+    fn what_came_without_its_envelope_or_shares_is_refused_with_a_receipt_and_may_come_again(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let (bidder, rival) = (s.bidder(1), s.bidder(2));
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        let recorded = |answer: Answer, party: &Party, sealed: &Sealed, code: &str| {
+            let (_, event) = answer.fresh.clone().unwrap();
+            let read: BidEvent = serde_json::from_slice(&event).unwrap();
+            assert_eq!(read, BidEvent::Refused {
+                arrived_at: START,
+                code: code.to_owned(),
+                fault: Fault::Bidder,
+                provisional: false,
+                statement: sealed.note(party),
+                unit_id: unit,
+            });
+            answer.index
+        };
+        let without = send(&s, &bidder, &sealed, START).unwrap();
+        assert_eq!(refusal(&without), Refused::Envelope);
+        let index = recorded(without, &bidder, &sealed, "envelope");
+        let again = send(&s, &bidder, &sealed, START).unwrap();
+        assert_eq!((again.index, again.fresh), (index, None), "a repeat fills no record");
+        put(&s, &bidder, &sealed.bid).unwrap();
+        let mut swapped = sealed.clone();
+        swapped.shares.swap(0, 1);
+        let other = send(&s, &bidder, &swapped, START).unwrap();
+        assert_eq!(refusal(&other), Refused::Shares);
+        recorded(other, &bidder, &sealed, "shares");
+        let mut spoilt = sealed.clone();
+        spoilt.shares[4] = b"no age file".to_vec();
+        spoilt.manifest.shares[4] = Hash::of(b"no age file");
+        let other = send(&s, &bidder, &spoilt, START).unwrap();
+        assert_eq!(refusal(&other), Refused::ShareProfile);
+        recorded(other, &bidder, &spoilt, "share-profile");
+        // A rival's upload is not one's own; and late comes before all else.
+        let copied = send(&s, &rival, &sealed, START).unwrap();
+        assert_eq!(refusal(&copied), Refused::Envelope);
+        assert_eq!(refusal(&send(&s, &rival, &swapped, DEADLINE).unwrap()), Refused::Late);
+        assert!(states(&s).is_empty());
+        assert_eq!(s.events(unit, "sealbid/refused/v1").len(), 5);
         assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
     }
 }

@@ -28,7 +28,7 @@ on_both! {
         let (bidder, rival) = (s.bidder(1), s.bidder(2));
         let sealed = seal(&s, unit, bid_id(), 1, None);
         let length = sealed.bid.len() as u64;
-        let create = || wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, length)).unwrap();
+        let create = || wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, length)).unwrap().id;
         let id = create();
         let (head, tail) = sealed.bid.split_at(100);
         let sum = Some(Hash::of(head));
@@ -64,5 +64,94 @@ on_both! {
         assert_eq!(wait(upload::expire(&s.p)).unwrap(), 1, "the used one stays");
         assert!(matches!(s.p.blobs.progress(forgotten), Err(blob::Error::NotFound)));
         s.p.blobs.open(id).unwrap();
+    }
+}
+
+/// All bytes are in, and whoever was to complete them is gone.
+fn sent(s: &Stand, party: &Party, bytes: &[u8]) -> UploadId {
+    let id = wait(upload::create(&s.p, &party.actor, Purpose::Bid, bytes.len() as u64)).unwrap().id;
+    let mut append = wait(upload::append(&s.p, &party.actor, id, 0, None)).unwrap();
+    append.write(bytes).unwrap();
+    append.finish().unwrap();
+    id
+}
+
+on_both! {
+    fn an_upload_whose_last_byte_is_in_is_completed_by_whoever_looks_next(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        // The server died before the blob was named, or after that and before the row said so; the
+        // next to look is the client that asks how far it is, or the submission itself.
+        for (seed, is_named, is_asked) in
+            [(1, false, false), (2, true, false), (3, false, true), (4, true, true)]
+        {
+            let bidder = s.bidder(seed);
+            let sealed = seal(&s, unit, bid_id(), 1, None);
+            let id = sent(&s, &bidder, &sealed.bid);
+            if is_named {
+                s.p.blobs.complete(id).unwrap();
+            }
+            if is_asked {
+                let found = wait(upload::progress(&s.p, &bidder.actor, id)).unwrap();
+                assert_eq!(found.offset, found.length);
+                assert_eq!(wait(upload::complete(&s.p, &bidder.actor, id)).unwrap().sha256, Hash::of(&sealed.bid));
+            }
+            let answer = send(&s, &bidder, &sealed, START).unwrap();
+            assert_eq!(answer.outcome, Outcome::Accepted, "{seed}");
+            assert_eq!(blob_of(&s, &sealed.sha256()), id);
+        }
+        assert!(s.events(unit, "sealbid/refused/v1").is_empty());
+    }
+}
+
+on_both! {
+    fn an_enterprise_has_so_much_on_the_way_and_no_more(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let (bidder, other) = (s.bidder(1), s.bidder(2));
+        let create = |party: &Party, length| wait(upload::create(&s.p, &party.actor, Purpose::Bid, length));
+        let quota = s.p.quota;
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        bid(&s, &bidder, unit);
+        let begun: Vec<_> = (0..quota.uploads).map(|_| create(&bidder, 1000).unwrap().id).collect();
+        let more = create(&bidder, 1000);
+        assert!(matches!(more, Err(Error::Quota { count: 20, bytes: 20_000 })), "{more:?}");
+        create(&other, 1000).unwrap();
+        // What a custodian was lodged comes in all the same.
+        wait(upload::create_lodged(&s.p, &bidder.actor, sealed.bid.len() as u64)).unwrap();
+        for id in begun {
+            wait(upload::terminate(&s.p, &bidder.actor, id)).unwrap();
+        }
+        for _ in 0..19 {
+            create(&bidder, 1 << 20).unwrap();
+        }
+        let more = create(&bidder, 1 << 20);
+        assert!(matches!(more, Err(Error::Quota { count: 20, .. })), "{more:?}");
+    }
+}
+
+on_both! {
+    fn no_file_stays_that_no_row_names(base: TestBase) {
+        let s = Stand::new(base);
+        let bidder = s.bidder(1);
+        let id = wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, 10)).unwrap().id;
+        // Ended while a writer holds it: gone for everybody, and the sweep takes the file.
+        let writer = wait(upload::append(&s.p, &bidder.actor, id, 0, None)).unwrap();
+        wait(upload::terminate(&s.p, &bidder.actor, id)).unwrap();
+        assert!(matches!(wait(upload::progress(&s.p, &bidder.actor, id)), Err(Error::NotFound)));
+        assert!(s.p.blobs.progress(id).is_ok(), "the writer holds it still");
+        drop(writer);
+        assert_eq!(wait(upload::expire(&s.p)).unwrap(), 1);
+        assert!(matches!(s.p.blobs.progress(id), Err(blob::Error::NotFound)));
+        assert_eq!(wait(upload::expire(&s.p)).unwrap(), 0);
+        // A database from a backup knows nothing of it.
+        let unknown = UploadId::random(&SystemEntropy::new()).unwrap();
+        s.p.blobs.create(unknown, 10, START).unwrap();
+        let known = wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, 10)).unwrap().id;
+        assert_eq!(wait(upload::sweep_unknown(&s.p)).unwrap(), 0, "not before its time");
+        s.base.clock.advance(KEPT_MS + 1);
+        assert_eq!(wait(upload::sweep_unknown(&s.p)).unwrap(), 1);
+        assert!(matches!(s.p.blobs.progress(unknown), Err(blob::Error::NotFound)));
+        assert!(s.p.blobs.progress(known).is_ok());
     }
 }

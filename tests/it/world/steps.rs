@@ -398,7 +398,7 @@ impl World {
             let found = found.ok_or(std::io::ErrorKind::NotFound)?;
             Ok(Box::new(std::io::Cursor::new(found)))
         };
-        decrypt::check(&decrypt::Envelope { manifest, shares }, keys, &reopen)
+        decrypt::check(&decrypt::Envelope { manifest, shares }, keys, &reopen).unwrap()
     }
 }
 

@@ -3,6 +3,10 @@
 //!
 //! Invariant: the store knows the offset, the database what the complete file is. A complete
 //! envelope fits the header profile and has its exact length; its hash is of the bytes read back.
+//! Whoever next looks at an upload whose last byte is in completes it: no crash leaves one stuck.
+//! A row goes after its file, so that nothing is left on the disk that no row names.
+
+pub mod http;
 
 use std::io::Read;
 
@@ -55,17 +59,52 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))?
 }
 
-/// Begins an upload of `length` bytes.
+/// An upload that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its id.
+    pub id: UploadId,
+    /// When it may be deleted.
+    pub expires_at: Time,
+}
+
+/// What one enterprise may have on the way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Uploads that nothing refers to yet.
+    pub uploads: u32,
+    /// Their announced bytes together.
+    pub bytes: u64,
+}
+
+/// Begins an upload of `length` bytes, within the quota of the actor's enterprise.
 ///
 /// # Errors
-/// [`Error::TooLarge`], [`Error::Profile`] for a length that no envelope has, the store's, or why
-/// the actor may not.
+/// [`Error::TooLarge`], [`Error::Quota`], the store's, or why the actor may not.
 pub async fn create(
     p: &Platform,
     actor: &Actor,
     purpose: Purpose,
     length: u64,
-) -> Result<UploadId, Error> {
+) -> Result<Begun, Error> {
+    begin(p, actor, (purpose, length), Some(p.quota)).await
+}
+
+/// The same for what a custodian hands over: its word counts, however much else its bidder has on
+/// the way.
+///
+/// # Errors
+/// Those of [`create`], the quota's aside.
+pub async fn create_lodged(p: &Platform, actor: &Actor, length: u64) -> Result<UploadId, Error> {
+    Ok(begin(p, actor, (Purpose::Bid, length), None).await?.id)
+}
+
+async fn begin(
+    p: &Platform,
+    actor: &Actor,
+    (purpose, length): (Purpose, u64),
+    quota: Option<Quota>,
+) -> Result<Begun, Error> {
     allow(actor, act(purpose), &Owner::Actor)?;
     let owner = actor.enterprise().ok_or(Error::NoKey)?;
     if length > p.max_upload {
@@ -76,9 +115,20 @@ pub async fn create(
     let expires_at = now.plus(KEPT_MS);
     let row = UploadRow { id, owner, length, sha256: None, is_used: false, purpose, expires_at };
     // The row first: what has one is swept, also when the store's half was never made.
-    p.db.write(move |tx| uploads::insert(tx, &row)).await?;
+    p.db.write(move |tx| {
+        if let Some(quota) = quota {
+            check_quota(quota, uploads::on_the_way(tx.conn(), owner)?, length)?;
+        }
+        Ok::<_, Error>(uploads::insert(tx, &row)?)
+    })
+    .await?;
     blocking(p, move |blobs| Ok(blobs.create(id, length, now)?)).await?;
-    Ok(id)
+    Ok(Begun { id, expires_at })
+}
+
+fn check_quota(quota: Quota, (count, bytes): (u64, u64), length: u64) -> Result<(), Error> {
+    let fits = count < u64::from(quota.uploads) && bytes.saturating_add(length) <= quota.bytes;
+    if fits { Ok(()) } else { Err(Error::Quota { count, bytes }) }
 }
 
 /// The upload, if it is the actor's.
@@ -88,14 +138,20 @@ async fn own(p: &Platform, actor: &Actor, id: UploadId) -> Result<UploadRow, Err
     Ok(row)
 }
 
-/// How far an upload is: what a client asks before it resumes.
+/// How far an upload is: what a client asks before it resumes. One whose last byte is in is
+/// completed first: the request that brought that byte may have ended with the connection, or with
+/// the server.
 ///
 /// # Errors
-/// [`Error::NotFound`], the store's, or why the actor may not.
+/// [`Error::NotFound`], those of [`complete`], or why the actor may not.
 pub async fn progress(p: &Platform, actor: &Actor, id: UploadId) -> Result<Progress, Error> {
     let row = own(p, actor, id).await?;
+    let expires_at = row.expires_at;
     let found = blocking(p, move |blobs| Ok(blobs.progress(id)?)).await?;
-    Ok(Progress { offset: found.offset, length: found.length, expires_at: row.expires_at })
+    if found.offset == found.length {
+        finish(p, row).await?;
+    }
+    Ok(Progress { offset: found.offset, length: found.length, expires_at })
 }
 
 /// Begins an append at `offset`; the caller writes the body's bytes and finishes it, on threads that
@@ -123,10 +179,36 @@ pub async fn append(
 /// [`Error::Profile`], the store's, or why the actor may not.
 pub async fn complete(p: &Platform, actor: &Actor, id: UploadId) -> Result<Stored, Error> {
     let row = own(p, actor, id).await?;
+    finish(p, row).await
+}
+
+/// Completes whatever a bidder sent whole, of this length, and nobody completed: its submission is
+/// here, and may be the first to look.
+///
+/// # Errors
+/// The database's, or the store's: one that is being completed right now is `Busy`.
+pub(super) async fn complete_sent(
+    p: &Platform,
+    owner: EnterpriseId,
+    length: u64,
+) -> Result<(), Error> {
+    let growing = p.db.query(move |conn| uploads::growing(conn, owner, length)).await?;
+    for row in growing {
+        match finish(p, row).await {
+            // Still on its way, ended meanwhile, or unfit and deleted.
+            Ok(_) | Err(Error::Profile(_) | Error::NotFound) => {}
+            Err(Error::Store(blob::Error::Incomplete { .. } | blob::Error::NotFound)) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
+}
+
+async fn finish(p: &Platform, row: UploadRow) -> Result<Stored, Error> {
     if let Some(sha256) = row.sha256 {
         return Ok(Stored { sha256, size: row.length });
     }
-    let purpose = row.purpose;
+    let (id, purpose) = (row.id, row.purpose);
     let stored = blocking(p, move |blobs| {
         let stored = blobs.complete(id)?;
         if purpose == Purpose::Bid {
@@ -166,13 +248,29 @@ pub async fn terminate(p: &Platform, actor: &Actor, id: UploadId) -> Result<(), 
     remove(p, id).await
 }
 
-/// The row first: a submission that comes meanwhile must not find a file that is about to go.
+/// Ends an upload: its row says so first, so that no submission takes it; then the file goes, and
+/// the row with it. What a crash or a writer at work leaves, a sweep takes up again.
 async fn remove(p: &Platform, id: UploadId) -> Result<(), Error> {
-    match p.db.write(move |tx| uploads::forget(tx, id)).await {
+    match p.db.write(move |tx| uploads::end(tx, id)).await {
         Err(db::Error::Conflict(_)) => return Err(Error::InUse),
         other => other?,
     }
-    blocking(p, move |blobs| Ok(blobs.delete(id)?)).await
+    remove_ended(p, id).await
+}
+
+/// Deletes a file whose row has ended, as far as that is possible now: the sweep does the rest.
+pub(super) async fn discard(p: &Platform, id: UploadId) {
+    if let Err(error) = remove_ended(p, id).await {
+        tracing::warn!(upload = %id, %error, "not deleted yet");
+    }
+}
+
+async fn remove_ended(p: &Platform, id: UploadId) -> Result<(), Error> {
+    match blocking(p, move |blobs| Ok(blobs.delete(id)?)).await {
+        Err(Error::Store(blob::Error::Busy)) => return Ok(()),
+        other => other?,
+    }
+    Ok(p.db.write(move |tx| uploads::forget(tx, id)).await?)
 }
 
 /// Deletes uploads that nobody used in time; returns how many.
@@ -185,8 +283,32 @@ pub async fn expire(p: &Platform) -> Result<usize, Error> {
     let mut gone = 0;
     for id in over {
         match remove(p, id).await {
-            // Used or being written meanwhile: the next sweep sees.
-            Err(Error::InUse | Error::Store(blob::Error::Busy)) => {}
+            // Used meanwhile.
+            Err(Error::InUse) => {}
+            other => {
+                other?;
+                gone += 1;
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// Deletes unfinished uploads of the store that are over and that no row names: a database that was
+/// restored from a backup knows nothing of what came after it. Returns how many.
+///
+/// # Errors
+/// The database's or the store's.
+pub async fn sweep_unknown(p: &Platform) -> Result<usize, Error> {
+    let before = p.now().plus(-KEPT_MS);
+    let abandoned = blocking(p, move |blobs| Ok(blobs.abandoned(before)?)).await?;
+    let mut gone = 0;
+    for id in abandoned {
+        if p.db.query(move |conn| uploads::is_known(conn, id)).await? {
+            continue;
+        }
+        match blocking(p, move |blobs| Ok(blobs.delete(id)?)).await {
+            Err(Error::Store(blob::Error::Busy)) => {}
             other => {
                 other?;
                 gone += 1;

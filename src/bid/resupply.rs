@@ -1,0 +1,109 @@
+//! Re-supply: a bidder brings the ciphertext of its live bid again, after the platform lost it
+//! (protocol §2).
+//!
+//! Invariant: the bid does not change. What is brought has exactly the hash and the length that the
+//! signed manifest names, and takes the place only of what cannot be read back as such: so no
+//! signature is asked for, and nobody can fill the record with it.
+
+use crate::auth::Actor;
+use crate::auth::table::{Act, Owner, allow};
+use crate::blob;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::db::{self, Tx};
+use crate::ids::{EnterpriseId, UnitId};
+use crate::opening::rules::UnitState;
+use crate::opening::statements::OpeningEvent;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use crate::record::store as record;
+use crate::tender::Platform;
+
+use super::rules::{Refused, line};
+use super::statements::BlobRef;
+use super::store::{self, Kept, uploads};
+use super::submit::{Answer, Outcome};
+use super::{Error, upload};
+
+const RESUPPLIED: &str = "sealbid/resupplied/v1";
+
+/// Puts a complete upload in the place of a live bid's ciphertext that cannot be read back. A repeat
+/// is answered with the same entry.
+///
+/// # Errors
+/// [`Error::NotMissing`] while the platform holds it, [`Refused::Envelope`] without the upload,
+/// [`Refused::NotOpen`] from the opening on, [`Error::NotFound`] for what is not the actor's live
+/// bid, or why the actor may not.
+pub async fn resupply(
+    p: &Platform,
+    actor: &Actor,
+    unit: UnitId,
+    manifest: Hash,
+) -> Result<Answer, Error> {
+    allow(actor, Act::Submit, &Owner::Actor)?;
+    let bidder = actor.enterprise().ok_or(Error::NoKey)?;
+    let kept = p.db.query(move |conn| store::kept(conn, unit, bidder, &manifest)).await?;
+    if is_whole(p, &kept).await? {
+        let index = p.db.query(move |conn| resupplied(conn, &unit, &kept)).await?;
+        return index.map(|index| Answer::again(Outcome::Accepted, index)).ok_or(Error::NotMissing);
+    }
+    upload::complete_sent(p, bidder, kept.bid.size).await?;
+    let lost = kept.blob;
+    let answer = p.db.write(move |tx| swap(tx, unit, bidder, &kept)).await?;
+    // What is left of the lost one; should this fail, the sweep of its row comes to it.
+    upload::discard(p, lost).await;
+    Ok(answer)
+}
+
+/// Whether the store gives back what the manifest names. Only what is not there, or is something
+/// else, is lost for good; but a bidder may help against a failing disk too.
+async fn is_whole(p: &Platform, kept: &Kept) -> Result<bool, Error> {
+    let (blobs, blob, bid) = (p.blobs.clone(), kept.blob, kept.bid.clone());
+    let read = tokio::task::spawn_blocking(move || blobs.rehash(blob)).await;
+    let read = read.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))?;
+    match read {
+        Ok(stored) => Ok((stored.sha256, stored.size) == (bid.sha256, bid.size)),
+        Err(blob::Error::NotFound | blob::Error::Io(_)) => Ok(false),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// The entry by which this bid's ciphertext was last brought again.
+fn resupplied(conn: &mut db::Conn, unit: &UnitId, kept: &Kept) -> Result<Option<u64>, db::Error> {
+    let entries = record::entries_of_unit(conn, unit, RESUPPLIED)?;
+    let of_this = |event: &[u8]| {
+        let event = json::parse(event);
+        matches!(event, Ok(OpeningEvent::Resupplied { line, .. }) if line == line_of(kept))
+    };
+    Ok(entries.iter().rev().find(|entry| of_this(&entry.event)).map(|entry| entry.index))
+}
+
+fn line_of(kept: &Kept) -> Hash {
+    line(kept.salt.as_bytes(), &kept.manifest_sha256)
+}
+
+fn swap(
+    tx: &mut Tx<'_>,
+    unit: UnitId,
+    bidder: EnterpriseId,
+    judged: &Kept,
+) -> Result<Answer, Error> {
+    let kept = store::kept(tx.conn(), unit, bidder, &judged.manifest_sha256)?;
+    if kept.blob != judged.blob {
+        return Err(db::Error::lost_race("the envelope").into());
+    }
+    let BlobRef { sha256, .. } = kept.bid;
+    let place = store::place(tx.conn(), unit, bidder, Some((&kept.manifest_sha256, &kept.bid)))?;
+    if !matches!(place.state, UnitState::Open | UnitState::Closing | UnitState::Closed) {
+        return Err(Error::Refused(Refused::NotOpen));
+    }
+    let new = place.upload.ok_or(Error::Refused(Refused::Envelope))?;
+    let event = OpeningEvent::Resupplied { line: line_of(&kept), sha256, unit_id: unit };
+    let bytes = json::to_string(&event)?.into_bytes();
+    let (kind, level) = (RESUPPLIED, Level::Sealed(unit));
+    let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
+    uploads::claim(tx, new)?;
+    store::swap(tx, &kept, new)?;
+    uploads::let_go(tx, kept.blob)?;
+    Ok(Answer::fresh(Outcome::Accepted, recorded, bytes))
+}
