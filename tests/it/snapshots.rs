@@ -4,6 +4,7 @@
 //! After a change of words: `INSTA_UPDATE=always cargo test --test it snapshots`, and read the
 //! difference. Hashes, identifiers and times are left out.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
@@ -76,6 +77,16 @@ fn the_verifiers_report() {
         assert_snapshot!(name("other_pin"), say(&good.case(CaseKind::Public), Some(&other_pin)));
         assert_snapshot!(name("damaged"), say(&damaged, None));
     }
+}
+
+#[test]
+fn every_claim_is_explained_and_no_other() {
+    let good = make(Twist::None);
+    let report = verify_bytes(&good.case(CaseKind::Auditor), None, Some(b"no receipt"));
+    let judged: BTreeSet<String> = report.claims.iter().map(|claim| claim.id.to_owned()).collect();
+    let (_, claims) = include_str!("../../docs/VERIFY.md").split_once("## The claims").unwrap();
+    let rows = claims.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    assert_eq!(judged, rows.map(|(claim, _)| claim.to_owned()).collect());
 }
 
 #[test]
