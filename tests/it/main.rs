@@ -57,6 +57,8 @@ mod routes;
 mod routes_client;
 mod routes_roles;
 mod routes_story;
+mod routes_tenders;
+mod routes_uploads;
 mod routes_words;
 mod rulepacks;
 mod sealing;

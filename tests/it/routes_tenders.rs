@@ -1,0 +1,79 @@
+//! Are drafts their buyer's over HTTP, and tenders what the law and every custodian allow?
+
+use reqwest::{Method, StatusCode};
+use sealbid::tender::statements::Stage;
+use serde_json::json;
+
+use crate::on_both;
+use crate::play::{DEADLINE, Play, code};
+use crate::server::read;
+use crate::support::wait;
+
+on_both! {
+    fn a_draft_is_its_buyers_until_published_and_its_documents_then_everybodys(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let tender = play.draft(&[Stage::Single]);
+        let show = format!("/api/v1/tenders/{tender}");
+        let buyer = play.server.login(&play.buyer.key);
+        let bidder = play.server.login(&play.bidders[0].key);
+        assert_eq!(play.server.get(&show, None).1["code"], "auth-login-needed");
+        assert_eq!(play.server.get(&show, Some(&bidder)).1["code"], "auth-not-found");
+        assert_eq!(play.server.get(&show, Some(&buyer)).1["state"], "draft");
+        let path = format!("{show}/documents?name=%E6%8B%9B%E6%A0%87.txt");
+        let put = |token: &str, body: &'static str| {
+            let request = play.server.client.post(format!("{}{path}", play.server.address));
+            read(wait(request.bearer_auth(token).body(body).send()).unwrap())
+        };
+        assert_eq!(put(&bidder, "x").0, StatusCode::NOT_FOUND);
+        let (status, added) = put(&buyer, "terms");
+        assert_eq!((status, &added["size"]), (StatusCode::CREATED, &json!(5)), "{added}");
+        let document = format!("/api/v1/documents/{}", added["document"].as_str().unwrap());
+        assert_eq!(play.server.get(&document, None).0, StatusCode::UNAUTHORIZED);
+        let listed = play.server.get("/api/v1/tenders", None).1;
+        assert_eq!(listed, json!({ "tenders": [] }));
+        wait(play.client(&play.buyer.key).publish(&play.pinned, tender)).unwrap();
+        play.server.tick();
+        play.server.tick();
+        let file = play.server.ask(Method::GET, &document, &[], None);
+        assert_eq!(file.headers()["content-length"], "5");
+        assert_eq!(wait(file.text()).unwrap(), "terms");
+        let listed = play.server.get("/api/v1/tenders", None).1;
+        assert_eq!(listed["tenders"][0]["tender"], tender.to_string());
+        assert_eq!(play.server.get("/api/v1/tenders?after=x", None).1["code"], "web-path");
+        assert_eq!(play.server.get("/api/v1/tenders?before=x", None).1["code"], "web-query");
+        assert_eq!(put(&buyer, "late").1["code"], "tender-state");
+        let again = wait(play.client(&play.buyer.key).publish(&play.pinned, tender));
+        assert_eq!(code(again), "tender-state");
+    }
+}
+
+on_both! {
+    fn a_tender_needs_every_custodian_and_a_plan_that_the_law_allows(base: TestBase) {
+        let mut play = Play::new(&base, 0);
+        let client = play.client(&play.buyer.key);
+        let mut unlawful = crate::play::plan(&[Stage::Single]);
+        unlawful.lots[0].stages[0].min = 1;
+        let tender = wait(client.draft_tender(&unlawful)).unwrap();
+        assert_eq!(code(wait(client.publish(&play.pinned, tender))), "tender-unlawful");
+        unlawful.lots.clear();
+        assert_eq!(code(wait(client.draft_tender(&unlawful))), "tender-plan");
+        let tender = play.draft(&[Stage::Single]);
+        play.server.sleep(4);
+        assert_eq!(code(wait(client.publish(&play.pinned, tender))), "tender-silent");
+        play.server.wake(4);
+        wait(client.publish(&play.pinned, tender)).unwrap();
+        play.server.tick();
+        play.server.tick();
+        let shown = play.server.get(&format!("/api/v1/tenders/{tender}"), None).1;
+        assert_eq!(shown["state"], "published");
+        let unit = shown["units"][0]["unit_id"].as_str().unwrap().parse().unwrap();
+        wait(client.postpone(&play.pinned, unit, (DEADLINE.plus(60_000), DEADLINE.plus(60_000)), "more time")).unwrap();
+        play.server.tick();
+        play.server.tick();
+        assert_eq!(play.unit(&unit)["deadline"], DEADLINE.plus(60_000).millis());
+        wait(client.cancel(&play.pinned, unit)).unwrap();
+        let (_, end) = play.server.get(&format!("/api/v1/units/{unit}/opening"), None);
+        assert!(end["void"].as_str().unwrap().contains("cancelled"));
+        assert_eq!(code(wait(client.cancel(&play.pinned, unit))), "tender-out-of-order");
+    }
+}
