@@ -6,7 +6,8 @@
 //! what is missing is probably mistyped. Deliberately absent: the custodians' addresses
 //! and the operators' keys, which the signed roster gives.
 
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -18,6 +19,8 @@ use crate::error::{Arg, Args, Refusal};
 /// Variables of ours that are not fields of the file.
 const OTHER_VARIABLES: [&str; 3] = ["SEALBID_CONFIG", "SEALBID_LANG", "SEALBID_LOG"];
 const PREFIX: &str = "SEALBID_";
+/// The largest bid that an opening reads, and so the largest upload worth taking.
+const LARGEST_UPLOAD: i64 = 2 << 30;
 
 /// What the server is told before it starts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -33,6 +36,10 @@ pub struct Config {
     /// Where to listen.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
+    /// Reverse proxies on other machines, whose `X-Forwarded-For` is believed; one on this machine
+    /// is believed without being named.
+    #[serde(default)]
+    pub proxies: Vec<IpAddr>,
     /// The record's origin, fixed at `init`: a name without scheme, never derived from a host.
     pub origin: Origin,
     /// Milliseconds between two integrations of acts into the record, 50 to 5,000.
@@ -165,6 +172,9 @@ pub enum ConfigError {
         /// The largest value.
         most: i64,
     },
+    /// A password in the database's address.
+    #[error("a password stands in `database`")]
+    Password,
     /// A secret that others on this machine can read.
     #[error("{path} can be read by others")]
     Exposed {
@@ -220,11 +230,17 @@ impl Config {
         };
         range("cadence_ms", i64::from(self.cadence_ms), 50, 5_000)?;
         let bytes = i64::try_from(self.max_upload_bytes).unwrap_or(i64::MAX);
-        range("max_upload_bytes", bytes, 1 << 20, 1 << 40)?;
+        range("max_upload_bytes", bytes, 1 << 20, LARGEST_UPLOAD)?;
         range("max_uploads", i64::from(self.max_uploads), 1, 1 << 20)?;
         // At least one of the largest.
         let together = i64::try_from(self.max_uploads_bytes).unwrap_or(i64::MAX);
-        range("max_uploads_bytes", together, bytes, 1 << 50)
+        range("max_uploads_bytes", together, bytes, 1 << 50)?;
+        match &self.database.0 {
+            DatabaseUrl::Postgres(server) if server.get_password().is_some() => {
+                Err(ConfigError::Password)
+            }
+            DatabaseUrl::Postgres(_) | DatabaseUrl::Sqlite(_) => Ok(()),
+        }
     }
 
     /// The database: a SQLite file below the data folder, or a server with its password from the
@@ -246,6 +262,22 @@ impl Config {
     }
 }
 
+/// Those of a process's variables that are ours to judge. Others' may be in any encoding.
+///
+/// # Errors
+/// [`ConfigError::Shape`] for one of ours that is no text.
+pub fn variables(
+    all: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut ours = Vec::new();
+    for (name, value) in all {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let wrong = |_| ConfigError::Shape { reason: format!("{name} is not UTF-8") };
+        ours.push((name.to_owned(), value.into_string().map_err(wrong)?));
+    }
+    Ok(ours)
+}
+
 fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<(), ConfigError> {
     let Some(field) = name.strip_prefix(PREFIX) else { return Ok(()) };
     if OTHER_VARIABLES.contains(&name) || field.starts_with("TEST_") {
@@ -256,6 +288,10 @@ fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<
             .parse()
             .map(toml::Value::Integer)
             .map_err(|_| ConfigError::Shape { reason: format!("{name} is not a number") })?,
+        "PROXIES" => {
+            let all = value.split(',').map(str::trim).filter(|address| !address.is_empty());
+            toml::Value::Array(all.map(|it| toml::Value::String(it.to_owned())).collect())
+        }
         "DATA_DIR"
         | "DATABASE"
         | "DATABASE_PASSWORD_FILE"
@@ -325,6 +361,7 @@ impl Refusal for ConfigError {
             Self::Variable { .. } => "web-config-variable",
             Self::Origin { .. } => "web-config-origin",
             Self::Range { .. } => "web-config-range",
+            Self::Password => "web-config-password",
             Self::Exposed { .. } => "web-config-exposed",
             Self::NotAKey { .. } => "web-config-key",
         }
@@ -347,6 +384,7 @@ impl Refusal for ConfigError {
                 ("least", Arg::Number(*least)),
                 ("most", Arg::Number(*most)),
             ],
+            Self::Password => Args::new(),
             Self::Exposed { path } | Self::NotAKey { path } => {
                 vec![("path", path.as_str().into())]
             }

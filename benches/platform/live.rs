@@ -98,7 +98,7 @@ impl Live {
         let mut table: toml::Table = text.parse().expect("a table");
         let cadence = i64::try_from(CADENCE.as_millis()).expect("short");
         table.insert("cadence_ms".into(), cadence.into());
-        table.insert("database".into(), self.base.address().into());
+        self.base.configure(&mut table, self.dir());
         std::fs::write(&file, toml::to_string(&table).expect("written")).expect("written");
     }
 

@@ -1,9 +1,13 @@
 //! Login: the holder of a registered key signs a challenge that the server gave out.
 //!
-//! Invariant: a challenge is 32 random bytes, serves once and for 60 seconds, and the signed text
-//! names this platform, so that a login signed for one platform opens no other. The caller uses the
-//! challenge up, whether the proof holds or not, before it asks whose key it is.
+//! Invariant: a challenge opens one session at most and is good for 60 seconds; the signed text
+//! names this platform, so that a login signed for one platform opens no other. Deliberately absent:
+//! a table of challenges given out. Asking for one costs no row, so that nobody can keep others from
+//! logging in by asking; only those that opened a session are remembered, until they are over.
 
+use std::fmt;
+
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::Refused;
@@ -23,20 +27,71 @@ pub const CLOCK_TOLERANCE_MS: i64 = 300_000;
 /// A question to the holder of some key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// 32 random bytes, shown as 64 hexadecimal digits.
+    /// Expiry (8 bytes), 8 random bytes and 16 bytes of the HMAC over both; shown as 64 hexadecimal
+    /// digits.
     pub nonce: Hash,
     /// From then on it is refused.
     pub expires_at: Time,
 }
 
-impl Challenge {
+/// Makes challenges and knows its own again: every instance with the same token key does.
+pub struct ChallengeKey(hmac::Key);
+
+impl fmt::Debug for ChallengeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChallengeKey(redacted)")
+    }
+}
+
+impl ChallengeKey {
+    /// The key that follows from a token key's seed for the platform with this origin.
+    #[must_use]
+    pub fn derive(seed: &[u8; 32], origin: &str) -> Self {
+        let parent = hmac::Key::new(hmac::HMAC_SHA256, seed);
+        let mut context = hmac::Context::with_key(&parent);
+        context.update(labels::CHALLENGE_KEY.as_bytes());
+        context.update(origin.as_bytes());
+        Self(hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()))
+    }
+
     /// A new challenge.
     ///
     /// # Errors
     /// [`NoEntropy`] when the source fails.
-    pub fn new(entropy: &dyn Entropy, now: Time) -> Result<Self, NoEntropy> {
-        let nonce = Hash::from_bytes(entropy::array(entropy)?);
-        Ok(Self { nonce, expires_at: now.plus(CHALLENGE_MS) })
+    pub fn give(&self, entropy: &dyn Entropy, now: Time) -> Result<Challenge, NoEntropy> {
+        let expires_at = now.plus(CHALLENGE_MS);
+        let random = entropy::array(entropy)?;
+        Ok(Challenge { nonce: self.nonce(expires_at, random), expires_at })
+    }
+
+    /// The challenge that a nonce is, if this key gave it out.
+    ///
+    /// # Errors
+    /// [`Refused::Challenge`] when it did not.
+    pub fn known(&self, nonce: &Hash) -> Result<Challenge, Refused> {
+        let (expiry, rest) = nonce.as_bytes().split_first_chunk().ok_or(Refused::Challenge)?;
+        let (random, _) = rest.split_first_chunk().ok_or(Refused::Challenge)?;
+        let expires_at = Time::from_millis(i64::from_be_bytes(*expiry));
+        // A wrong guess tells its maker nothing but that it was wrong: the tag is of public values
+        // that nobody else can want, and 128 bits long.
+        if self.nonce(expires_at, *random) == *nonce {
+            Ok(Challenge { nonce: *nonce, expires_at })
+        } else {
+            Err(Refused::Challenge)
+        }
+    }
+
+    fn nonce(&self, expires_at: Time, random: [u8; 8]) -> Hash {
+        let expiry = expires_at.millis().to_be_bytes();
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(labels::CHALLENGE.as_bytes());
+        context.update(&expiry);
+        context.update(&random);
+        let tag = context.sign();
+        let mut bytes = [0; 32];
+        let parts = expiry.iter().chain(&random).chain(tag.as_ref());
+        bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+        Hash::from_bytes(bytes)
     }
 }
 
@@ -58,7 +113,8 @@ impl Body for Login {
     const TYPE: &'static str = labels::LOGIN;
 }
 
-/// The key that answered the challenge; whose it is now, the caller looks up.
+/// The key that answered the challenge; whose it is now, and whether the challenge opened a session
+/// before, the caller looks up.
 ///
 /// # Errors
 /// [`Refused::Challenge`], [`Refused::Origin`], [`Refused::Signature`], [`Refused::Clock`].

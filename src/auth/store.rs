@@ -1,19 +1,15 @@
-//! Login challenges and sessions as rows.
+//! Challenges that opened a session, and sessions, as rows.
 
 use diesel::prelude::*;
 
-use super::login::Challenge;
+use super::login::{CHALLENGE_MS, Challenge};
 use super::{Actor, Refused};
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
-use crate::db::schema::{login_challenge, session};
+use crate::db::schema::{challenge_used, session};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::SessionId;
 use crate::on_each;
-
-/// Challenges that may wait at once; more are refused as busy, so that asking fills no disk.
-const MAX_CHALLENGES: i64 = 20_000;
 
 /// A session as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,42 +26,35 @@ pub struct Session {
     pub ended_at: Option<Time>,
 }
 
-/// Gives out a challenge and clears away those that are over.
+/// Remembers that a challenge opened a session, and forgets those that are long over.
 ///
 /// # Errors
-/// `Busy` when too many wait; `Backend`.
-pub fn insert_challenge(tx: &mut Tx<'_>, challenge: &Challenge) -> Result<(), Error> {
-    let over = login_challenge::table.filter(login_challenge::expires_at.le(tx.now().millis()));
-    on_each!(tx.conn(), |c| diesel::delete(over).execute(c))?;
-    let waiting: i64 = on_each!(tx.conn(), |c| login_challenge::table.count().get_result(c))?;
-    if waiting >= MAX_CHALLENGES {
-        return Err(Error::Busy("too many login challenges are waiting".to_owned()));
-    }
-    let row = diesel::insert_into(login_challenge::table).values((
-        login_challenge::nonce.eq(challenge.nonce.to_string()),
-        login_challenge::expires_at.eq(challenge.expires_at.millis()),
-    ));
-    on_each!(tx.conn(), |c| row.execute(c))?;
-    Ok(())
+/// [`Refused::Challenge`] when it opened one before, or the database's error as `E`.
+pub fn use_challenge<E: From<Error> + From<Refused>>(
+    tx: &mut Tx<'_>,
+    challenge: &Challenge,
+) -> Result<(), E> {
+    // Kept for its own time once more: the clock may go back a little.
+    let oldest = tx.now().millis().saturating_sub(CHALLENGE_MS);
+    let over = challenge_used::table.filter(challenge_used::expires_at.le(oldest));
+    on_each!(tx.conn(), |c| diesel::delete(over).execute(c)).map_err(Error::from)?;
+    let row = diesel::insert_into(challenge_used::table)
+        .values((
+            challenge_used::nonce.eq(challenge.nonce.to_string()),
+            challenge_used::expires_at.eq(challenge.expires_at.millis()),
+        ))
+        .on_conflict_do_nothing();
+    let used = on_each!(tx.conn(), |c| row.execute(c)).map_err(Error::from)?;
+    if used == 1 { Ok(()) } else { Err(Refused::Challenge.into()) }
 }
 
-/// Uses a challenge up: it is returned once, whatever comes of it.
-///
-/// # Errors
-/// `Backend`.
-pub fn take_challenge(tx: &mut Tx<'_>, nonce: &Hash) -> Result<Option<Challenge>, Error> {
-    let row = login_challenge::table.find(nonce.to_string());
-    let query = row.clone().select(login_challenge::expires_at);
-    let expires: Option<i64> = on_each!(tx.conn(), |c| query.first(c).optional())?;
-    on_each!(tx.conn(), |c| diesel::delete(row).execute(c))?;
-    Ok(expires.map(|at| Challenge { nonce: *nonce, expires_at: Time::from_millis(at) }))
-}
-
-/// Begins a session.
+/// Begins a session, and clears away those whose time is over.
 ///
 /// # Errors
 /// `Backend`.
 pub fn insert_session(tx: &mut Tx<'_>, opened: &Session, key: &VerifyingKey) -> Result<(), Error> {
+    let over = session::table.filter(session::expires_at.le(tx.now().millis()));
+    on_each!(tx.conn(), |c| diesel::delete(over).execute(c))?;
     let row = diesel::insert_into(session::table).values((
         session::id.eq(opened.id.to_string()),
         session::actor.eq(opened.actor.to_string()),

@@ -14,6 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
+use super::login::ChallengeKey;
 use super::{Actor, Refused};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -57,6 +58,7 @@ pub struct TokenKey {
     header: Header,
     issuer: String,
     audience: String,
+    challenges: ChallengeKey,
     /// What good tokens say, by the SHA-256 of their whole text.
     known: Mutex<HashMap<Hash, Claims>>,
 }
@@ -83,8 +85,15 @@ impl TokenKey {
             header,
             issuer: origin.to_owned(),
             audience: format!("{origin}/api/v1"),
+            challenges: ChallengeKey::derive(seed, origin),
             known: Mutex::default(),
         })
+    }
+
+    /// The key of the challenges that lead to its tokens.
+    #[must_use]
+    pub const fn challenges(&self) -> &ChallengeKey {
+        &self.challenges
     }
 
     /// A token for a session that began now.

@@ -216,7 +216,7 @@ impl Client {
             let answer = self.send_once(request).await;
             let again = match &answer {
                 Err(Failed::Unreachable { .. }) => true,
-                Err(Failed::Refused(told)) if told.status == 503 => true,
+                Err(Failed::Refused(told)) if is_for_later(told) => true,
                 Err(Failed::Refused(told)) if is_stale(told) => {
                     self.token.lock().await.take();
                     request.access == Access::Own && attempt == 1
@@ -317,6 +317,11 @@ impl Client {
 /// A session that is over: the next login makes another.
 fn is_stale(told: &Told) -> bool {
     told.status == 401 && matches!(told.code.as_str(), "auth-expired" | "auth-revoked")
+}
+
+/// The same request may be good in a moment.
+fn is_for_later(told: &Told) -> bool {
+    matches!(told.status, 429 | 503) || told.code == "web-idempotency-running"
 }
 
 /// An error's document, ours or a proxy's.

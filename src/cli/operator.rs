@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
+use crate::config::{Config, variables};
 use crate::db::Options;
 use crate::error::{Error, Said};
 use crate::web::start;
@@ -23,7 +23,7 @@ pub struct ConfigFile {
 
 impl ConfigFile {
     fn load(&self) -> Result<Config, Error> {
-        Ok(Config::load(&self.config, std::env::vars())?)
+        Ok(Config::load(&self.config, variables(std::env::vars_os())?)?)
     }
 }
 

@@ -247,7 +247,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    login_challenge (nonce) {
+    challenge_used (nonce) {
         nonce -> Text,
         expires_at -> BigInt,
     }

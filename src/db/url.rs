@@ -63,14 +63,17 @@ impl FromStr for DatabaseUrl {
 /// The default `prefer` lets whoever sits in between switch TLS off: it becomes `require` off this
 /// machine, and `disable` on it, where Debian's server offers a certificate that nobody signed.
 fn settle_tls(config: &mut tokio_postgres::Config) {
-    let local = config.get_hosts().iter().all(|host| match host {
+    let names = config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => {
             name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
         }
         Host::Unix(_) => true,
     });
+    // Where there is a `hostaddr`, the connection goes there, whatever the host is called.
+    let addresses = config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     if config.get_ssl_mode() == SslMode::Prefer {
-        config.ssl_mode(if local { SslMode::Disable } else { SslMode::Require });
+        let stays_here = names && addresses;
+        config.ssl_mode(if stays_here { SslMode::Disable } else { SslMode::Require });
     }
 }
 

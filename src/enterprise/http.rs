@@ -142,11 +142,11 @@ async fn receipted(app: &App, done: Done) -> Answer {
 /// Asks for a login challenge
 ///
 /// # Errors
-/// `db-busy` when too many wait.
+/// `web-too-many` when one address asks for too many.
 #[utoipa::path(post, path = "/api/v1/login/challenges", tag = "login",
     responses((status = 200, body = ChallengeAnswer)))]
 pub async fn challenge(app: web::Data<App>) -> Answer {
-    let challenge = session::challenge(app.db()).await?;
+    let challenge = session::challenge(app.db(), &app.tokens)?;
     Ok(HttpResponse::Ok().json(ChallengeAnswer {
         origin: app.roster.body().origin.clone(),
         nonce: challenge.nonce,

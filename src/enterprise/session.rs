@@ -14,22 +14,16 @@ use crate::custodian::roster::Roster;
 use crate::db::{Conn, Db, Error};
 use crate::ids::SessionId;
 
-/// Gives out a challenge to whoever asks.
+/// Gives out a challenge to whoever asks; nothing is written down.
 ///
 /// # Errors
-/// `Busy`, `Backend`.
-pub async fn challenge(db: &Db) -> Result<Challenge, Error> {
-    db.write(|tx| {
-        tx.unrecorded("a login challenge");
-        let challenge = Challenge::new(tx.entropy(), tx.now())?;
-        sessions::insert_challenge(tx, &challenge)?;
-        Ok(challenge)
-    })
-    .await
+/// `Backend` when there is no randomness.
+pub fn challenge(db: &Db, tokens: &TokenKey) -> Result<Challenge, Error> {
+    Ok(tokens.challenges().give(db.entropy(), db.clock().now())?)
 }
 
-/// Answers a challenge: the session and its token. The challenge is used up by the attempt, good or
-/// bad.
+/// Answers a challenge: the session and its token. Only a login that succeeds uses its challenge up
+/// and writes at all, so that nobody without a registered key reaches the door for writes.
 ///
 /// # Errors
 /// [`Refused::Access`] with the reason; the database's.
@@ -40,34 +34,28 @@ pub async fn login(
     bytes: &[u8],
 ) -> Result<(Session, String), Refused> {
     let statement = Statement::<Login>::parse(bytes)?;
+    let challenge = tokens.challenges().known(&statement.body().nonce)?;
+    let key = login::prove(&statement, &challenge, &roster.origin, db.clock().now())?.clone();
+    let (asked, of) = (key.clone(), roster.clone());
+    let known = db.query(move |conn| holder(conn, &of, &asked)).await?;
+    known.ok_or(auth::Refused::UnknownKey)?;
     let roster = roster.clone();
-    let (opened, token_for) = db
+    let session = db
         .write(move |tx| {
             tx.unrecorded("a session");
-            // An attempt that fails must still use the challenge up, so its refusal is a value here
-            // and not an error, which would undo the act.
-            let taken = sessions::take_challenge(tx, &statement.body().nonce)?;
             let now = tx.now();
-            let proven = match &taken {
-                Some(challenge) => login::prove(&statement, challenge, &roster.origin, now),
-                None => Err(auth::Refused::Challenge),
-            };
-            let key = match proven {
-                Ok(key) => key.clone(),
-                Err(refused) => return Ok((Err(refused), now)),
-            };
-            let Some(actor) = holder(tx.conn(), &roster, &key)? else {
-                return Ok((Err(auth::Refused::UnknownKey), now));
-            };
+            // Again at the door: the key may have ended, and the challenge, while this waited.
+            login::prove(&statement, &challenge, &roster.origin, now)?;
+            let actor = holder(tx.conn(), &roster, &key)?.ok_or(auth::Refused::UnknownKey)?;
+            sessions::use_challenge::<Refused>(tx, &challenge)?;
             let id = SessionId::random(tx.entropy()).map_err(Error::from)?;
             let expires_at = Time::from_seconds(now.seconds() + LIFETIME_SECONDS);
             let opened = Session { id, actor, started_at: now, expires_at, ended_at: None };
             sessions::insert_session(tx, &opened, &key)?;
-            Ok::<_, Refused>((Ok(opened), now))
+            Ok::<_, Refused>(opened)
         })
         .await?;
-    let session = opened?;
-    let token = tokens.issue(&session.actor, session.id, token_for)?;
+    let token = tokens.issue(&session.actor, session.id, session.started_at)?;
     Ok((session, token))
 }
 

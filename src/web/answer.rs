@@ -10,7 +10,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::QueryPayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_LANGUAGE, ALLOW, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 
@@ -36,6 +38,7 @@ pub struct Failure {
     error: Error,
     entry: Option<Box<Entered>>,
     allow: Option<Box<str>>,
+    wait: Option<u32>,
 }
 
 impl Failure {
@@ -48,6 +51,14 @@ impl Failure {
     #[must_use]
     pub fn method(method: &str, allow: String) -> Self {
         Self { allow: Some(allow.into()), ..Self::from(Edge::Method(method.to_owned())) }
+    }
+}
+
+impl Failure {
+    /// A refusal that is worth another try after this many seconds.
+    #[must_use]
+    pub fn later(refusal: Edge, seconds: u32) -> Self {
+        Self { wait: Some(seconds), ..Self::from(refusal) }
     }
 }
 
@@ -65,7 +76,7 @@ impl<R: Refusal> From<R> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, entry: None, allow: None }
+        Self { error, entry: None, allow: None, wait: None }
     }
 }
 
@@ -140,6 +151,9 @@ impl Failure {
         answer.content_type(PROBLEM_JSON).insert_header(("content-language", lang.tag()));
         if let Some(allow) = &self.allow {
             answer.insert_header((ALLOW, &**allow));
+        }
+        if let Some(seconds) = self.wait {
+            answer.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         answer.json(document)
     }

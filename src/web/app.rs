@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::limit::Limiter;
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::clock::Time;
@@ -23,6 +24,8 @@ pub struct App {
     pub roster: Arc<Statement<Roster>>,
     /// Signs session tokens; never a statement.
     pub tokens: TokenKey,
+    /// How often anybody may knock.
+    pub limiter: Limiter,
     /// The wire to the custodians' agents.
     pub custodians: Arc<dyn Custodians>,
     /// The law as data.

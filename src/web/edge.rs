@@ -32,6 +32,12 @@ pub enum Edge {
     /// One Idempotency-Key for two different requests.
     #[error("the Idempotency-Key was used for another request")]
     IdempotencyReused,
+    /// The act with this Idempotency-Key is under way.
+    #[error("the act with this Idempotency-Key is under way")]
+    IdempotencyRunning,
+    /// One address asked too often without being known.
+    #[error("too many requests from one address")]
+    TooMany,
     /// The writer's queue is full, or the database is locked.
     #[error("busy")]
     Busy,
@@ -49,6 +55,8 @@ impl Refusal for Edge {
             Self::Query(_) => "web-query",
             Self::IdempotencyKey => "web-idempotency-key",
             Self::IdempotencyReused => "web-idempotency-reused",
+            Self::IdempotencyRunning => "web-idempotency-running",
+            Self::TooMany => "web-too-many",
             Self::Busy => "web-busy",
         }
     }
@@ -60,6 +68,8 @@ impl Refusal for Edge {
             Self::BodyJson(_) | Self::Query(_) | Self::IdempotencyKey => 400,
             Self::BodySize(_) => 413,
             Self::IdempotencyReused | Self::Misaddressed => 422,
+            Self::IdempotencyRunning => 409,
+            Self::TooMany => 429,
             Self::Busy => 503,
         }
     }
@@ -77,6 +87,8 @@ impl Refusal for Edge {
             | Self::Misaddressed
             | Self::IdempotencyKey
             | Self::IdempotencyReused
+            | Self::IdempotencyRunning
+            | Self::TooMany
             | Self::Busy => Args::new(),
         }
     }

@@ -11,6 +11,7 @@ pub mod body;
 pub mod edge;
 pub mod i18n;
 pub mod idempotency;
+pub mod limit;
 pub mod openapi;
 pub mod page;
 pub mod problem;
@@ -40,6 +41,9 @@ use crate::tender::http as tenders;
 /// JSON bodies above this many bytes are refused; sealed files travel as uploads. The largest tender
 /// that can be drafted, a thousand lots, is published within it.
 const MAX_JSON: usize = 4 << 20;
+
+/// How long a server that stops waits for answers under way.
+const GRACE_SECONDS: u64 = 30;
 
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path;)*) => {
@@ -122,7 +126,7 @@ fn on(method: Method) -> Route {
     }
 }
 
-/// Serves on a listener until stopped.
+/// Serves on a listener until stopped by its handle; the process's signals are its owner's.
 ///
 /// # Errors
 /// What the system says of the listener.
@@ -134,13 +138,15 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
             .app_data(web::PayloadConfig::new(MAX_JSON))
             .wrap(from_fn(idempotency::once))
             .wrap(from_fn(who::known))
+            .wrap(from_fn(limit::limited))
             .wrap(from_fn(bids::stamped))
             .wrap(from_fn(finish))
             .wrap(from_fn(uploads::versioned))
             .configure(routes)
             .default_service(web::to(nothing_here))
     };
-    Ok(HttpServer::new(factory).listen(listener)?.run())
+    let server = HttpServer::new(factory).disable_signals().shutdown_timeout(GRACE_SECONDS);
+    Ok(server.listen(listener)?.run())
 }
 
 /// No route: the address is unknown, or its method.

@@ -31,6 +31,7 @@ use crate::tender::Platform;
 use crate::timer;
 
 use super::app::App;
+use super::limit::Limiter;
 
 /// Why the platform does not start.
 #[derive(Debug, thiserror::Error)]
@@ -281,6 +282,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     let app = App {
         roster: Arc::new(papers.roster),
         tokens: papers.tokens,
+        limiter: Limiter::new(config.proxies.clone()),
         custodians,
         pack,
         entropy,
@@ -337,7 +339,8 @@ async fn record_roster(db: &Db, roster: &Statement<Roster>) -> Result<(), StartE
     Ok(())
 }
 
-/// Serves until `stop` is done; the work beside stops with it.
+/// Serves until `stop` is done. Then nothing new is taken in, what was taken in is answered, for
+/// which the work beside goes on, and the record is extended a last time.
 ///
 /// # Errors
 /// [`StartError::Listen`], or what the server says at its end.
@@ -349,14 +352,21 @@ pub async fn serve(
     let app = actix_web::web::Data::from(Arc::clone(&started.app));
     let server = super::serve(app, listener).map_err(internal)?;
     let handle = server.handle();
-    tokio::select! {
-        ended = server => ended.map_err(internal),
-        () = started.work() => Err(internal("the work beside the server ended")),
-        () = stop => {
-            handle.stop(true).await;
-            Ok(())
+    let served = async {
+        tokio::pin!(server);
+        tokio::select! {
+            ended = &mut server => return ended,
+            () = stop => {}
         }
+        let ((), ended) = tokio::join!(handle.stop(true), &mut server);
+        ended
+    };
+    tokio::select! {
+        ended = served => ended.map_err(internal)?,
+        () = started.work() => return Err(internal("the work beside the server ended")),
     }
+    started.app.platform.sequencer.tick().await.map_err(database)?;
+    Ok(())
 }
 
 /// Binds the configured address.

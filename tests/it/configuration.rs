@@ -1,10 +1,12 @@
 //! Does the program refuse to start with what is probably a mistake?
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use sealbid::config::{Config, ConfigError, Origin, read_seed};
+use sealbid::config::{Config, ConfigError, Origin, read_seed, variables};
 use sealbid::db::DatabaseUrl;
 
 /// A configuration with nothing in it that may be left out.
@@ -63,8 +65,13 @@ fn variables_override_fields_and_unknown_ones_are_refused() {
 
 #[test]
 fn numbers_have_a_range() {
-    for (field, value) in [("CADENCE_MS", "49"), ("CADENCE_MS", "5001"), ("MAX_UPLOAD_BYTES", "1")]
-    {
+    let none_larger_opens = "2147483649";
+    for (field, value) in [
+        ("CADENCE_MS", "49"),
+        ("CADENCE_MS", "5001"),
+        ("MAX_UPLOAD_BYTES", "1"),
+        ("MAX_UPLOAD_BYTES", none_larger_opens),
+    ] {
         let told = variable(&format!("SEALBID_{field}"), value);
         assert!(matches!(Config::parse(LEAST, told), Err(ConfigError::Range { .. })), "{field}");
     }
@@ -94,6 +101,35 @@ fn the_databases_password_comes_from_its_file() {
     assert_eq!(server.get_password(), Some(b"hunter2".as_slice()));
     folder.file("password", "hunter2\n", 0o644);
     assert!(matches!(config.database(), Err(ConfigError::Exposed { .. })));
+}
+
+#[test]
+fn a_password_in_the_databases_address_is_refused() {
+    for url in ["postgres://me:hunter2@host/db", "postgres://me@host/db?password=hunter2"] {
+        let told = variable("SEALBID_DATABASE", url);
+        assert_eq!(Config::parse(LEAST, told), Err(ConfigError::Password));
+        let text = LEAST.replace("sqlite:sealbid.db", url);
+        assert_eq!(Config::parse(&text, None), Err(ConfigError::Password));
+    }
+}
+
+#[test]
+fn variables_of_others_may_be_in_any_encoding_and_ours_may_not() {
+    let broken = || OsString::from_vec(vec![0xff, 0xfe]);
+    let told = |name: &str, value: OsString| variables([(OsString::from(name), value)]);
+    assert_eq!(told("LC_NAME", broken()), Ok(Vec::new()));
+    assert_eq!(variables([(broken(), broken())]), Ok(Vec::new()));
+    assert!(matches!(told("SEALBID_DATA_DIR", broken()), Err(ConfigError::Shape { .. })));
+    let ours = ("SEALBID_LANG".to_owned(), "en".to_owned());
+    assert_eq!(told("SEALBID_LANG", "en".into()), Ok(vec![ours]));
+}
+
+#[test]
+fn proxies_are_addresses() {
+    let config = Config::parse(LEAST, variable("SEALBID_PROXIES", "10.0.0.5, 2001:db8::1"));
+    let named = config.unwrap().proxies.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(named, ["10.0.0.5", "2001:db8::1"]);
+    assert!(Config::parse(LEAST, variable("SEALBID_PROXIES", "proxy.example")).is_err());
 }
 
 #[test]

@@ -153,3 +153,32 @@ fn no_write_of_ours_replaces_a_row_that_never_changes() {
         );
     }
 }
+
+#[test]
+fn tls_is_asked_for_wherever_the_connection_leaves_this_machine() {
+    use tokio_postgres::config::SslMode;
+    let mode = |address: &str| {
+        let DatabaseUrl::Postgres(config) = address.parse().unwrap() else { panic!("{address}") };
+        config.get_ssl_mode()
+    };
+    for here in [
+        "postgres://me@localhost/db",
+        "postgres://me@127.0.0.1/db",
+        "postgres://me@localhost/db?hostaddr=127.0.0.1",
+        "postgres:///db?host=/run/postgresql",
+    ] {
+        assert_eq!(mode(here), SslMode::Disable, "{here}");
+    }
+    for away in [
+        "postgres://me@db.example/db",
+        "postgres://me@localhost/db?hostaddr=10.0.0.5",
+        "postgres://me@localhost,db.example/db?hostaddr=127.0.0.1,10.0.0.5",
+        "postgres://me@db.example/db?hostaddr=127.0.0.1",
+    ] {
+        assert_eq!(mode(away), SslMode::Require, "{away}");
+    }
+    assert_eq!(
+        mode("postgres://me@localhost/db?hostaddr=10.0.0.5&sslmode=disable"),
+        SslMode::Disable
+    );
+}

@@ -353,7 +353,6 @@ fn write_files(home: &Path, base: &TestBase, roster: &Statement<Roster>) -> Path
     let path = |name: &str| home.join(name).display().to_string();
     let fields = [
         ("data_dir", path("data")),
-        ("database", base.address()),
         ("origin", ORIGIN.to_owned()),
         ("rule_pack", path("rules.toml")),
         ("roster_file", path("roster.note")),
@@ -364,6 +363,7 @@ fn write_files(home: &Path, base: &TestBase, roster: &Statement<Roster>) -> Path
     ];
     let mut table: toml::Table =
         fields.into_iter().map(|(k, v)| (k.to_owned(), toml::Value::String(v))).collect();
+    base.configure(&mut table, home);
     table.insert("cadence_ms".to_owned(), toml::Value::Integer(50));
     let limit = i64::try_from(MAX_UPLOAD).unwrap();
     table.insert("max_upload_bytes".to_owned(), toml::Value::Integer(limit));

@@ -152,6 +152,26 @@ impl TestBase {
         }
     }
 
+    /// Names it in a configuration, as an operator would: a password goes into a file in `folder`.
+    pub fn configure(&self, table: &mut toml::Table, folder: &Path) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut address = self.address();
+        let DatabaseUrl::Postgres(server) = &self.url else {
+            table.insert("database".to_owned(), address.into());
+            return;
+        };
+        if let Some(password) = server.get_password() {
+            let file = folder.join("password");
+            std::fs::write(&file, password).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+            let told = format!(":{}@", std::str::from_utf8(password).unwrap());
+            address = address.replacen(&told, "@", 1);
+            let file = file.display().to_string();
+            table.insert("database_password_file".to_owned(), file.into());
+        }
+        table.insert("database".to_owned(), address.into());
+    }
+
     /// Runs SQL past the door, as whoever holds the database could.
     pub fn meddle(&self, sql: &str) -> Result<(), String> {
         use diesel::connection::{Connection, SimpleConnection};

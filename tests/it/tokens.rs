@@ -10,6 +10,7 @@ use sealbid::auth::token::{LIFETIME_SECONDS, TokenKey};
 use sealbid::auth::{Actor, Refused};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SeededEntropy;
+use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::Statement;
 use sealbid::ids::{EnterpriseId, SessionId};
@@ -210,7 +211,7 @@ fn signer(seed: u8) -> SigningKey {
 }
 
 fn challenge() -> Challenge {
-    Challenge::new(&SeededEntropy::new(3), NOW).unwrap()
+    key().challenges().give(&SeededEntropy::new(3), NOW).unwrap()
 }
 
 fn login(signer: &SigningKey, change: impl FnOnce(&mut Login)) -> Statement<Login> {
@@ -243,7 +244,7 @@ fn a_challenge_is_over_after_sixty_seconds() {
 #[test]
 fn a_login_for_another_challenge_or_platform_or_by_another_key_is_refused() {
     let try_it = |statement: &Statement<Login>| prove(statement, &challenge(), ORIGIN, NOW).err();
-    let other = Challenge::new(&SeededEntropy::new(4), NOW).unwrap();
+    let other = key().challenges().give(&SeededEntropy::new(4), NOW).unwrap();
     assert_eq!(try_it(&login(&signer(1), |b| b.nonce = other.nonce)), Some(Refused::Challenge));
     assert_eq!(
         try_it(&login(&signer(1), |b| b.origin = "evil.example/record".to_owned())),
@@ -270,5 +271,27 @@ fn a_clock_far_off_is_told_so() {
     ] {
         let statement = login(&signer(1), |body| body.at = NOW.plus(off));
         assert_eq!(prove(&statement, &challenge(), ORIGIN, NOW).err(), refused, "{off}");
+    }
+}
+
+#[test]
+fn a_challenge_is_known_to_every_holder_of_the_token_key_and_to_nobody_else() {
+    let given = challenge();
+    assert_eq!(key().challenges().known(&given.nonce), Ok(given));
+    let other_seed = TokenKey::new(&[8; 32], ORIGIN).unwrap();
+    let other_origin = TokenKey::new(&SEED, "other.example/record").unwrap();
+    for other in [other_seed, other_origin] {
+        assert_eq!(other.challenges().known(&given.nonce), Err(Refused::Challenge));
+    }
+}
+
+#[test]
+fn a_challenge_that_was_not_given_out_is_known_in_no_bit() {
+    let given = *challenge().nonce.as_bytes();
+    for bit in 0..256 {
+        let mut forged = given;
+        forged[bit / 8] ^= 1 << (bit % 8);
+        let known = key().challenges().known(&Hash::from_bytes(forged));
+        assert_eq!(known, Err(Refused::Challenge), "bit {bit}");
     }
 }

@@ -64,16 +64,17 @@ CREATE TRIGGER enterprise_key_ends_once BEFORE UPDATE ON enterprise_key
 CREATE TRIGGER enterprise_key_kept BEFORE DELETE OR TRUNCATE ON enterprise_key
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- Login challenges given out and not yet answered: gone when answered or over. Its holder could
--- answer one only with a registered key.
-CREATE TABLE login_challenge (
+-- Login challenges that opened a session: gone soon after they are over. Its holder could at most
+-- have a login answered as used.
+CREATE TABLE challenge_used (
     nonce      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     expires_at BIGINT NOT NULL
 );
-CREATE INDEX login_challenge_over ON login_challenge (expires_at);
+CREATE INDEX challenge_used_over ON challenge_used (expires_at);
 
 -- Sessions; the token names its session, and a session that ended lets no token in. Only `ended_at`
--- is ever set. Its holder learns who was logged in when; binding acts need the actor's key.
+-- is ever set, and a row goes when its time is over. Its holder learns who was logged in when;
+-- binding acts need the actor's key.
 CREATE TABLE session (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     actor      TEXT COLLATE "C" NOT NULL,
@@ -84,6 +85,7 @@ CREATE TABLE session (
 );
 CREATE INDEX session_of_actor ON session (actor, started_at);
 CREATE INDEX session_of_key ON session (public);
+CREATE INDEX session_over ON session (expires_at);
 
 -- Answers to acts that carried an Idempotency-Key, for a day. Its holder sees answers that its
 -- askers saw.

@@ -1,5 +1,7 @@
 //! Who is let in by the registered key, and for how long?
 
+use sealbid::on_each;
+
 use super::*;
 
 fn tokens() -> TokenKey {
@@ -8,7 +10,7 @@ fn tokens() -> TokenKey {
 }
 
 fn log_in(db: &Db, signer: &SigningKey, at: Time) -> Result<(Actor, SessionId, String), Refused> {
-    let challenge = wait(challenge(db)).unwrap();
+    let challenge = challenge(db, &tokens()).unwrap();
     let body = Login {
         at,
         key: signer.verifying().clone(),
@@ -89,22 +91,62 @@ on_both! {
 }
 
 on_both! {
-    fn a_failed_login_uses_its_challenge_up(base: TestBase) {
+    fn a_login_that_fails_leaves_its_challenge_and_one_that_succeeds_uses_it_up(base: TestBase) {
         let db = base.open();
         register(&db, 1, 1);
-        let challenge = wait(challenge(&db)).unwrap();
-        let body = |origin: &str| Login {
-            at: START,
-            key: key(1, 1).verifying().clone(),
-            nonce: challenge.nonce,
-            origin: origin.to_owned(),
-        };
-        let attempt = |origin: &str| {
-            let statement = signed(body(origin), &[&key(1, 1)]).encode();
+        let challenge = challenge(&db, &tokens()).unwrap();
+        let attempt = |origin: &str, signer: &SigningKey| {
+            let body = Login {
+                at: START,
+                key: signer.verifying().clone(),
+                nonce: challenge.nonce,
+                origin: origin.to_owned(),
+            };
+            let statement = signed(body, &[signer]).encode();
             wait(login(&db, &roster(), &tokens(), statement.as_bytes())).map(|_| ())
         };
-        assert_eq!(attempt("evil.example"), Err(Refused::Access(Access::Origin)));
-        assert_eq!(attempt(ORIGIN), Err(Refused::Access(Access::Challenge)));
+        let refused = |why| Err(Refused::Access(why));
+        assert_eq!(attempt("evil.example", &key(1, 1)), refused(Access::Origin));
+        assert_eq!(attempt(ORIGIN, &key(1, 2)), refused(Access::UnknownKey));
+        base.meddle("INSERT INTO challenge_used (nonce, expires_at) VALUES ('x', 0)").unwrap();
+        assert_eq!(attempt(ORIGIN, &key(1, 1)), Ok(()));
+        assert_eq!(attempt(ORIGIN, &key(1, 1)), refused(Access::Challenge));
+        assert_eq!(used(&db), [challenge.nonce.to_string()], "what is over is cleared away");
         assert_eq!(entries(&db).len(), 2, "logins leave no trace in the record");
+    }
+}
+
+fn used(db: &Db) -> Vec<String> {
+    use diesel::prelude::*;
+    use sealbid::db::schema::challenge_used;
+    let nonces = challenge_used::table.select(challenge_used::nonce);
+    db.read(|conn| Ok::<_, sealbid::db::Error>(on_each!(conn, |c| nonces.load(c))?)).unwrap()
+}
+
+on_both! {
+    fn nobody_is_locked_out_by_those_who_only_ask(base: TestBase) {
+        let db = base.open();
+        register(&db, 1, 1);
+        let asked = tokens();
+        for _ in 0..25_000 {
+            challenge(&db, &asked).unwrap();
+        }
+        assert_eq!(used(&db), Vec::<String>::new(), "asking leaves no row");
+        assert!(log_in(&db, &key(1, 1), START).is_ok());
+    }
+}
+
+on_both! {
+    fn a_session_that_is_over_is_cleared_away_by_the_next_login(base: TestBase) {
+        let db = base.open();
+        register(&db, 1, 1);
+        let (_, first, _) = log_in(&db, &key(1, 1), START).unwrap();
+        let kept = || db.read(|conn| sealbid::auth::store::find_session(conn, first)).unwrap();
+        base.clock.advance(15 * 60_000 - 1);
+        log_in(&db, &key(1, 1), db.clock().now()).unwrap();
+        assert!(kept().is_some());
+        base.clock.advance(1);
+        log_in(&db, &key(1, 1), db.clock().now()).unwrap();
+        assert_eq!(kept(), None);
     }
 }
