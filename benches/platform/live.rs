@@ -17,7 +17,7 @@ use sealbid::cli::Cli;
 use sealbid::cli::keys;
 use sealbid::cli::output::Silent;
 use sealbid::clock::{Clock as _, SystemClock, Time};
-use sealbid::config::read_seed;
+use sealbid::config::{Config, read_seed};
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::{KeyKind, SigningKey};
@@ -31,6 +31,7 @@ use sealbid::enterprise::statements::{Kind, Verified};
 use sealbid::ids::{EnterpriseId, SessionId};
 use sealbid::on_each;
 use sealbid::web::i18n::Lang;
+use sealbid::web::init;
 
 use crate::support::{TestBase, TestFolder, folder};
 
@@ -100,6 +101,9 @@ impl Live {
         table.insert("cadence_ms".into(), cadence.into());
         self.base.configure(&mut table, self.dir());
         std::fs::write(&file, toml::to_string(&table).expect("written")).expect("written");
+        let config = Config::load(&file, []).expect("a configuration");
+        let options = Options::new(Arc::new(SystemClock), Arc::new(SystemEntropy::new()));
+        init::init(&config, options).expect("named");
     }
 
     pub const fn address(&self) -> SocketAddr {

@@ -1,6 +1,7 @@
 //! What a bidder signs, and how the record tells of it (protocol §2).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -59,7 +60,7 @@ impl Body for Withdrawal {
 }
 
 /// The structured part of a bid that the opening reads out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
     /// ISO 4217.

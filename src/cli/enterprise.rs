@@ -10,10 +10,8 @@ use serde::Deserialize;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::{SigningKey, VerifyingKey};
 use crate::crypto::statement::{Body, Statement};
-use crate::enterprise::credentials::{enterprise_of, key_name};
-use crate::enterprise::statements::{
-    Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
-};
+use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::statements::{Application, KeyRevocation, KeyRotation, Kind};
 use crate::enterprise::uscc::Uscc;
 use crate::ids::EnterpriseId;
 
@@ -23,6 +21,7 @@ use super::failed::Failed;
 use super::keys;
 use super::output::{Report, replace};
 use super::trust::Pinned;
+use super::vouching::told;
 use super::{Context, args};
 
 /// `sealbid enterprise …`
@@ -51,11 +50,17 @@ pub enum EnterpriseCommand {
     Verify {
         /// Whose (ent_…)
         enterprise: EnterpriseId,
+        /// Which, by its SHA-256, when several wait in this name
+        #[arg(long, value_name = "SHA256")]
+        application: Option<Hash>,
     },
     /// Operator: decline an application
     Decline {
         /// Whose (ent_…)
         enterprise: EnterpriseId,
+        /// Which, by its SHA-256, when several wait in this name
+        #[arg(long, value_name = "SHA256")]
+        application: Option<Hash>,
         /// What to mend
         #[arg(long)]
         reason: String,
@@ -99,8 +104,11 @@ pub struct Registered {
     pub uscc: String,
     /// Where it stands.
     pub state: String,
-    /// Of the last application's text.
+    /// Of the application's text that says all this.
     pub application_sha256: Hash,
+    /// That application as it was signed, where it waits for an operator.
+    #[serde(default)]
+    pub application: Option<String>,
     /// The key that it brings, or that is in force.
     pub key: VerifyingKey,
     /// Whom the operator may ask.
@@ -145,69 +153,6 @@ impl Client {
     pub async fn registered(&self, id: EnterpriseId) -> Result<Registered, Failed> {
         let access = if self.key().is_ok() { Access::Own } else { Access::Public };
         self.get(&format!("/enterprises/{id}"), access).await
-    }
-
-    /// As an operator: vouches for the waiting application of a body.
-    ///
-    /// # Errors
-    /// [`Failed`].
-    pub async fn vouch(&self, pinned: &Pinned, id: EnterpriseId) -> Result<Accepted, Failed> {
-        let waits = self.waiting().await?;
-        let it = waits.into_iter().find(|it| it.enterprise == id);
-        let it = it.ok_or_else(|| Failed::content(id, "no application waits"))?;
-        let expected = key_name(&pinned.roster().origin, it.kind, id);
-        if it.key.name() != expected {
-            return Err(Failed::Answer("the key is not named after its body".to_owned()));
-        }
-        let verified = Verified {
-            application_sha256: it.application_sha256,
-            enterprise: id,
-            key: it.key,
-            kind: it.kind,
-            name: it.name,
-            uscc: it.uscc,
-        };
-        let path = format!("/enterprises/{id}/verification");
-        self.state(pinned, &path, &signed(verified, self.key()?)?).await
-    }
-
-    /// As an operator: declines the waiting application of a body.
-    ///
-    /// # Errors
-    /// [`Failed`].
-    pub async fn decline(
-        &self,
-        pinned: &Pinned,
-        id: EnterpriseId,
-        reason: &str,
-    ) -> Result<Accepted, Failed> {
-        let application_sha256 = self.registered(id).await?.application_sha256;
-        let declined = Declined { application_sha256, enterprise: id, reason: reason.to_owned() };
-        let path = format!("/enterprises/{id}/verification");
-        self.state(pinned, &path, &signed(declined, self.key()?)?).await
-    }
-
-    /// Who waits for an operator, the oldest first.
-    ///
-    /// # Errors
-    /// [`Failed`].
-    pub async fn waiting(&self) -> Result<Vec<Registered>, Failed> {
-        #[derive(Deserialize)]
-        struct Page {
-            enterprises: Vec<Registered>,
-            #[serde(default)]
-            next: Option<String>,
-        }
-        let mut found = Vec::new();
-        let mut path = "/enterprises?state=applied".to_owned();
-        loop {
-            let Page { enterprises, next } = self.get(&path, Access::Own).await?;
-            found.extend(enterprises);
-            match next {
-                Some(next) => path = format!("/enterprises?state=applied&after={next}"),
-                None => return Ok(found),
-            }
-        }
     }
 
     /// Hands over from the client's key to `new`.
@@ -286,8 +231,11 @@ impl EnterpriseCommand {
         let client = context.client()?;
         match self {
             Self::Waiting => {
-                let all = client.waiting().await?;
-                Ok(all.iter().fold(Report::default(), |report, it| report.and_plain(line(it))))
+                let (pinned, all) = (context.pinned().await?, client.waiting().await?);
+                all.iter().try_fold(Report::default(), |report, it| {
+                    let application = it.signed(&pinned.roster().origin)?;
+                    Ok(report.and_plain(format!("{}\t{}", line(it), application.sha256())))
+                })
             }
             Self::Show { enterprise } => {
                 let it = client.registered(*enterprise).await?;
@@ -299,13 +247,16 @@ impl EnterpriseCommand {
                 let pinned = context.pinned().await?;
                 recorded(context, &client.apply(&pinned, name, uscc, contact).await?, "application")
             }
-            Self::Verify { enterprise } => {
-                let done = client.vouch(&context.pinned().await?, *enterprise).await?;
-                recorded(context, &done, "verified")
+            Self::Verify { enterprise, application } => {
+                let pinned = context.pinned().await?;
+                let waits = client.waiting_application(&pinned, *enterprise, *application).await?;
+                told(&waits).iter().for_each(|line| context.progress.tell(line));
+                recorded(context, &client.vouch(&pinned, &waits).await?, "verified")
             }
-            Self::Decline { enterprise, reason } => {
-                let done = client.decline(&context.pinned().await?, *enterprise, reason).await?;
-                recorded(context, &done, "declined")
+            Self::Decline { enterprise, application, reason } => {
+                let pinned = context.pinned().await?;
+                let waits = client.waiting_application(&pinned, *enterprise, *application).await?;
+                recorded(context, &client.decline(&pinned, &waits, reason).await?, "declined")
             }
             Self::Key(KeyChange::Rotate { new }) => {
                 let pinned = context.pinned().await?;

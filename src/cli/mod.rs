@@ -22,6 +22,7 @@ pub mod tender;
 pub mod trust;
 pub mod upload;
 pub mod verify;
+pub mod vouching;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -234,7 +235,7 @@ impl Cli {
             Command::Custodian(command) => command.run(&context)?,
             Command::Record(command) => command.run(&context)?,
             Command::Demo(args) => args.run(&context)?,
-            Command::Init(file) => operator::init(&file)?,
+            Command::Init(file) => operator::init(&file, &context)?,
             Command::Migrate(file) => operator::migrate(&file)?,
             Command::Serve(file) => operator::serve(&file, &context)?,
             Command::Verify(args) => judge(args, &context)?,

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, variables};
 use crate::db::Options;
 use crate::error::{Error, Said};
-use crate::web::start;
+use crate::web::{init, start};
 
 use super::Context;
 use super::output::Report;
@@ -27,12 +27,13 @@ impl ConfigFile {
     }
 }
 
-/// `sealbid init`: makes the tables of a new platform, in a database that has none.
+/// `sealbid init`: makes the tables of a new platform, in a database that has none, and fixes the
+/// record's name.
 ///
 /// # Errors
 /// [`start::StartError`].
-pub fn init(file: &ConfigFile) -> Result<Report, Error> {
-    start::init(&file.load()?)?;
+pub fn init(file: &ConfigFile, context: &Context) -> Result<Report, Error> {
+    init::init(&file.load()?, options(context))?;
     Ok(Report::said("cli-say-initialised", Vec::new()))
 }
 
@@ -41,7 +42,7 @@ pub fn init(file: &ConfigFile) -> Result<Report, Error> {
 /// # Errors
 /// [`start::StartError`].
 pub fn migrate(file: &ConfigFile) -> Result<Report, Error> {
-    let applied = start::migrate(&file.load()?)?;
+    let applied = init::migrate(&file.load()?)?;
     let count = i64::try_from(applied.len()).unwrap_or(i64::MAX);
     Ok(Report::said("cli-say-migrated", vec![("count", count.into())]))
 }
@@ -59,9 +60,12 @@ pub fn serve(file: &ConfigFile, context: &Context) -> Result<Report, Error> {
     Ok(Report::default())
 }
 
+fn options(context: &Context) -> Options {
+    Options::new(Arc::clone(&context.clock), Arc::clone(&context.entropy))
+}
+
 async fn run(config: &Config, context: &Context) -> Result<(), Error> {
-    let options = Options::new(Arc::clone(&context.clock), Arc::clone(&context.entropy));
-    let started = start::open(config, options).await?;
+    let started = start::open(config, options(context)).await?;
     let listener = start::listen(config)?;
     let address = format!("http://{}", config.listen);
     context.progress.say(&Said::new("cli-say-listening", vec![("address", address.into())]));

@@ -42,8 +42,11 @@ pub const BEHIND_MS: i64 = 1000;
 /// Acts that may wait at the door; more are `Busy` at once instead of late.
 const QUEUE: usize = 16_384;
 
-/// Reading connections.
+/// Reading connections for whoever asks.
 const READERS: usize = 4;
+
+/// Reading connections for what an act waits for, and nobody's question: who the actor is.
+const READERS_FOR_ACTS: usize = 2;
 
 /// What a database is opened with.
 #[derive(Clone)]
@@ -108,6 +111,7 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     readers: Pool,
+    readers_for_acts: Pool,
     door: Option<SyncSender<Box<dyn Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     options: Arc<Options>,
@@ -137,9 +141,10 @@ impl Db {
             .name("writer".to_owned())
             .spawn(move || writer.run(&queue))
             .map_err(|e| OpenError::Unreachable(format!("no thread for the writer: {e}")))?;
-        let readers = Pool::new(connector, first, READERS);
+        let readers_for_acts = Pool::new(connector.clone(), None, READERS_FOR_ACTS);
+        let readers = Pool::new(connector, Some(first), READERS);
         let writer = Mutex::new(Some(thread));
-        Ok(Self(Arc::new(Inner { readers, door: Some(door), writer, options })))
+        Ok(Self(Arc::new(Inner { readers, readers_for_acts, door: Some(door), writer, options })))
     }
 
     /// The clock of every act.
@@ -178,6 +183,22 @@ impl Db {
     {
         let db = self.clone();
         let done = tokio::task::spawn_blocking(move || db.read(f)).await;
+        done.map_err(|e| Error::Backend(format!("a read did not end: {e}")))?
+    }
+
+    /// [`query`](Self::query) on connections that no page and no list can take: for the little that
+    /// has to be known before an act, so that readers in a crowd hold up nobody who acts.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub async fn query_for_act<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        let db = self.clone();
+        let done = tokio::task::spawn_blocking(move || db.0.readers_for_acts.read(f)).await;
         done.map_err(|e| Error::Backend(format!("a read did not end: {e}")))?
     }
 

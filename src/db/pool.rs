@@ -23,8 +23,9 @@ struct State {
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector, first: Conn, limit: usize) -> Self {
-        let state = Mutex::new(State { idle: vec![first], open: 1 });
+    pub(super) fn new(connector: Connector, first: Option<Conn>, limit: usize) -> Self {
+        let idle = Vec::from_iter(first);
+        let state = Mutex::new(State { open: idle.len(), idle });
         Self { connector, limit, state, freed: Condvar::new() }
     }
 

@@ -2,6 +2,13 @@
 #![expect(missing_docs, reason = "columns are documented in the migrations")]
 
 diesel::table! {
+    origin (one) {
+        one -> BigInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
     head (one) {
         one -> BigInt,
         next -> BigInt,
@@ -236,6 +243,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    application (sha256) {
+        sha256 -> Text,
+        enterprise -> Text,
+        note -> Text,
+        standing -> Text,
+        idx -> BigInt,
+        applied_at -> BigInt,
+        decided_sha256 -> Nullable<Text>,
+        decided_idx -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     enterprise_key (public) {
         public -> Text,
         enterprise -> Text,
@@ -269,12 +289,12 @@ diesel::table! {
         asker -> Text,
         key -> Text,
         request -> Text,
-        status -> BigInt,
-        answer -> Binary,
+        status -> Nullable<BigInt>,
+        answer -> Nullable<Binary>,
         at -> BigInt,
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(enterprise, enterprise_key);
+diesel::allow_tables_to_appear_in_same_query!(enterprise, enterprise_key, application);
 
 diesel::allow_tables_to_appear_in_same_query!(entry, unit);

@@ -73,6 +73,7 @@ fn new(stage: &Stage, kind: Kind, name: Name, file: String) -> Result<Party, Tro
 async fn enrol(stage: &Stage, party: &Party, uscc: Uscc, operator: &Client) -> Result<(), Trouble> {
     let name = party.name.registered();
     party.client.apply(&stage.pinned, &name, uscc, CONTACT).await?;
-    operator.vouch(&stage.pinned, party.id).await?;
+    let waits = operator.waiting_application(&stage.pinned, party.id, None).await?;
+    operator.vouch(&stage.pinned, &waits).await?;
     Ok(())
 }

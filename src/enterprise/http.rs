@@ -4,16 +4,18 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::applications::Filed;
 use super::refused::Refused;
 use super::rules::State;
 use super::store::{self, Enterprise};
-use super::{Done, rules, session};
+use super::{Done, applications, rules, session};
+use crate::auth::store::Session;
 use crate::auth::table::{Act, Owner};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, type_of};
-use crate::ids::EnterpriseId;
+use crate::ids::{EnterpriseId, SessionId};
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
 use crate::web::body::{StatementBody, id};
@@ -66,6 +68,29 @@ pub struct LoginAnswer {
     pub expires_at: Time,
 }
 
+/// A session of one's own.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SessionView {
+    /// Its id; not its token.
+    #[schema(value_type = String)]
+    pub id: SessionId,
+    /// When it began, in Unix milliseconds.
+    #[schema(value_type = i64)]
+    pub started_at: Time,
+    /// When it ends by itself, in Unix milliseconds.
+    #[schema(value_type = i64)]
+    pub expires_at: Time,
+    /// Whether it is the one that asks.
+    pub asking: bool,
+}
+
+/// One's own sessions.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SessionsView {
+    /// The latest first.
+    pub sessions: Vec<SessionView>,
+}
+
 /// A registration as the public sees it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EnterpriseView {
@@ -86,19 +111,22 @@ pub struct EnterpriseView {
     /// Whom the operator may ask; shown to it, to the regulator and to the enterprise itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// The application that an operator decides on.
+    /// The application that says all this.
     #[schema(value_type = String)]
     pub application_sha256: Hash,
+    /// That application as it was signed, for the operator who decides on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
     /// The key that it brings, or that is in force.
     pub key: String,
     /// The statements that make its credential, in record order.
     pub credentials: Vec<String>,
 }
 
-/// Who waits for an operator.
+/// What waits for an operator: several may wait in one name.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WaitingView {
-    /// The oldest first.
+    /// The oldest first, each as its application says.
     pub enterprises: Vec<EnterpriseView>,
     /// For the next page, if there may be one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,8 +157,27 @@ fn view(it: &Enterprise, contact: Option<String>, credentials: Vec<String>) -> E
         reason,
         contact,
         application_sha256: it.application_sha256,
+        application: None,
         key: it.application.key.to_string(),
         credentials,
+    }
+}
+
+/// An application as it was signed; `state` is that of the body in whose name it was made.
+fn applied(filed: &Filed, state: &str) -> EnterpriseView {
+    let body = filed.statement.body();
+    EnterpriseView {
+        enterprise: body.enterprise,
+        kind: body.kind.code(),
+        name: body.name.clone(),
+        uscc: body.uscc.clone(),
+        state: if state == State::Reapplied.code() { "reapplied" } else { "applied" },
+        reason: None,
+        contact: Some(body.contact.clone()),
+        application_sha256: filed.statement.sha256(),
+        application: Some(filed.statement.encode()),
+        key: body.key.to_string(),
+        credentials: Vec::new(),
     }
 }
 
@@ -179,6 +226,37 @@ pub async fn logout(app: web::Data<App>, caller: Caller) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// The caller's own sessions that stand, the latest first
+///
+/// # Errors
+/// `auth-…`.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "login",
+    responses((status = 200, body = SessionsView)), security(("session" = [])))]
+pub async fn sessions(app: web::Data<App>, caller: Caller) -> Answer {
+    caller.allow(Act::LogOut, &Owner::Actor)?;
+    let own = session::own(app.db(), caller.actor).await?;
+    let view = |it: &Session| SessionView {
+        id: it.id,
+        started_at: it.started_at,
+        expires_at: it.expires_at,
+        asking: caller.session == Some(it.id),
+    };
+    Ok(HttpResponse::Ok().json(SessionsView { sessions: own.iter().map(view).collect() }))
+}
+
+/// Ends one of the caller's own sessions
+///
+/// # Errors
+/// `auth-…`.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", tag = "login",
+    params(("id" = String, Path, description = "ses_…")), responses((status = 204)),
+    security(("session" = [])))]
+pub async fn end_session(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    caller.allow(Act::LogOut, &Owner::Actor)?;
+    session::logout(app.db(), caller.actor, id::<SessionId>(&path)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// Applies for registration by a signed `sealbid/application/v1`
 ///
 /// # Errors
@@ -207,20 +285,20 @@ pub async fn waiting(
         return Err(Edge::Query("state must be applied".to_owned()).into());
     }
     let after = query.after.as_deref().map(cursor).transpose()?;
-    let found = app.db().query(move |conn| store::waiting(conn, after, PAGE)).await?;
+    let found = app.db().query(move |conn| applications::waiting(conn, after, PAGE)).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|n| n == PAGE);
     let next = found
         .last()
         .filter(|_| is_full)
-        .map(|last| format!("{}.{}", last.applied_at.millis(), last.application.enterprise));
-    let views = found.iter().map(|it| view(it, Some(it.application.contact.clone()), Vec::new()));
-    Ok(HttpResponse::Ok().json(WaitingView { enterprises: views.collect(), next }))
+        .map(|(last, _)| format!("{}.{}", last.applied_at.millis(), last.statement.sha256()));
+    let enterprises = found.iter().map(|(filed, state)| applied(filed, state)).collect();
+    Ok(HttpResponse::Ok().json(WaitingView { enterprises, next }))
 }
 
-fn cursor(text: &str) -> Result<(Time, EnterpriseId), Failure> {
+fn cursor(text: &str) -> Result<(Time, Hash), Failure> {
     let parts = text
         .split_once('.')
-        .and_then(|(at, id)| Some((Time::from_millis(at.parse().ok()?), id.parse().ok()?)));
+        .and_then(|(at, hash)| Some((Time::from_millis(at.parse().ok()?), hash.parse().ok()?)));
     parts.ok_or_else(|| Edge::Query("after is not a cursor of ours".to_owned()).into())
 }
 

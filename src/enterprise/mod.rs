@@ -1,9 +1,11 @@
 //! Enterprises 企业 and organisations 机构: who they are and which key speaks for them.
 //!
-//! Invariant: each use-case here is one signed statement, checked by [`rules`], that changes one
-//! row and is recorded in the same transaction. The same statement sent again is answered as the
-//! first time and changes nothing. A login binds nobody.
+//! Invariant: each use-case here is one signed statement, checked by [`rules`] and recorded in the
+//! same transaction. The same statement sent again is answered as the first time and changes
+//! nothing. Anybody may apply in anybody's name, so an application changes nothing of who a verified
+//! body is, and keeps no other one from waiting. A login binds nobody.
 
+pub mod applications;
 pub mod credentials;
 pub mod http;
 pub mod refused;
@@ -28,6 +30,7 @@ use crate::db::{Db, Tx};
 use crate::ids::EnterpriseId;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
+use applications::{Filed, Standing};
 use refused::Refused;
 use rules::{Action, Ended, State};
 use statements::{Application, Declined, KeyRevocation, KeyRotation, Kind, Verified};
@@ -70,54 +73,59 @@ pub fn operator_of(key: &VerifyingKey) -> Actor {
 /// [`Refused`]; nothing was changed.
 pub async fn apply(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, Refused> {
     let application = Statement::<Application>::parse(bytes)?;
-    let action = rules::check_application(&roster.origin, &application)?;
+    rules::check_application(&roster.origin, &application)?;
     allow(&Actor::Public, Act::Apply, &Owner::Actor)?;
     db.write(move |tx| {
-        let id = application.body().enterprise;
-        let Some(found) = store::find(tx.conn(), id)? else {
-            return first_application(tx, &application, action);
+        let body = application.body();
+        let Some(found) = store::find(tx.conn(), body.enterprise)? else {
+            return first_application(tx, &application);
         };
-        if found.last_sha256 == application.sha256() {
-            return Ok(again(&found));
+        let filed = applications::find(tx.conn(), &application.sha256())?;
+        if let Some(filed) = filed.filter(|filed| is_answered(filed, &found.state)) {
+            return Ok(done(&found, application.sha256(), filed.index));
         }
-        let state = rules::next(&found.state, &action)?;
-        refuse_used_key(tx, &application.body().key)?;
-        let identity = |a: &Application| (a.kind, a.uscc.clone());
-        if found.verified_at.is_some()
-            && identity(&found.application) != identity(application.body())
-            || found.application.kind != application.body().kind
-        {
+        let state = rules::next(&found.state, &Action::Apply)?;
+        refuse_used_key(tx, &body.key)?;
+        let other_code = found.verified_at.is_some() && found.application.uscc != body.uscc;
+        if other_code || found.application.kind != body.kind {
             return Err(Refused::OtherIdentity);
         }
-        let new = Enterprise {
-            application: application.body().clone(),
-            application_sha256: application.sha256(),
-            state,
-            ..found.clone()
-        };
-        save(tx, &found, new, &application)
+        let new = Enterprise { state, ..found.clone() };
+        let new = if found.verified_at.is_some() { new } else { new.says(&application) };
+        let done = save(tx, &found, new, &application)?;
+        applications::file(tx, &application, done.index)?;
+        Ok(done)
     })
     .await
+}
+
+/// Whether an application that is sent again stands as it did: what was declined or passed over is
+/// made anew.
+fn is_answered(filed: &Filed, state: &State) -> bool {
+    match filed.standing {
+        Standing::Waiting => true,
+        Standing::Vouched => matches!(state, State::Verified { .. }),
+        Standing::Declined | Standing::Passed => false,
+    }
 }
 
 fn first_application(
     tx: &mut Tx<'_>,
     application: &Statement<Application>,
-    action: Action,
 ) -> Result<Done, Refused> {
-    let Action::Apply(pending) = action else { return Err(Refused::NothingWaiting) };
-    refuse_used_key(tx, &pending.key)?;
+    refuse_used_key(tx, &application.body().key)?;
     let index = record(tx, application, Level::Regulator)?;
     let new = Enterprise {
         application: application.body().clone(),
         application_sha256: application.sha256(),
-        state: State::Applied(pending),
+        state: State::Applied,
         last_sha256: application.sha256(),
         last_index: index,
         applied_at: tx.now(),
         verified_at: None,
     };
     store::insert(tx, &new)?;
+    applications::file(tx, application, index)?;
     Ok(again(&new))
 }
 
@@ -137,25 +145,30 @@ pub async fn decide(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, Refu
 async fn verify(db: &Db, roster: &Roster, verified: Statement<Verified>) -> Result<Done, Refused> {
     let operators = roster.operator_keys.clone();
     db.write(move |tx| {
-        let id = verified.body().enterprise;
+        let body = verified.body();
+        let id = body.enterprise;
         let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
-        if found.last_sha256 == verified.sha256() {
-            return Ok(again(&found));
-        }
-        let (action, operator) = rules::check_verified(&verified, &operators, &found.application)?;
+        let operator = rules::the_operator(verified.note(), &operators)?;
         allow(&operator_of(operator), Act::Decide, &Owner::Enterprise(id))?;
+        let filed = applications::find(tx.conn(), &body.application_sha256)?;
+        if let Some(done) = decided(&found, filed.as_ref(), verified.sha256()) {
+            return Ok(done);
+        }
+        let filed = waiting(&found, filed)?;
+        let action = rules::check_verified(body, &filed.statement)?;
         let state = rules::next(&found.state, &action)?;
-        let (kind, uscc) = (found.application.kind, &found.application.uscc);
-        let other = store::verified_with_code(tx.conn(), kind, uscc)?;
+        let other = store::verified_with_code(tx.conn(), body.kind, &body.uscc)?;
         if other.is_some_and(|other| other.application.enterprise != id) {
             return Err(Refused::CodeTaken);
         }
-        let key = verified.body().key.clone();
-        refuse_used_key(tx, &key)?;
+        refuse_used_key(tx, &body.key)?;
         let verified_at = found.verified_at.or(Some(tx.now()));
-        let new = Enterprise { state, verified_at, ..found.clone() };
+        let new = Enterprise { state, verified_at, ..found.clone() }.says(&filed.statement);
         let done = save(tx, &found, new, &verified)?;
-        store::insert_key(tx, id, &key)?;
+        store::insert_key(tx, id, &body.key)?;
+        let decision = (done.sha256, done.index);
+        applications::decide(tx, &body.application_sha256, Standing::Vouched, decision)?;
+        applications::pass_over(tx, id)?;
         Ok(done)
     })
     .await
@@ -164,18 +177,43 @@ async fn verify(db: &Db, roster: &Roster, verified: Statement<Verified>) -> Resu
 async fn decline(db: &Db, roster: &Roster, declined: Statement<Declined>) -> Result<Done, Refused> {
     let operators = roster.operator_keys.clone();
     db.write(move |tx| {
-        let id = declined.body().enterprise;
+        let body = declined.body();
+        let id = body.enterprise;
         let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
-        if found.last_sha256 == declined.sha256() {
-            return Ok(again(&found));
-        }
-        let (action, operator) = rules::check_declined(&declined, &operators)?;
+        let operator = rules::the_operator(declined.note(), &operators)?;
         allow(&operator_of(operator), Act::Decide, &Owner::Enterprise(id))?;
-        let state = rules::next(&found.state, &action)?;
+        let filed = applications::find(tx.conn(), &body.application_sha256)?;
+        if let Some(done) = decided(&found, filed.as_ref(), declined.sha256()) {
+            return Ok(done);
+        }
+        waiting(&found, filed)?;
+        let others = applications::others(tx.conn(), id, &body.application_sha256)?;
+        let state = rules::next(&found.state, &rules::check_declined(body, others)?)?;
         let new = Enterprise { state, ..found.clone() };
-        save(tx, &found, new, &declined)
+        let done = save(tx, &found, new, &declined)?;
+        let decision = (done.sha256, done.index);
+        applications::decide(tx, &body.application_sha256, Standing::Declined, decision)?;
+        Ok(done)
     })
     .await
+}
+
+/// The answer to a decision that was made before.
+fn decided(found: &Enterprise, filed: Option<&Filed>, sha256: Hash) -> Option<Done> {
+    let (_, index) = filed?.decided.filter(|(by, _)| *by == sha256)?;
+    Some(done(found, sha256, index))
+}
+
+/// The application that a decision names, if it waits in this body's name.
+fn waiting(found: &Enterprise, filed: Option<Filed>) -> Result<Filed, Refused> {
+    let id = found.application.enterprise;
+    let waits = |filed: &Filed| {
+        filed.standing == Standing::Waiting && filed.statement.body().enterprise == id
+    };
+    filed.filter(waits).ok_or(match found.state {
+        State::Applied | State::Reapplied => Refused::OtherApplication,
+        State::Verified { .. } | State::Declined { .. } | State::Keyless => Refused::NothingWaiting,
+    })
 }
 
 /// A key hands over to the next one. Sessions that the old key opened end.
@@ -265,11 +303,18 @@ fn refuse_used_key(tx: &mut Tx<'_>, key: &VerifyingKey) -> Result<(), Refused> {
 }
 
 fn again(it: &Enterprise) -> Done {
-    Done {
-        enterprise: it.application.enterprise,
-        state: it.state.code(),
-        sha256: it.last_sha256,
-        index: it.last_index,
+    done(it, it.last_sha256, it.last_index)
+}
+
+const fn done(it: &Enterprise, sha256: Hash, index: u64) -> Done {
+    Done { enterprise: it.application.enterprise, state: it.state.code(), sha256, index }
+}
+
+impl Enterprise {
+    /// The same body as an application says it is.
+    fn says(self, application: &Statement<Application>) -> Self {
+        let application_sha256 = application.sha256();
+        Self { application: application.body().clone(), application_sha256, ..self }
     }
 }
 

@@ -31,9 +31,6 @@ pub enum Refused {
     /// The key is not named after the body.
     #[error("the key must be named {0}")]
     KeyName(String),
-    /// It waits for an operator already.
-    #[error("an application is waiting already")]
-    Waiting,
     /// Somebody speaks for it already.
     #[error("it is verified already")]
     AlreadyVerified,
@@ -91,7 +88,6 @@ impl Refusal for Refused {
             Self::CodeSpelling => "enterprise-code-spelling",
             Self::Text(_) => "enterprise-text",
             Self::KeyName(_) => "enterprise-key-name",
-            Self::Waiting => "enterprise-waiting",
             Self::AlreadyVerified => "enterprise-already-verified",
             Self::NothingWaiting => "enterprise-nothing-waiting",
             Self::OtherApplication => "enterprise-other-application",
@@ -115,8 +111,7 @@ impl Refusal for Refused {
             Self::Unknown => 404,
             Self::Access(refused) => refused.status(),
             Self::Database(error) => error.status(),
-            Self::Waiting
-            | Self::AlreadyVerified
+            Self::AlreadyVerified
             | Self::NothingWaiting
             | Self::OtherApplication
             | Self::NoKey

@@ -11,7 +11,6 @@ use super::refused::Refused;
 use super::statements::{Application, Declined, KeyRevocation, KeyRotation, Verified};
 use super::uscc::Uscc;
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
@@ -20,25 +19,26 @@ use crate::ids::EnterpriseId;
 /// The longest name, contact or reason in characters.
 pub const MAX_TEXT: usize = 500;
 
-/// Where a body stands.
+/// Where a body stands. Applications wait apart from it: what one says changes nothing here until
+/// an operator vouches for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It applied, and nobody has vouched for it yet.
-    Applied(Pending),
+    /// Somebody applied in its name, and nobody has vouched for it yet.
+    Applied,
     /// This key speaks for it.
     Verified {
         /// The key in force.
         key: VerifyingKey,
     },
-    /// Its application was declined; it may apply again.
+    /// Its last application was declined, none waits; it may apply again.
     Declined {
         /// What to mend.
         reason: String,
     },
     /// Its key was revoked; nobody speaks for it until a new application is vouched for.
     Keyless,
-    /// A keyless body applied with a new key.
-    Reapplied(Pending),
+    /// It is keyless, and somebody applied in its name with a new key.
+    Reapplied,
 }
 
 impl State {
@@ -46,37 +46,40 @@ impl State {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Applied(_) => "applied",
+            Self::Applied => "applied",
             Self::Verified { .. } => "verified",
             Self::Declined { .. } => "declined",
             Self::Keyless => "keyless",
-            Self::Reapplied(_) => "reapplied",
+            Self::Reapplied => "reapplied",
         }
     }
 }
 
-/// An application that waits for an operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Of the application's text: what the operator's statement must name.
-    pub application_sha256: Hash,
-    /// The key that it brings.
-    pub key: VerifyingKey,
+/// Whether other applications in a body's name wait besides the one that is decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// None does.
+    None,
+    /// At least one does.
+    Wait,
 }
 
 /// What a checked statement does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Somebody applies.
-    Apply(Pending),
-    /// An operator vouches for an application and its key.
-    Verify(Pending),
-    /// An operator declines an application.
+    /// Somebody applies in its name.
+    Apply,
+    /// An operator vouches for an application that waits.
+    Verify {
+        /// The key that it brings.
+        key: VerifyingKey,
+    },
+    /// An operator declines an application that waits.
     Decline {
-        /// Which.
-        application_sha256: Hash,
         /// What to mend.
         reason: String,
+        /// What waits besides.
+        others: Others,
     },
     /// A key hands over to the next.
     Rotate {
@@ -96,46 +99,35 @@ pub enum Action {
 ///
 /// # Errors
 /// [`Refused`]; the state stays.
-#[expect(clippy::too_many_lines, reason = "one table of states and actions")]
 pub fn next(state: &State, action: &Action) -> Result<State, Refused> {
     match (state, action) {
-        (State::Declined { .. }, Action::Apply(new)) => Ok(State::Applied(new.clone())),
-        (State::Keyless, Action::Apply(new)) => Ok(State::Reapplied(new.clone())),
-        (State::Applied(_) | State::Reapplied(_), Action::Apply(_)) => Err(Refused::Waiting),
-        (State::Verified { .. }, Action::Apply(_)) => Err(Refused::AlreadyVerified),
+        (State::Applied | State::Declined { .. }, Action::Apply) => Ok(State::Applied),
+        (State::Keyless | State::Reapplied, Action::Apply) => Ok(State::Reapplied),
+        (State::Verified { .. }, Action::Apply) => Err(Refused::AlreadyVerified),
 
-        (State::Applied(waiting) | State::Reapplied(waiting), Action::Verify(vouched)) => {
-            if waiting == vouched {
-                Ok(State::Verified { key: vouched.key.clone() })
-            } else {
-                Err(Refused::OtherApplication)
-            }
+        (State::Applied | State::Reapplied, Action::Verify { key }) => {
+            Ok(State::Verified { key: key.clone() })
         }
-        (
-            State::Applied(waiting) | State::Reapplied(waiting),
-            Action::Decline { application_sha256, reason },
-        ) => {
-            if waiting.application_sha256 != *application_sha256 {
-                return Err(Refused::OtherApplication);
-            }
-            Ok(match state {
-                State::Reapplied(_) => State::Keyless,
-                _ => State::Declined { reason: reason.clone() },
-            })
+        (State::Applied | State::Reapplied, Action::Decline { others: Others::Wait, .. }) => {
+            Ok(state.clone())
         }
+        (State::Applied, Action::Decline { reason, .. }) => {
+            Ok(State::Declined { reason: reason.clone() })
+        }
+        (State::Reapplied, Action::Decline { .. }) => Ok(State::Keyless),
         (
             State::Verified { .. } | State::Declined { .. } | State::Keyless,
-            Action::Verify(_) | Action::Decline { .. },
+            Action::Verify { .. } | Action::Decline { .. },
         ) => Err(Refused::NothingWaiting),
 
-        (State::Verified { key }, Action::Rotate { old, new }) => {
-            if key != old {
-                Err(Refused::NotInForce)
-            } else if new == old {
-                Err(Refused::KeyTaken)
-            } else {
-                Ok(State::Verified { key: new.clone() })
-            }
+        (State::Verified { key }, Action::Rotate { old, .. }) if key != old => {
+            Err(Refused::NotInForce)
+        }
+        (State::Verified { .. }, Action::Rotate { old, new }) if new == old => {
+            Err(Refused::KeyTaken)
+        }
+        (State::Verified { .. }, Action::Rotate { new, .. }) => {
+            Ok(State::Verified { key: new.clone() })
         }
         (State::Verified { key }, Action::Revoke { key: revoked }) => {
             if key == revoked {
@@ -145,7 +137,7 @@ pub fn next(state: &State, action: &Action) -> Result<State, Refused> {
             }
         }
         (
-            State::Applied(_) | State::Declined { .. } | State::Keyless | State::Reapplied(_),
+            State::Applied | State::Declined { .. } | State::Keyless | State::Reapplied,
             Action::Rotate { .. } | Action::Revoke { .. },
         ) => Err(Refused::NoKey),
     }
@@ -159,7 +151,7 @@ pub fn next(state: &State, action: &Action) -> Result<State, Refused> {
 pub fn check_application(
     origin: &str,
     application: &Statement<Application>,
-) -> Result<Action, Refused> {
+) -> Result<(), Refused> {
     let body = application.body();
     if Uscc::parse(&body.uscc)?.as_str() != body.uscc {
         return Err(Refused::CodeSpelling);
@@ -170,48 +162,53 @@ pub fn check_application(
     if body.key.name() != name {
         return Err(Refused::KeyName(name));
     }
-    signed_by_exactly(application.note(), std::slice::from_ref(&body.key))?;
-    let application_sha256 = application.sha256();
-    Ok(Action::Apply(Pending { application_sha256, key: body.key.clone() }))
+    signed_by_exactly(application.note(), std::slice::from_ref(&body.key))
 }
 
-/// Checks an operator's vouching: by one operator of the roster, and word for word about the
-/// application that is waiting. Returns the operator's key besides.
+/// The operator of the roster who alone signed a decision.
 ///
 /// # Errors
-/// [`Refused`] with the first fault.
-pub fn check_verified<'k>(
-    verified: &Statement<Verified>,
+/// [`Refused::NotAnOperator`], [`Refused::Signature`].
+pub fn the_operator<'k>(
+    note: &Note,
     operators: &'k [VerifyingKey],
-    waiting: &Application,
-) -> Result<(Action, &'k VerifyingKey), Refused> {
-    let body = verified.body();
-    let operator = the_operator(verified.note(), operators)?;
-    let same = body.enterprise == waiting.enterprise
-        && body.key == waiting.key
-        && body.kind == waiting.kind
-        && body.name == waiting.name
-        && body.uscc == waiting.uscc;
-    if !same {
+) -> Result<&'k VerifyingKey, Refused> {
+    let [line] = note.signatures() else { return Err(Refused::NotAnOperator) };
+    let operator = operators.iter().find(|key| line.claims(key)).ok_or(Refused::NotAnOperator)?;
+    note.require(operator)?;
+    Ok(operator)
+}
+
+/// Whether an operator's vouching says word for word what the application says.
+///
+/// # Errors
+/// [`Refused::OtherApplication`].
+pub fn check_verified(
+    verified: &Verified,
+    waiting: &Statement<Application>,
+) -> Result<Action, Refused> {
+    let body = waiting.body();
+    let expected = Verified {
+        application_sha256: waiting.sha256(),
+        enterprise: body.enterprise,
+        key: body.key.clone(),
+        kind: body.kind,
+        name: body.name.clone(),
+        uscc: body.uscc.clone(),
+    };
+    if *verified != expected {
         return Err(Refused::OtherApplication);
     }
-    let application_sha256 = body.application_sha256;
-    Ok((Action::Verify(Pending { application_sha256, key: body.key.clone() }), operator))
+    Ok(Action::Verify { key: body.key.clone() })
 }
 
-/// Checks an operator's refusal. Returns the operator's key besides.
+/// Checks what an operator says of an application that it declines.
 ///
 /// # Errors
-/// [`Refused`] with the first fault.
-pub fn check_declined<'k>(
-    declined: &Statement<Declined>,
-    operators: &'k [VerifyingKey],
-) -> Result<(Action, &'k VerifyingKey), Refused> {
-    let body = declined.body();
-    let operator = the_operator(declined.note(), operators)?;
-    check_text("reason", &body.reason)?;
-    let application_sha256 = body.application_sha256;
-    Ok((Action::Decline { application_sha256, reason: body.reason.clone() }, operator))
+/// [`Refused::Text`].
+pub fn check_declined(declined: &Declined, others: Others) -> Result<Action, Refused> {
+    check_text("reason", &declined.reason)?;
+    Ok(Action::Decline { reason: declined.reason.clone(), others })
 }
 
 /// Checks a rotation: by the old key and by the new one, which so proves that it is held.
@@ -250,16 +247,6 @@ pub fn check_revocation<'k>(
 fn signed_by_exactly(note: &Note, keys: &[VerifyingKey]) -> Result<(), Refused> {
     keys.iter().try_for_each(|key| note.require(key))?;
     Ok(note.only_by(keys)?)
-}
-
-fn the_operator<'k>(
-    note: &Note,
-    operators: &'k [VerifyingKey],
-) -> Result<&'k VerifyingKey, Refused> {
-    let [line] = note.signatures() else { return Err(Refused::NotAnOperator) };
-    let operator = operators.iter().find(|key| line.claims(key)).ok_or(Refused::NotAnOperator)?;
-    note.require(operator)?;
-    Ok(operator)
 }
 
 fn check_text(field: &'static str, text: &str) -> Result<(), Refused> {

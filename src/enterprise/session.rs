@@ -73,19 +73,12 @@ fn holder(conn: &mut Conn, roster: &Roster, key: &VerifyingKey) -> Result<Option
     Ok(store::speaks_for(conn, key)?.map(|(id, kind)| actor_of(id, kind)))
 }
 
-/// Who a token speaks for, after the table of sessions was asked.
+/// Whether the session that a good token names still stands.
 ///
 /// # Errors
 /// [`Refused::Access`] with the reason; the database's.
-pub fn authenticate(
-    conn: &mut Conn,
-    tokens: &TokenKey,
-    token: &str,
-    now: Time,
-) -> Result<Claims, Refused> {
-    let claims = tokens.check(token, now)?;
-    sessions::standing::<Refused>(conn, claims.session, &claims.actor, now)?;
-    Ok(claims)
+pub fn stands(conn: &mut Conn, claims: &Claims, now: Time) -> Result<(), Refused> {
+    sessions::standing(conn, claims.session, &claims.actor, now)
 }
 
 /// Ends a session of the actor's own; ending it again changes nothing.
@@ -100,4 +93,13 @@ pub async fn logout(db: &Db, actor: Actor, id: SessionId) -> Result<(), Refused>
         Ok(sessions::end_session(tx, id)?)
     })
     .await
+}
+
+/// The actor's sessions that stand, the latest first.
+///
+/// # Errors
+/// The database's.
+pub async fn own(db: &Db, actor: Actor) -> Result<Vec<Session>, Error> {
+    let now = db.clock().now();
+    db.query(move |conn| sessions::sessions_of(conn, &actor, now)).await
 }

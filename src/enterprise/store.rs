@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 
-use super::rules::{Ended, KeySpan, Pending, State};
+use super::rules::{Ended, KeySpan, State};
 use super::statements::{Application, Kind};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -16,7 +16,7 @@ use crate::on_each;
 /// A registration as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enterprise {
-    /// Its latest application: who it says it is.
+    /// Who it is: by the application that was vouched for, or by the latest while none was.
     pub application: Application,
     /// Of that application's text.
     pub application_sha256: Hash,
@@ -86,13 +86,12 @@ impl Row {
         let key: VerifyingKey = self.key.parse().map_err(|_| corrupt("key"))?;
         let application_sha256 =
             self.application_sha256.parse().map_err(|_| corrupt("application"))?;
-        let pending = Pending { application_sha256, key: key.clone() };
         let state = match self.state.as_str() {
-            "applied" => State::Applied(pending),
+            "applied" => State::Applied,
             "verified" => State::Verified { key: key.clone() },
             "declined" => State::Declined { reason: self.reason },
             "keyless" => State::Keyless,
-            "reapplied" => State::Reapplied(pending),
+            "reapplied" => State::Reapplied,
             _ => return Err(corrupt("state")),
         };
         let kind = match self.kind.as_str() {
@@ -140,30 +139,7 @@ pub fn verified_with_code(
     row.map(Row::read).transpose()
 }
 
-/// Applications that wait for an operator, the oldest first, after `after` and at most `limit`.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn waiting(
-    conn: &mut Conn,
-    after: Option<(Time, EnterpriseId)>,
-    limit: u32,
-) -> Result<Vec<Enterprise>, Error> {
-    let (time, id) =
-        after.map_or((i64::MIN, String::new()), |(t, id)| (t.millis(), id.to_string()));
-    let later = enterprise::applied_at
-        .gt(time)
-        .or(enterprise::applied_at.eq(time).and(enterprise::id.gt(id)));
-    let query = enterprise::table
-        .filter(enterprise::state.eq_any(["applied", "reapplied"]))
-        .filter(later)
-        .order((enterprise::applied_at, enterprise::id))
-        .limit(limit.into());
-    let rows: Vec<Row> = on_each!(conn, |c| query.load(c))?;
-    rows.into_iter().map(Row::read).collect()
-}
-
-/// A first application.
+/// A body that nobody knew.
 ///
 /// # Errors
 /// `Conflict` when the id is taken; `Backend`.

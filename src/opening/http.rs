@@ -44,7 +44,6 @@ pub struct ReadOutView {
     /// Whether the opening record stands: then it counts, and not this.
     pub is_final: bool,
     /// Line, bidder and offer, in the order in which they opened.
-    #[schema(value_type = Vec<Object>)]
     pub lines: Vec<ReadOutLine>,
 }
 

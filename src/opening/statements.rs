@@ -1,6 +1,7 @@
 //! What is signed from the deadline to the opening, and how the record tells of it (protocol §2).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::bid::statements::{Fault, Offer};
 use crate::clock::Time;
@@ -373,12 +374,14 @@ pub enum OpeningEvent {
 }
 
 /// One line read out before the opening record is final.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadOutLine {
     /// Who signed the manifest.
+    #[schema(value_type = String)]
     pub bidder: EnterpriseId,
     /// The line as in the close.
+    #[schema(value_type = String)]
     pub line: Hash,
     /// What the envelope offers.
     pub offer: Offer,

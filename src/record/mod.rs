@@ -1,7 +1,7 @@
 //! The record: an append-only, publicly checkable log of every act, in standard formats (C2SP).
 //!
 //! Invariant: what this room calls proven depends on bytes and trusted keys alone: no database,
-//! no network, no clock. Only [`append`], [`feed`], [`sequencer`] and [`store`] know the database.
+//! no network, no clock. Only [`append`], [`feed`], [`name`], [`sequencer`] and [`store`] know the database.
 
 pub mod append;
 pub mod checkpoint;
@@ -12,6 +12,7 @@ pub mod feed;
 pub mod hours;
 pub mod http;
 pub mod leaf;
+pub mod name;
 pub mod policy;
 pub mod proof;
 pub mod sequencer;

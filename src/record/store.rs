@@ -3,7 +3,6 @@
 //! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
@@ -222,25 +221,19 @@ pub fn cosignatures(conn: &mut Conn, size: u64) -> Result<Vec<(NoteSignature, Ti
         .collect()
 }
 
-/// The largest size that each custodian has cosigned, and when it cosigned last, by its name.
+/// The largest size that a custodian has cosigned, and when. It costs the same however long the
+/// record is: anybody may ask.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn last_cosigned(conn: &mut Conn) -> Result<BTreeMap<String, (u64, Time)>, Error> {
-    use diesel::dsl::max;
-    let query = cosignature::table.group_by(cosignature::custodian).select((
-        cosignature::custodian,
-        max(cosignature::size),
-        max(cosignature::at),
-    ));
-    let rows: Vec<(String, Option<i64>, Option<i64>)> = on_each!(conn, |c| query.load(c))?;
-    rows.into_iter()
-        .map(|(custodian, size, at)| {
-            let none = corrupt("a cosignature");
-            let (size, at) = size.zip(at).ok_or_else(none)?;
-            Ok((custodian, (index_of(size)?, Time::from_millis(at))))
-        })
-        .collect()
+pub fn last_cosigned(conn: &mut Conn, custodian: &str) -> Result<Option<(u64, Time)>, Error> {
+    let query = cosignature::table
+        .filter(cosignature::custodian.eq(custodian))
+        .select((cosignature::size, cosignature::at))
+        .order(cosignature::size.desc())
+        .limit(1);
+    let row: Option<(i64, i64)> = on_each!(conn, |c| query.first(c).optional())?;
+    row.map(|(size, at)| Ok((index_of(size)?, Time::from_millis(at)))).transpose()
 }
 
 /// The checkpoint's note with all cosignatures so far.

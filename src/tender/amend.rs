@@ -10,13 +10,14 @@ use crate::auth::table::{Act, Owner, allow};
 use crate::clock::{Time, is_closed};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
-use crate::crypto::statement::Statement;
+use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::Roster;
-use crate::db::Tx;
+use crate::db::{self, Conn, Tx};
 use crate::enterprise::credentials::Credential;
 use crate::ids::UnitId;
 use crate::opening::rules::{Terms, UnitAct, UnitState};
-use crate::opening::statements::{Void, VoidReason};
+use crate::opening::statements::{OpeningEvent, Void, VoidReason};
+use crate::record::store as record;
 use crate::rulepack::outage::Window;
 
 use super::publish::{
@@ -133,6 +134,9 @@ async fn propose(p: &Platform, amendment: Statement<Amendment>) -> Result<Asked,
     let id = amendment.body().unit_id;
     p.db.write(move |tx| {
         let row = units::unit(tx.conn(), id)?;
+        if let Some(asked) = effective_before(tx.conn(), &row, &amendment)? {
+            return Ok(asked);
+        }
         if let Some((pending, index)) = &row.pending {
             let is_same = pending.sha256() == amendment.sha256();
             let (proposed_index, note) = (*index, pending.encode());
@@ -150,6 +154,44 @@ async fn propose(p: &Platform, amendment: Statement<Amendment>) -> Result<Asked,
         Ok(Asked { unit_id: id, proposed_index: recorded.index, note })
     })
     .await
+}
+
+/// The answer to an amendment that took effect: as when it was proposed.
+fn effective_before(
+    conn: &mut Conn,
+    row: &UnitRow,
+    amendment: &Statement<Amendment>,
+) -> Result<Option<Asked>, Error> {
+    if amendment.body().no > row.amendment_no {
+        return Ok(None);
+    }
+    for entry in record::entries_of_unit(conn, &row.id, "sealbid/proposed/v1")? {
+        let event: OpeningEvent = serde_json::from_slice(&entry.event).map_err(corrupt)?;
+        if let OpeningEvent::Proposed { statement, statement_sha256, unit_id } = event
+            && statement_sha256 == amendment.sha256()
+        {
+            return Ok(Some(Asked { unit_id, proposed_index: entry.index, note: statement }));
+        }
+    }
+    Ok(None)
+}
+
+/// The entry of a cancellation that says the same, if the unit ended by it.
+fn cancelled_before(
+    conn: &mut Conn,
+    id: &UnitId,
+    void: &Statement<Void>,
+) -> Result<Option<u64>, Error> {
+    for entry in record::entries_of_unit(conn, id, Void::TYPE)? {
+        if Statement::<Void>::parse(&entry.event)?.sha256() == void.sha256() {
+            return Ok(Some(entry.index));
+        }
+    }
+    Ok(None)
+}
+
+fn corrupt(error: serde_json::Error) -> db::Error {
+    db::Error::Corrupt(format!("a proposal on the record: {error}"))
 }
 
 /// Takes over a custodian's signature on the amendment that is asked. With the q-th its terms hold.
@@ -192,7 +234,7 @@ fn take_effect(
 }
 
 /// Cancels an open unit by its buyer's signed `void`: its keys are never released. Returns the
-/// entry that says so.
+/// entry that says so; the same statement again returns the same one.
 ///
 /// # Errors
 /// [`Refused::OutOfOrder`] once a close is proposed, [`Refused::Signature`], or why the actor may
@@ -218,7 +260,8 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
         }
         let row = units::unit(tx.conn(), id)?;
         if row.state != UnitState::Open {
-            return Err(Refused::OutOfOrder.into());
+            let before = cancelled_before(tx.conn(), &id, &void)?;
+            return before.ok_or_else(|| Refused::OutOfOrder.into());
         }
         let recorded = tx.record(note_event::<Void>(Some(id), &note))?;
         let change = UnitChange { void_reason: Some("cancelled"), ..UnitChange::default() };

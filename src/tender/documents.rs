@@ -15,6 +15,16 @@ use super::{Error, Platform, Refused};
 /// A file name's length in bytes at most.
 const MAX_NAME: usize = 255;
 
+/// Judges a document's name, before anybody sends the file.
+///
+/// # Errors
+/// [`Refused::Notice`].
+pub fn check_name(name: &str) -> Result<(), Refused> {
+    let is_name =
+        (1..=MAX_NAME).contains(&name.len()) && is_plain_text(name) && !name.contains(['/', '\\']);
+    if is_name { Ok(()) } else { Err(Refused::Notice("a document's name")) }
+}
+
 /// Adds a complete upload of the buyer to a draft.
 ///
 /// # Errors
@@ -27,11 +37,7 @@ pub async fn add(
     blob: UploadId,
 ) -> Result<DocumentRef, Error> {
     let drafted = drafted(p, actor, Act::DraftTender, tender).await?;
-    let is_name =
-        (1..=MAX_NAME).contains(&name.len()) && is_plain_text(&name) && !name.contains(['/', '\\']);
-    if !is_name {
-        return Err(Refused::Notice("a document's name").into());
-    }
+    check_name(&name)?;
     let document = DocumentId::random(p.db.entropy())?;
     let owner = drafted.row.procuring_entity;
     p.db.write(move |tx| {

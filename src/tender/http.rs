@@ -7,15 +7,15 @@ use utoipa::IntoParams;
 
 use super::publish::Publication;
 use super::rules::Plan;
-use super::statements::Amendment;
-use super::store::{self, State};
+use super::statements::{Amendment, DocumentRef};
+use super::store::{self, State, TenderRow};
 use super::units::{self, UnitRow};
 use super::views::{
     DraftedView, OutageBody, Preparation, ProposedUnit, ProposedView, PublicationBody, TenderView,
     TendersView, UnitSummary, UnitView,
 };
 use super::{amend, consent, documents, draft, publish};
-use crate::auth::table::Act;
+use crate::auth::table::{Act, Owner};
 use crate::bid::Purpose;
 use crate::bid::upload;
 use crate::crypto::statement::{Body as _, Statement};
@@ -53,9 +53,7 @@ pub struct Named {
 /// # Errors
 /// `tender-plan`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/tenders", tag = "tenders",
-    request_body(content = Object, content_type = "application/json",
-        description = "{title, documents_until, lots: [{title, stages: [{stage, deadline, open_at, \
-                       challenge_ms, min}]}]}; times in Unix milliseconds"),
+    request_body = Plan,
     responses((status = 201, body = DraftedView)), security(("session" = [])))]
 pub async fn create(app: web::Data<App>, caller: Caller, plan: web::Json<Plan>) -> Answer {
     let tender = draft::draft(&app.platform, &caller.actor, plan.into_inner()).await?;
@@ -116,10 +114,27 @@ pub async fn publish(
 pub async fn list(app: web::Data<App>, query: web::Query<After>) -> Answer {
     let after = query.after.as_deref().map(id::<TenderId>).transpose()?;
     let rows = app.db().query(move |conn| store::published(conn, after, PAGE)).await?;
+    Ok(HttpResponse::Ok().json(page(rows)))
+}
+
+/// The caller's own tenders that are not published yet
+///
+/// # Errors
+/// `auth-…`.
+#[utoipa::path(get, path = "/api/v1/drafts", tag = "tenders", params(After),
+    responses((status = 200, body = TendersView)), security(("session" = [])))]
+pub async fn drafts(app: web::Data<App>, caller: Caller, query: web::Query<After>) -> Answer {
+    caller.allow(Act::DraftTender, &Owner::Actor)?;
+    let buyer = caller.actor.enterprise().ok_or(crate::auth::Refused::Forbidden)?;
+    let after = query.after.as_deref().map(id::<TenderId>).transpose()?;
+    let rows = app.db().query(move |conn| store::drafts(conn, buyer, after, PAGE)).await?;
+    Ok(HttpResponse::Ok().json(page(rows)))
+}
+
+fn page(rows: Vec<TenderRow>) -> TendersView {
     let is_full = u32::try_from(rows.len()).is_ok_and(|n| n == PAGE);
     let next = rows.last().filter(|_| is_full).map(|row| row.id.to_string());
-    let tenders = rows.into_iter().map(|row| TenderView::new(row, &[])).collect();
-    Ok(HttpResponse::Ok().json(TendersView { tenders, next }))
+    TendersView { tenders: rows.into_iter().map(|row| TenderView::new(row, &[])).collect(), next }
 }
 
 /// One tender; a draft only for its buyer and the regulator
@@ -244,8 +259,7 @@ pub async fn cancel(
 #[utoipa::path(post, path = "/api/v1/tenders/{id}/documents", tag = "tenders",
     params(("id" = String, Path, description = "tnd_…"), Named),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 201, body = Object,
-        description = "{document, name, sha256, size}, as the notice will name it")),
+    responses((status = 201, body = DocumentRef)),
     security(("session" = [])))]
 pub async fn add_document(
     app: web::Data<App>,
@@ -260,7 +274,11 @@ pub async fn add_document(
     let length = length.and_then(|text| text.parse().ok());
     let length = length.ok_or_else(|| Edge::Query("Content-Length is missing".to_owned()))?;
     let (p, actor) = (&app.platform, &caller.actor);
-    draft::drafted(p, actor, Act::DraftTender, tender).await?;
+    let drafted = draft::drafted(p, actor, Act::DraftTender, tender).await?;
+    if drafted.row.state != State::Draft {
+        return Err(super::Error::from(super::Refused::State).into());
+    }
+    documents::check_name(&query.name).map_err(super::Error::from)?;
     let upload = upload::create(p, actor, Purpose::Document, length).await?.id;
     let append = upload::append(p, actor, upload, 0, None).await?;
     stream::receive(append, body).await?;

@@ -54,8 +54,29 @@ pub enum Adopted {
     Lapsed,
 }
 
+/// The answer to a publication that was recorded before, word for word.
+async fn published_before(
+    p: &Platform,
+    drafted: &Drafted,
+    again: &Publication,
+) -> Result<Vec<Asked>, Error> {
+    let notice = Statement::<Notice>::parse(again.notice.as_bytes())?.sha256();
+    let is_same = drafted.row.notice.as_ref().is_some_and(|kept| kept.sha256() == notice);
+    if !is_same || drafted.expected(p).len() != again.units.len() {
+        return Err(Refused::State.into());
+    }
+    let id = drafted.row.id;
+    let rows = p.db.query(move |conn| units::units(conn, id)).await?;
+    let asked = again.units.iter().map(|note| {
+        let unit_id = Statement::<Unit>::parse(note.as_bytes())?.body().id()?;
+        let row = rows.iter().find(|row| row.id == unit_id).ok_or(Refused::State)?;
+        Ok(Asked { unit_id, proposed_index: row.proposed_index, note: row.unit.encode() })
+    });
+    asked.collect()
+}
+
 /// Checks, signs and records what the buyer signed. The custodians may be asked afterwards, each
-/// with the receipt of the `proposed` event.
+/// with the receipt of the `proposed` event. The same publication again is answered as before.
 ///
 /// # Errors
 /// [`Refused`] with the first thing that does not fit, or why the actor may not.
@@ -67,7 +88,7 @@ pub async fn publish(
 ) -> Result<Vec<Asked>, Error> {
     let drafted = drafted(p, actor, Act::Publish, id).await?;
     if drafted.row.state != State::Draft {
-        return Err(Refused::State.into());
+        return published_before(p, &drafted, &publication).await;
     }
     let buyer = drafted.row.procuring_entity;
     let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;

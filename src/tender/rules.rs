@@ -1,6 +1,7 @@
 //! Which tenders can be published and which statements fit them: pure decisions.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -20,19 +21,20 @@ const MAX_LOTS: usize = 1000;
 const MAX_TITLE: usize = 1000;
 
 /// What a buyer drafts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// For people.
     pub title: String,
-    /// Until when documents are offered.
+    /// Until when documents are offered, in Unix milliseconds.
+    #[schema(value_type = i64)]
     pub documents_until: Time,
     /// What is bought.
     pub lots: Vec<LotPlan>,
 }
 
 /// A lot as drafted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LotPlan {
     /// For people.
@@ -42,14 +44,17 @@ pub struct LotPlan {
 }
 
 /// An opening unit as drafted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StagePlan {
-    /// Which envelope.
+    /// Which envelope: single, technical or commercial.
+    #[schema(value_type = String)]
     pub stage: Stage,
-    /// Bids arriving at or after this are late.
+    /// Bids arriving at or after this are late; Unix milliseconds.
+    #[schema(value_type = i64)]
     pub deadline: Time,
-    /// No key is released before.
+    /// No key is released before; Unix milliseconds.
+    #[schema(value_type = i64)]
     pub open_at: Time,
     /// The challenge window in milliseconds.
     pub challenge_ms: i64,

@@ -2,6 +2,7 @@
 //! opening units, and amendments that move a deadline later (protocol §2).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -155,14 +156,16 @@ impl Body for Amendment {
 }
 
 /// A document of a tender, readable by anybody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentRef {
     /// Its id.
+    #[schema(value_type = String)]
     pub document: DocumentId,
     /// Its file name.
     pub name: String,
     /// Of its content.
+    #[schema(value_type = String)]
     pub sha256: Hash,
     /// Bytes.
     pub size: u64,

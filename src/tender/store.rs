@@ -132,6 +132,26 @@ pub fn published(
     rows.into_iter().map(tender_of).collect()
 }
 
+/// A buyer's tenders that are not published, by id, from the one after `after` on.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn drafts(
+    conn: &mut Conn,
+    buyer: EnterpriseId,
+    after: Option<TenderId>,
+    limit: u32,
+) -> Result<Vec<TenderRow>, Error> {
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let query = tender::table
+        .filter(tender::procuring_entity.eq(buyer.to_string()))
+        .filter(tender::state.ne(State::Published.code()).and(tender::id.gt(after)))
+        .order(tender::id)
+        .limit(limit.into());
+    let rows: Vec<RawTender> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter().map(tender_of).collect()
+}
+
 /// A new draft with its lots.
 ///
 /// # Errors

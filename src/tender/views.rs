@@ -86,7 +86,6 @@ pub struct TenderView {
     pub notice: Option<String>,
     /// What was drafted; while it is not published.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub plan: Option<Plan>,
     /// Its units; not in lists.
     pub units: Vec<UnitSummary>,

@@ -90,9 +90,14 @@ pub async fn platform(app: web::Data<App>, request: HttpRequest) -> Answer {
 /// The database's.
 pub async fn about(app: &App, headers: &HeaderMap) -> Result<PlatformView, crate::db::Error> {
     let roster = app.roster.body();
-    let cosigned = app.db().query(store::last_cosigned).await?;
-    let custodians = roster.custodians.iter().map(|member| {
-        let (cosigned_size, cosigned_at) = cosigned.get(member.id.as_str()).copied().unzip();
+    let ids: Vec<String> = roster.custodians.iter().map(|member| member.id.to_string()).collect();
+    let cosigned = app.db().query(move |conn| {
+        let each = ids.iter().map(|id| store::last_cosigned(conn, id));
+        each.collect::<Result<Vec<_>, crate::db::Error>>()
+    });
+    let cosigned = cosigned.await?;
+    let custodians = roster.custodians.iter().zip(cosigned).map(|(member, cosigned)| {
+        let (cosigned_size, cosigned_at) = cosigned.unzip();
         CustodianView {
             id: member.id.to_string(),
             name: member.name.clone(),

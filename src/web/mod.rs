@@ -11,6 +11,7 @@ pub mod body;
 pub mod edge;
 pub mod i18n;
 pub mod idempotency;
+pub mod init;
 pub mod limit;
 pub mod openapi;
 pub mod page;
@@ -66,6 +67,8 @@ routes! {
     POST "/api/v1/login/challenges" => enterprises::challenge;
     POST "/api/v1/login" => enterprises::login;
     DELETE "/api/v1/login" => enterprises::logout;
+    GET "/api/v1/sessions" => enterprises::sessions;
+    DELETE "/api/v1/sessions/{id}" => enterprises::end_session;
     POST "/api/v1/enterprises" => enterprises::apply;
     GET "/api/v1/enterprises" => enterprises::waiting;
     GET "/api/v1/enterprises/{id}" => enterprises::show;
@@ -77,6 +80,7 @@ routes! {
     GET "/api/v1/documents/{id}" => tenders::document;
     GET "/api/v1/units/{id}" => tenders::unit;
     // Buyers
+    GET "/api/v1/drafts" => tenders::drafts;
     POST "/api/v1/tenders" => tenders::create;
     POST "/api/v1/tenders/{id}/documents" => tenders::add_document;
     POST "/api/v1/tenders/{id}/preparation" => tenders::prepare;

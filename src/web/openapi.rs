@@ -10,6 +10,7 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi};
 
 use super::answer::{Answer, REQUEST, TIME, ZONE};
+use super::idempotency::is_kept;
 use super::problem::{PROBLEM_JSON, Problem, WrongField};
 use crate::bid::http as bids;
 use crate::bid::upload::http as uploads;
@@ -26,16 +27,19 @@ use crate::tender::http as tenders;
         description = "Sealed bids, a verifiable record, an opening on its hour. Binding acts are \
                        signed statements (docs/FORMATS.md); a session only says who reads and who \
                        may knock. Every refusal is an application/problem+json with a stable \
-                       `code`, in the language of Accept-Language (zh-CN or en). A JSON POST may \
-                       carry an Idempotency-Key: a repeat with the same bytes is answered as \
-                       before. Every answer carries the server's clock. A recorded refusal is a \
+                       `code`, in the language of Accept-Language (zh-CN or en). A JSON POST \
+                       whose parameters name it may carry an Idempotency-Key where a session \
+                       asks: a repeat with the same bytes is answered as before, a twin of one \
+                       under way with 409 and Retry-After. Every answer carries the server's clock. A recorded refusal is a \
                        problem with `index` and `receipt`."
     ),
     paths(
         super::page::start, super::about::platform, document,
-        enterprises::challenge, enterprises::login, enterprises::logout, enterprises::apply,
+        enterprises::challenge, enterprises::login, enterprises::logout, enterprises::sessions,
+        enterprises::end_session, enterprises::apply,
         enterprises::waiting, enterprises::show, enterprises::decide, enterprises::change_key,
-        tenders::list, tenders::show, tenders::document, tenders::unit, tenders::create,
+        tenders::list, tenders::show, tenders::document, tenders::unit, tenders::drafts,
+        tenders::create,
         tenders::add_document, tenders::prepare, tenders::publish, tenders::postpone,
         tenders::cancel, tenders::register_outage,
         uploads::options, uploads::create, uploads::progress, uploads::append, uploads::terminate,
@@ -59,15 +63,24 @@ impl Modify for Common {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("session", SecurityScheme::Http(session));
-        for item in api.paths.paths.values_mut() {
+        for (path, item) in &mut api.paths.paths {
             let operations = [&mut item.get, &mut item.head, &mut item.delete, &mut item.options];
             let operations = operations.into_iter().chain([&mut item.patch]);
             operations.flatten().for_each(complete);
             if let Some(post) = &mut item.post {
                 complete(post);
-                post.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+                if is_kept(path) && reads_json(post) {
+                    post.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+                }
             }
         }
+    }
+}
+
+fn reads_json(operation: &Operation) -> bool {
+    match &operation.request_body {
+        Some(RefOr::T(body)) => body.content.contains_key("application/json"),
+        Some(RefOr::Ref(_)) | None => false,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::bid::upload::Quota;
 use crate::blob::{Blobs, Folder};
+use crate::clock::Time;
 use crate::config::{Config, read_seed};
 use crate::crypto::key::{KeyKind, SigningKey};
 use crate::crypto::statement::{Body as _, Statement};
@@ -31,6 +32,8 @@ use crate::tender::Platform;
 use crate::timer;
 
 use super::app::App;
+use super::i18n::local_time;
+use super::init::check_origin;
 use super::limit::Limiter;
 
 /// Why the platform does not start.
@@ -55,6 +58,22 @@ pub enum StartError {
     /// The database, its schema, or the record in it.
     #[error("database: {0}")]
     Database(String),
+    /// The machine's clock is behind the record's last entry.
+    #[error("the clock says {now}, but the record already says {last}")]
+    Clock {
+        /// What the clock says.
+        now: Time,
+        /// The time of the last entry.
+        last: Time,
+    },
+    /// The database keeps another record than the configuration names.
+    #[error("the database keeps the record {found}, not {named}")]
+    Origin {
+        /// What the configuration says.
+        named: String,
+        /// What `init` fixed.
+        found: String,
+    },
     /// A witness has seen more of the record than this database holds.
     #[error("the witness {witness} is ahead: {reason}")]
     Behind {
@@ -93,6 +112,8 @@ impl Refusal for StartError {
             Self::RulePack { .. } => "web-start-rule-pack",
             Self::Roster { .. } => "web-start-roster",
             Self::Database(_) => "web-start-database",
+            Self::Clock { .. } => "web-start-clock",
+            Self::Origin { .. } => "web-start-origin",
             Self::Behind { .. } => "web-start-behind",
             Self::Folder { .. } => "web-start-folder",
             Self::Listen { .. } => "web-start-listen",
@@ -112,8 +133,12 @@ impl Refusal for StartError {
             | Self::Folder { path, reason } => {
                 vec![("path", path.clone().into()), ("reason", reason.clone().into())]
             }
-            Self::Database(reason) | Self::Internal(reason) => {
-                vec![("reason", reason.clone().into())]
+            Self::Database(why) | Self::Internal(why) => vec![("reason", why.clone().into())],
+            Self::Clock { now, last } => {
+                vec![("now", local_time(*now).into()), ("last", local_time(*last).into())]
+            }
+            Self::Origin { named, found } => {
+                vec![("named", named.as_str().into()), ("found", found.as_str().into())]
             }
             Self::Behind { witness, .. } => vec![("witness", witness.clone().into())],
             Self::Listen { address, reason } => {
@@ -124,8 +149,16 @@ impl Refusal for StartError {
     }
 }
 
-fn database(error: impl std::fmt::Display) -> StartError {
+pub(super) fn database(error: impl std::fmt::Display) -> StartError {
     StartError::Database(error.to_string())
+}
+
+/// What a question or an act at start was refused with.
+pub(super) fn refused(error: db::Error) -> StartError {
+    match error {
+        db::Error::ClockBehind { now, last } => StartError::Clock { now, last },
+        other => database(other),
+    }
 }
 
 fn internal(error: impl std::fmt::Display) -> StartError {
@@ -187,22 +220,6 @@ fn read_roster(
     Ok(roster)
 }
 
-/// Makes the database's tables in a database that has none.
-///
-/// # Errors
-/// [`StartError::Database`] when it exists already, or cannot be reached.
-pub fn init(config: &Config) -> Result<(), StartError> {
-    db::init(&config.database()?).map_err(database)
-}
-
-/// Brings an older database up to this program's schema; gives the names of what was applied.
-///
-/// # Errors
-/// [`StartError::Database`].
-pub fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
-    db::migrate(&config.database()?).map_err(database)
-}
-
 /// A platform ready to serve, and the work that goes on beside its answers.
 pub struct Started {
     /// For the handlers.
@@ -234,10 +251,11 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     let entropy = Arc::clone(&options.entropy);
     let faults = options.hooks.faults.clone();
     let db = open_database(config, options).await?;
+    check_origin(&db, config).await?;
     let pace =
         Pace { cadence: Duration::from_millis(u64::from(config.cadence_ms)), ..Pace::default() };
     let keys = Keys { log: papers.log, pads: papers.pads };
-    let sequencer = Sequencer::open(db.clone(), keys, pace).await.map_err(database)?;
+    let sequencer = Sequencer::open(db.clone(), keys, pace).await.map_err(refused)?;
     // The shares and the manifest come on top of the envelope, and are small.
     let limits =
         Limits { max_file: config.max_upload_bytes.saturating_mul(2), ..Limits::default() };
@@ -335,7 +353,7 @@ async fn record_roster(db: &Db, roster: &Statement<Roster>) -> Result<(), StartE
         None => {}
     }
     let event = Event { kind: Roster::TYPE, level: Level::Public, unit: None, bytes };
-    db.write(move |tx| tx.record(event)).await.map_err(|e: db::Error| database(e))?;
+    db.write(move |tx| tx.record(event)).await.map_err(refused)?;
     Ok(())
 }
 

@@ -1,15 +1,22 @@
 //! Does the server let in whom the use-cases let in, and does every answer carry what it must?
 
+use std::sync::Arc;
+
 use reqwest::{Method, StatusCode};
 use sealbid::clock::Time;
+use sealbid::config::{Config, Origin};
+use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::custodian::roster::Member;
+use sealbid::db::{Conn, Error, Options};
 use sealbid::enterprise::statements::{Declined, KeyRevocation};
+use sealbid::error::Refusal as _;
 use sealbid::record::proof::Receipt;
-use serde_json::{Value, json};
+use sealbid::web::{init, start};
+use serde_json::json;
 
 use crate::on_both;
-use crate::registration::{ORIGIN, application, id, key, operator, roster, signed, vouched};
+use crate::registration::{ORIGIN, application, id, key, operator, roster, signed};
 use crate::server::{Server, log_key, read};
 use crate::support::{START, wait};
 
@@ -66,6 +73,8 @@ on_both! {
         let waiting = list["enterprises"].as_array().unwrap();
         assert_eq!(waiting.len(), 2);
         assert!(waiting.iter().all(|it| it["state"] == "applied" && it["contact"].is_string()));
+        let note = signed(application(2, 2), &[&key(2, 2)]).encode();
+        assert!(waiting.iter().any(|it| it["application"] == note), "as it was signed");
     }
 }
 
@@ -114,44 +123,26 @@ on_both! {
 }
 
 on_both! {
-    fn one_idempotency_key_is_one_act(base: TestBase) {
+    fn a_caller_lists_and_ends_its_own_sessions_and_nobody_elses(base: TestBase) {
         let server = Server::start(&base);
-        let ask = |key: &str, body: Value| {
-            let headers = [("idempotency-key", key)];
-            let response = server.ask(Method::POST, "/api/v1/login/challenges", &headers, Some(body));
-            let replayed = response.headers().contains_key("idempotency-replayed");
-            let (status, answer) = read(response);
-            (status, replayed, answer)
-        };
-        let first = ask("k1", json!({}));
-        assert_eq!((first.0, first.1), (StatusCode::OK, false));
-        let second = ask("k1", json!({}));
-        assert_eq!((second.0, second.1, &second.2), (StatusCode::OK, true, &first.2));
-        assert_ne!(ask("k2", json!({})).2["nonce"], first.2["nonce"]);
-        let reused = ask("k1", json!({ "other": 1 }));
-        assert_eq!(reused.0, StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(reused.2["code"], "web-idempotency-reused");
-        assert!(reused.2["instance"].is_string(), "a refusal of the middleware has its text too");
-        let long = "k".repeat(65);
-        assert_eq!(ask(&long, json!({})).2["code"], "web-idempotency-key");
-        // After a day it is forgotten.
-        base.clock.advance(24 * 3_600_000);
-        assert!(!ask("k1", json!({})).1);
-    }
-}
-
-on_both! {
-    fn a_refusal_is_not_kept_under_its_key(base: TestBase) {
-        let server = Server::start(&base);
-        let statement = signed(application(1, 1), &[&key(1, 1)]);
-        let path = format!("/api/v1/enterprises/{}/verification", id(1));
-        let body = json!({ "statement": signed(vouched(&statement), &[&operator()]).encode() });
-        let headers = [("idempotency-key", "k1")];
-        let early = read(server.ask(Method::POST, &path, &headers, Some(body.clone())));
-        assert_eq!(early.1["code"], "enterprise-unknown");
-        server.apply(&statement);
-        let again = read(server.ask(Method::POST, &path, &headers, Some(body)));
-        assert_eq!(again.1["state"], "verified");
+        server.register(1, 1);
+        server.register(2, 2);
+        let (old, other) = (server.login(&key(1, 1)), server.login(&key(2, 2)));
+        base.clock.advance(1_000);
+        let new = server.login(&key(1, 1));
+        let list = |token: &str| server.get("/api/v1/sessions", Some(token)).1["sessions"].clone();
+        let own = list(&new);
+        assert_eq!(own.as_array().unwrap().len(), 2);
+        assert_eq!((&own[0]["asking"], &own[1]["asking"]), (&json!(true), &json!(false)));
+        assert_eq!(own[1]["started_at"], START.millis());
+        let path = format!("/api/v1/sessions/{}", own[1]["id"].as_str().unwrap());
+        let (status, refused) = server.ask_as(Method::DELETE, &path, Some(&other), None);
+        assert_eq!((status, &refused["code"]), (StatusCode::NOT_FOUND, &json!("auth-not-found")));
+        assert_eq!(list(&old).as_array().unwrap().len(), 2, "it stands");
+        let (status, _) = server.ask_as(Method::DELETE, &path, Some(&new), None);
+        assert_eq!(status, StatusCode::NO_CONTENT);
+        assert_eq!(server.get("/api/v1/sessions", Some(&old)).1["code"], "auth-revoked");
+        assert_eq!(list(&new).as_array().unwrap().len(), 1);
     }
 }
 
@@ -276,5 +267,38 @@ on_both! {
         assert_eq!(cosigned(&server), 4);
         server.wake(2);
         assert_eq!(cosigned(&server), 5);
+    }
+}
+
+on_both! {
+    fn a_platform_starts_only_with_the_origin_that_init_fixed_and_not_before_its_record(base: TestBase) {
+        let mut server = Server::start(&base);
+        server.stop();
+        let options = || Options::new(base.clock.clone(), Arc::new(SystemEntropy::new()));
+        let open = |config: &Config| match wait(start::open(config, options())) {
+            Ok(_) => String::from("started"),
+            Err(error) => error.code().to_owned(),
+        };
+        let config = Config::load(&server.config, []).unwrap();
+        assert_eq!(open(&config), "started");
+        let again = init::init(&config, options()).unwrap_err();
+        assert_eq!(again.code(), "web-start-database", "{again}");
+        assert!(base.meddle("UPDATE origin SET name = 'elsewhere.example/record'").is_err());
+        base.clock.set(START.plus(-1_001));
+        assert_eq!(open(&config), "web-start-clock");
+        base.clock.set(START);
+        let other = Origin::parse("elsewhere.example/record").unwrap();
+        let other = Config { origin: other, ..config };
+        assert_eq!(open(&other), "web-start-roster", "keys and roster are of the old name");
+    }
+}
+
+on_both! {
+    fn init_ends_what_an_earlier_one_began_and_the_first_name_stays(base: TestBase) {
+        let server = Server::start(&base);
+        let name = |conn: &mut Conn| sealbid::record::name::find(conn);
+        assert_eq!(server.app().db().read(name).unwrap().as_deref(), Some(ORIGIN));
+        let twice = wait(server.app().db().write(|tx| sealbid::record::name::fix(tx, "other/record")));
+        assert!(matches!(twice, Err(Error::Conflict(_))), "{twice:?}");
     }
 }

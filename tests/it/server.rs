@@ -26,6 +26,7 @@ use sealbid::db::Options;
 use sealbid::enterprise::statements::Application;
 use sealbid::tender::consent::ask_pending;
 use sealbid::web::app::App;
+use sealbid::web::init;
 use sealbid::web::start::{self, Started, platform_key_name};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -97,6 +98,8 @@ impl Server {
         let members: Vec<_> = (1..).zip(&listeners).map(|(n, l)| member(&home, n, l)).collect();
         let roster = signed_roster(members);
         let config = write_files(&home, base, &roster);
+        let options = Options::new(base.clock.clone(), Arc::new(SystemEntropy::new()));
+        init::init(&Config::load(&config, []).unwrap(), options).unwrap();
         for n in 1..=CUSTODIANS {
             Home::enrol(&agent_home(&home, n), &roster).unwrap();
         }

@@ -7,6 +7,18 @@ BEGIN
     RAISE EXCEPTION '% rows are never changed or deleted', TG_TABLE_NAME;
 END $$;
 
+-- The record's name, in every key name and checkpoint: fixed by `init`, one row that never changes. Its
+-- holder could have the platform refuse to start, no more: roster and keys carry the name too.
+CREATE TABLE origin (
+    one  BIGINT           NOT NULL PRIMARY KEY CHECK (one = 1),
+    name TEXT COLLATE "C" NOT NULL
+);
+
+CREATE TRIGGER origin_unchanged BEFORE UPDATE OR DELETE ON origin
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER origin_kept BEFORE TRUNCATE ON origin
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- The next free index and the time of the last entry: the only mutable row of the record. Its holder
 -- could make two entries of one index, which `entry`'s key and the tiles would refuse.
 CREATE TABLE head (
@@ -94,6 +106,8 @@ CREATE TABLE cosignature (
 );
 -- A freeze asks for one minute of them, however long the record is.
 CREATE INDEX cosignature_at ON cosignature (at, size, custodian);
+CREATE INDEX cosignature_of ON cosignature (custodian, size);
+
 CREATE TRIGGER cosignature_unchanged BEFORE UPDATE OR DELETE ON cosignature
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER cosignature_kept BEFORE TRUNCATE ON cosignature

@@ -3,6 +3,18 @@
 -- connections set recursive_triggers, without which REPLACE would delete past them. Whoever holds the
 -- file can still rewrite it; the custodians' cosignatures are what he cannot rewrite.
 
+-- The record's name, in every key name and checkpoint: fixed by `init`, one row that never changes. Its
+-- holder could have the platform refuse to start, no more: roster and keys carry the name too.
+CREATE TABLE origin (
+    one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    name TEXT    NOT NULL
+) STRICT;
+
+CREATE TRIGGER origin_unchanged BEFORE UPDATE ON origin
+BEGIN SELECT RAISE(ABORT, 'origin rows are never changed'); END;
+CREATE TRIGGER origin_kept BEFORE DELETE ON origin
+BEGIN SELECT RAISE(ABORT, 'origin rows are never deleted'); END;
+
 -- The next free index and the time of the last entry: the only mutable row of the record. Its holder
 -- could make two entries of one index, which `entry`'s key and the tiles would refuse.
 CREATE TABLE head (
@@ -80,6 +92,7 @@ CREATE TABLE cosignature (
 ) STRICT;
 -- A freeze asks for one minute of them, however long the record is.
 CREATE INDEX cosignature_at ON cosignature (at, size, custodian);
+CREATE INDEX cosignature_of ON cosignature (custodian, size);
 
 CREATE TRIGGER cosignature_unchanged BEFORE UPDATE ON cosignature
 BEGIN SELECT RAISE(ABORT, 'cosignature rows are never changed'); END;

@@ -1,7 +1,8 @@
--- Enterprises and organisations, and what they are waiting for. The record's statements are the
--- truth (`credential` keeps the public ones); these rows are where the next act finds its state. `id`, `kind`, `applied_at` never
--- change; name, code and contact change only with a new application. Its holder could show a wrong
--- state, which the public statements would contradict; the contact is not public.
+-- Enterprises and organisations. The record's statements are the truth (`credential` keeps the
+-- public ones); these rows are where the next act finds its state. `id`, `kind`, `applied_at` never
+-- change; name, code and contact are those of the application that an operator vouched for, or of
+-- the latest one while nobody did. Its holder could show a wrong state, which the public statements
+-- would contradict; the contact is not public.
 CREATE TABLE enterprise (
     id                 TEXT    NOT NULL PRIMARY KEY,
     kind               TEXT    NOT NULL CHECK (kind IN ('enterprise', 'organisation')),
@@ -20,7 +21,6 @@ CREATE TABLE enterprise (
 ) STRICT;
 -- Anybody may claim a code; one claim per kind is verified.
 CREATE UNIQUE INDEX enterprise_of_code ON enterprise (kind, uscc) WHERE verified_at IS NOT NULL;
-CREATE INDEX enterprise_of_state ON enterprise (state, applied_at, id);
 
 CREATE TRIGGER enterprise_same BEFORE UPDATE ON enterprise
 WHEN NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR NEW.applied_at <> OLD.applied_at
@@ -29,6 +29,26 @@ WHEN NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR NEW.applied_at <> OLD.applied_a
 BEGIN SELECT RAISE(ABORT, 'who an enterprise is never changes'); END;
 CREATE TRIGGER enterprise_kept BEFORE DELETE ON enterprise
 BEGIN SELECT RAISE(ABORT, 'enterprise rows are never deleted'); END;
+
+-- Applications, each by itself until an operator decides on it: anybody may apply in anybody's name,
+-- and that changes nothing of who a verified body is. `note` is the application as it was signed.
+-- Only its standing changes, and `idx` and `applied_at` when it is made again. Its holder sees
+-- contacts; a wrong standing could hide an application from the operators, whose receipt its
+-- applicant has.
+CREATE TABLE application (
+    sha256         TEXT NOT NULL PRIMARY KEY,
+    enterprise     TEXT NOT NULL REFERENCES enterprise (id),
+    note           TEXT NOT NULL,
+    standing       TEXT NOT NULL
+                   CHECK (standing IN ('waiting', 'vouched', 'declined', 'passed')),
+    idx            INTEGER NOT NULL,
+    applied_at     INTEGER NOT NULL,
+    decided_sha256 TEXT,
+    decided_idx    INTEGER,
+    CHECK ((decided_sha256 IS NULL) = (decided_idx IS NULL))
+) STRICT;
+CREATE INDEX application_waiting ON application (applied_at, sha256) WHERE standing = 'waiting';
+CREATE INDEX application_of ON application (enterprise, standing);
 
 -- Every key that ever spoke for somebody, and from when until when. Only the end is ever set, once.
 -- One public key speaks for one body, ever. Its holder could let a key log in again; acts are
@@ -75,15 +95,16 @@ CREATE INDEX session_of_actor ON session (actor, started_at);
 CREATE INDEX session_of_key ON session (public);
 CREATE INDEX session_over ON session (expires_at);
 
--- Answers to acts that carried an Idempotency-Key, for a day. Its holder sees answers that its
--- askers saw.
+-- Acts that carried an Idempotency-Key, for a day: first without an answer, while they are under way,
+-- then with it. Its holder sees answers that its askers saw; logins are never among them.
 CREATE TABLE idempotency (
     asker   TEXT    NOT NULL,
     key     TEXT    NOT NULL,
     request TEXT    NOT NULL,
-    status  INTEGER NOT NULL,
-    answer  BLOB    NOT NULL,
+    status  INTEGER,
+    answer  BLOB,
     at      INTEGER NOT NULL,
-    PRIMARY KEY (asker, key)
+    PRIMARY KEY (asker, key),
+    CHECK ((status IS NULL) = (answer IS NULL))
 ) STRICT;
 CREATE INDEX idempotency_at ON idempotency (at);

@@ -2,6 +2,7 @@
 
 mod keys;
 mod sessions;
+mod squatting;
 mod table;
 
 use std::sync::Arc;
@@ -19,13 +20,13 @@ use sealbid::custodian::roster::{Member, Roster};
 use sealbid::db::Db;
 use sealbid::enterprise::credentials::credential;
 use sealbid::enterprise::refused::Refused;
-use sealbid::enterprise::rules::{Action, Pending, State, key_at, next};
-use sealbid::enterprise::session::{authenticate, challenge, login, logout};
+use sealbid::enterprise::rules::{Action, Others, State, key_at, next};
+use sealbid::enterprise::session::{challenge, login, logout, stands};
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
 };
 use sealbid::enterprise::uscc::Uscc;
-use sealbid::enterprise::{self, store};
+use sealbid::enterprise::{self, applications, store};
 use sealbid::ids::{EnterpriseId, SessionId};
 use sealbid::record::disclosure::Level;
 

@@ -26,7 +26,8 @@ fn log_in(db: &Db, signer: &SigningKey, at: Time) -> Result<(Actor, SessionId, S
 
 fn enter(db: &Db, token: &str) -> Result<Actor, Refused> {
     let now = db.clock().now();
-    db.read(|conn| authenticate(conn, &tokens(), token, now)).map(|claims| claims.actor)
+    let claims = tokens().check(token, now)?;
+    db.read(|conn| stands(conn, &claims, now)).map(|()| claims.actor)
 }
 
 on_both! {

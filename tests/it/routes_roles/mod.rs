@@ -1,5 +1,6 @@
 //! Who gets which answer where: every route, asked by every role, against the one table of acts.
 
+mod front_door;
 mod rows;
 
 use std::collections::BTreeSet;

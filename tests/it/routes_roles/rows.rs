@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn nobodys(_: &Scene) -> Owner {
+pub fn nobodys(_: &Scene) -> Owner {
     Owner::Actor
 }
 
@@ -22,12 +22,12 @@ fn of_draft(scene: &Scene, rest: &str) -> String {
     format!("/api/v1/tenders/{}{rest}", scene.draft)
 }
 
-fn statement<B: sealbid::crypto::statement::Body>(body: B, keys: &[&SigningKey]) -> Body {
+pub fn statement<B: sealbid::crypto::statement::Body>(body: B, keys: &[&SigningKey]) -> Body {
     Body::Json(json!({ "statement": signed(body, keys).encode() }))
 }
 
 /// A route that everybody may read at a fixed address.
-const fn open(path: &'static str, request: fn(&Scene) -> (String, Body)) -> Row {
+pub const fn open(path: &'static str, request: fn(&Scene) -> (String, Body)) -> Row {
     Row {
         method: "GET",
         path,
@@ -38,7 +38,7 @@ const fn open(path: &'static str, request: fn(&Scene) -> (String, Body)) -> Row 
     }
 }
 
-const fn row(
+pub const fn row(
     method: &'static str,
     path: &'static str,
     door: Door,
@@ -52,7 +52,7 @@ const fn row(
 /// once the door is open.
 pub fn rows() -> Vec<Row> {
     let mut rows = reading();
-    rows.extend(front_door());
+    rows.extend(front_door::rows());
     rows.extend(buying());
     rows.extend(bidding());
     rows.extend(deciding());
@@ -129,80 +129,15 @@ fn reading() -> Vec<Row> {
     ]
 }
 
-fn front_door() -> Vec<Row> {
-    vec![
-        row(
-            "POST",
-            "/api/v1/login/challenges",
-            Table(Act::LogIn, nobodys),
-            |_| ("/api/v1/login/challenges".to_owned(), Body::Json(json!({}))),
-            (200, ""),
-        ),
-        row(
-            "POST",
-            "/api/v1/login",
-            Table(Act::LogIn, nobodys),
-            |_| ("/api/v1/login".to_owned(), Body::Json(json!({ "statement": "x" }))),
-            (400, "enterprise-statement"),
-        ),
-        row(
-            "DELETE",
-            "/api/v1/login",
-            Table(Act::LogOut, nobodys),
-            |_| ("/api/v1/login".to_owned(), Body::None),
-            (204, ""),
-        ),
-        row(
-            "POST",
-            "/api/v1/enterprises",
-            Table(Act::Apply, nobodys),
-            |_| ("/api/v1/enterprises".to_owned(), Body::Json(json!({ "application": "x" }))),
-            (400, "enterprise-statement"),
-        ),
-        row(
-            "GET",
-            "/api/v1/enterprises",
-            Table(Act::ReadApplication, |_| Owner::Exactly(Actor::Public)),
-            |_| ("/api/v1/enterprises?state=applied".to_owned(), Body::None),
-            (200, ""),
-        ),
-        open("/api/v1/enterprises/{id}", |s| {
-            (format!("/api/v1/enterprises/{}", s.play.bidders[0].id), Body::None)
-        }),
-        row(
-            "POST",
-            "/api/v1/enterprises/{id}/verification",
-            Signature,
-            |s| {
-                let id = s.play.bidders[0].id;
-                let body = Declined {
-                    application_sha256: Hash::of(b"none"),
-                    enterprise: id,
-                    reason: "x".to_owned(),
-                };
-                let path = format!("/api/v1/enterprises/{id}/verification");
-                (path, statement(body, &[&s.play.buyer.key]))
-            },
-            (403, "enterprise-not-an-operator"),
-        ),
-        row(
-            "POST",
-            "/api/v1/enterprises/{id}/keys",
-            Signature,
-            |s| {
-                let party = &s.play.bidders[0];
-                let key = party.key.verifying().clone();
-                let body = KeyRevocation { enterprise: party.id, key, reason: "x".to_owned() };
-                let path = format!("/api/v1/enterprises/{}/keys", party.id);
-                (path, statement(body, &[&s.play.bidders[1].key]))
-            },
-            (403, "enterprise-not-an-operator"),
-        ),
-    ]
-}
-
 fn buying() -> Vec<Row> {
     vec![
+        row(
+            "GET",
+            "/api/v1/drafts",
+            Table(Act::DraftTender, nobodys),
+            |_| ("/api/v1/drafts".to_owned(), Body::None),
+            (200, ""),
+        ),
         row(
             "POST",
             "/api/v1/tenders",
@@ -249,7 +184,7 @@ fn buying() -> Vec<Row> {
                 };
                 (of_unit(s, "/amendments"), statement(body, &[&s.play.buyer.key]))
             },
-            (422, "tender-amendment"),
+            (422, "tender-unlawful"),
         ),
         row(
             "POST",
