@@ -62,6 +62,9 @@ pub enum Failed {
     /// The unit is not signed as it must be, or not for this roster.
     #[error("the unit must not be sealed for: {0}")]
     Unit(String),
+    /// What the platform asks to be signed is not what its signer means.
+    #[error("nothing was signed: {0}")]
+    Unsigned(String),
     /// Nothing was sealed.
     #[error("nothing was sealed: {0}")]
     Sealing(String),
@@ -141,6 +144,7 @@ impl Refusal for Failed {
             Self::Missing(_) => "cli-missing",
             Self::NotPinned => "cli-not-pinned",
             Self::Unit(_) => "cli-unit",
+            Self::Unsigned(_) => "cli-unsigned",
             Self::Sealing(_) => "cli-sealing",
             Self::Bid(_) => "cli-bid",
             Self::Passphrase(_) => "cli-passphrase",
@@ -181,6 +185,7 @@ impl Refusal for Failed {
                 args
             }
             Self::Unit(reason)
+            | Self::Unsigned(reason)
             | Self::Sealing(reason)
             | Self::Bid(reason)
             | Self::Passphrase(reason)

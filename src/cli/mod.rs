@@ -12,6 +12,7 @@ pub mod custodian;
 pub mod download;
 pub mod enterprise;
 pub mod failed;
+pub mod intended;
 pub mod keys;
 pub mod opening;
 pub mod operator;
@@ -23,6 +24,7 @@ pub mod trust;
 pub mod upload;
 pub mod verify;
 pub mod vouching;
+mod words;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::error::Arg;
+use crate::error::{Arg, Args};
 use crate::ids::UnitId;
+use crate::opening::rules::is_ascending;
 use crate::opening::statements::{
     LineStatus, OpenedLine, Opening, Order, ReadOutLine, Suspension, SuspensionState, Void,
 };
@@ -23,6 +24,7 @@ use super::enterprise::{recorded, signed};
 use super::failed::Failed;
 use super::output::{Access as FileAccess, Report, write_new};
 use super::trust::Pinned;
+use super::words::{fate, why_void};
 use super::{Context, args, read_file};
 
 /// `sealbid opening …`
@@ -54,13 +56,14 @@ pub enum OpeningCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// The other party: sign an order beneath the first signature
+    /// The other party: see what an order opens and what it deletes, then sign it beneath the first
+    /// signature
     SignOrder {
         /// The order's file
         file: PathBuf,
-        /// The file with both signatures
+        /// The file with both signatures; without it, nothing is signed
         #[arg(long, value_name = "FILE")]
-        out: PathBuf,
+        out: Option<PathBuf>,
     },
     /// Send an order that both have signed
     SendOrder {
@@ -192,7 +195,7 @@ impl OpeningCommand {
                 documents(context, unit, line, out.as_deref()).await
             }
             Self::Order { unit, lines, out } => order(context, unit, lines, out).await,
-            Self::SignOrder { file, out } => sign_order(context, file, out),
+            Self::SignOrder { file, out } => sign_order(context, file, out.as_deref()).await,
             Self::SendOrder { file } => send_order(context, file).await,
             Self::Suspend { unit, reason } => suspend(context, *unit, Suspended, reason).await,
             Self::Lift { unit, reason } => suspend(context, *unit, Lifted, reason).await,
@@ -235,8 +238,7 @@ async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
         Ok(End { void: Some(note), .. }) => {
             let void = Statement::<Void>::parse(note.as_bytes()).map_err(wrong)?;
             void.note().require(&pinned.roster().platform_key).map_err(wrong)?;
-            let reason = format!("{:?}", void.body().reason);
-            Ok(Report::said("cli-say-opening-void", args([("reason", reason)])))
+            Ok(Report::said(why_void(void.body().reason), Args::new()))
         }
         Ok(End { .. }) => Err(wrong("an end without opening or void")),
         Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
@@ -258,10 +260,10 @@ fn opened(report: Report, line: &OpenedLine) -> Report {
             report.and("cli-say-opening-line", values)
         }
         other => {
-            let status = format!("{other:?}");
-            let fault = line.fault.map_or_else(|| "-".to_owned(), |fault| format!("{fault:?}"));
-            let values = args([bidder, of, ("status", status), ("fault", fault)]);
-            report.and("cli-say-opening-not", values)
+            let (key, more) = fate(other);
+            let mut values = args([bidder, of]);
+            values.extend(more.map(|(name, value)| (name, Arg::Text(value))));
+            report.and(key, values)
         }
     }
 }
@@ -354,13 +356,39 @@ fn read_order(file: &Path) -> Result<Statement<Order>, Failed> {
     Statement::parse(&read_file(file)?).map_err(|e| Failed::content(file.display(), e))
 }
 
-fn sign_order(context: &Context, file: &Path, out: &Path) -> Result<Report, Failed> {
+/// Compares an order with the unit's close, tells what it does, and signs it where that is asked.
+async fn sign_order(context: &Context, file: &Path, out: Option<&Path>) -> Result<Report, Failed> {
     let mut order = read_order(file)?;
-    order.sign(&*context.key()?);
+    let (client, pinned) = (context.client()?, context.pinned().await?);
+    let body = order.body();
+    let seen = client.seen(&body.unit_id).await?;
+    let close = seen.close.ok_or_else(|| unsigned("the unit is not closed"))?;
+    let close = pinned.close(&close, &body.unit_id)?;
+    if body.close_sha256 != close.sha256() {
+        return Err(unsigned("the order is about another close"));
+    }
+    let lines = &close.body().lines;
+    if !is_ascending(&body.lines) || body.lines.iter().any(|line| !lines.contains(line)) {
+        return Err(unsigned("the order does not choose from the unit's close"));
+    }
+    let unit = body.unit_id.to_string();
+    let count = [body.lines.len(), lines.len()].map(|count| count.to_string());
+    let [chosen, all] = count;
+    let head = args([("unit", unit), ("chosen", chosen), ("all", all)]);
+    let mut report = Report::said("cli-say-order-is", head);
+    for line in lines {
+        let is_chosen = body.lines.contains(line);
+        let key = if is_chosen { "cli-say-order-opens" } else { "cli-say-order-deletes" };
+        report = report.and(key, args([("line", line.to_string())]));
+    }
+    let Some(out) = out else { return Ok(report.and("cli-say-order-unsigned", args([]))) };
+    order.sign(client.key()?);
     write_new(out, order.encode().as_bytes(), FileAccess::Usual)?;
-    let lines = order.body().lines.iter();
-    let report = Report::said("cli-say-order-signed", args([("path", out.display().to_string())]));
-    Ok(lines.fold(report, |report, line| report.and_plain(line.to_string())))
+    Ok(report.and("cli-say-order-signed", args([("path", out.display().to_string())])))
+}
+
+fn unsigned(reason: &str) -> Failed {
+    Failed::Unsigned(reason.to_owned())
 }
 
 async fn send_order(context: &Context, file: &Path) -> Result<Report, Failed> {

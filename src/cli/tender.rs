@@ -1,7 +1,8 @@
 //! `sealbid tender …`: a buyer drafts, publishes, postpones and voids.
 //!
-//! Invariant: the buyer signs a unit or a notice only after comparing it with what it drafted and
-//! with the pinned roster; the platform's preparation is a proposal, not an instruction.
+//! Invariant: the buyer signs units and notice only after comparing every field with its own plan,
+//! documents and rule pack and with the pinned roster; the platform's preparation is a proposal, not
+//! an instruction.
 
 use std::path::{Path, PathBuf};
 
@@ -9,18 +10,20 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::Time;
+use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement};
 use crate::enterprise::credentials::enterprise_of;
-use crate::ids::{EnterpriseId, TenderId, UnitId};
+use crate::ids::{TenderId, UnitId};
 use crate::opening::statements::{Void, VoidReason};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
-use crate::tender::statements::{Amendment, AmendmentReason, Notice, SUITE, Stage, Unit};
+use crate::tender::statements::{Amendment, AmendmentReason, Notice, Stage, Unit};
 
 use super::bid::Accepted;
 use super::client::{Access, Client};
 use super::enterprise::{recorded, signed};
 use super::failed::Failed;
+use super::intended::{Document, Intended, Publisher};
 use super::output::Report;
 use super::trust::Pinned;
 use super::upload::Slice;
@@ -41,10 +44,18 @@ pub enum TenderCommand {
         /// The document
         file: PathBuf,
     },
-    /// Sign notice and units and have every custodian sign
+    /// Compare notice and units with what you drafted, sign them and have every custodian sign
     Publish {
         /// The tender
         tender: TenderId,
+        /// The TOML file that it was drafted from
+        file: PathBuf,
+        /// The rule pack that judges its dates: the file, or its SHA-256
+        #[arg(long, value_name = "RULES")]
+        rules: String,
+        /// A document that was added to it; repeat it for each
+        #[arg(long = "document", value_name = "FILE")]
+        documents: Vec<PathBuf>,
     },
     /// Move a unit's deadline and opening later
     Amend {
@@ -156,30 +167,31 @@ impl Client {
         self.put_document(tender, name, &slice).await
     }
 
-    /// Publishes a draft: compares what the platform prepared with the roster and the buyer's own
-    /// key, signs it, and sends it. Gives the platform's word on each unit.
+    /// Publishes a draft: compares what the platform prepared with what is meant and with the roster,
+    /// signs it, and sends it. Gives the platform's word on each unit.
     ///
     /// # Errors
-    /// [`Failed::Unit`] when the preparation is not to be signed, [`Failed`].
-    pub async fn publish(&self, pinned: &Pinned, tender: TenderId) -> Result<Value, Failed> {
+    /// [`Failed::Unsigned`] when the preparation is not to be signed, [`Failed`].
+    pub async fn publish(
+        &self,
+        pinned: &Pinned,
+        tender: TenderId,
+        meant: &Intended,
+    ) -> Result<Value, Failed> {
         let empty = serde_json::json!({});
         let path = format!("/tenders/{tender}/preparation");
         let prepared: Prepared = self.act(&path, &empty, Access::Own).await?;
         let key = self.key()?;
         let buyer = enterprise_of(key.verifying().name());
         let buyer = buyer.ok_or_else(|| Failed::content("--key", "not an organisation's"))?;
-        let mut units = Vec::new();
-        let mut ids = Vec::new();
-        for text in &prepared.units {
-            let mut unit: Statement<Unit> = proposed(text)?;
-            check_unit(unit.body(), pinned, tender, buyer)?;
-            ids.push(unit.body().id().map_err(|e| Failed::Unit(e.to_string()))?);
-            unit.sign(key);
-            units.push(unit.encode());
-        }
+        let units = prepared.units.iter().map(|text| proposed::<Unit>(text));
+        let mut units = units.collect::<Result<Vec<_>, _>>()?;
         let mut notice: Statement<Notice> = proposed(&prepared.notice)?;
-        check_notice(notice.body(), &ids, tender, buyer)?;
+        let bodies: Vec<Unit> = units.iter().map(|unit| unit.body().clone()).collect();
+        meant.check(Publisher { pinned, tender, buyer }, &bodies, notice.body())?;
+        units.iter_mut().for_each(|unit| unit.sign(key));
         notice.sign(key);
+        let units: Vec<String> = units.iter().map(Statement::encode).collect();
         let body = serde_json::json!({ "notice": notice.encode(), "units": units });
         self.act(&format!("/tenders/{tender}/publication"), &body, Access::Own).await
     }
@@ -239,34 +251,21 @@ fn proposed<B: Body>(text: &str) -> Result<Statement<B>, Failed> {
     Statement::from_note(note).map_err(|e| Failed::Answer(e.to_string()))
 }
 
-fn check_unit(
-    unit: &Unit,
-    pinned: &Pinned,
-    tender: TenderId,
-    buyer: EnterpriseId,
-) -> Result<(), Failed> {
-    let roster = pinned.roster();
-    let named = unit.recipients.iter().map(|r| &r.custodian);
-    let fits = unit.tender == tender
-        && unit.procuring_entity == buyer
-        && unit.roster_sha256 == pinned.sha256()
-        && unit.t == roster.t
-        && unit.suite == SUITE
-        && unit.open_at >= unit.deadline
-        && named.eq(roster.custodians.iter().map(|member| &member.id));
-    let wrong = "the platform proposes to sign something else than was drafted";
-    if fits { Ok(()) } else { Err(Failed::Unit(wrong.to_owned())) }
+/// A plan's file.
+fn read_plan(file: &Path) -> Result<Plan, Failed> {
+    let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+    let source: Source = toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
+    source.plan()
 }
 
-fn check_notice(
-    notice: &Notice,
-    units: &[UnitId],
-    tender: TenderId,
-    buyer: EnterpriseId,
-) -> Result<(), Failed> {
-    let named = notice.lots.iter().flat_map(|lot| &lot.units);
-    let fits = notice.tender == tender && notice.procuring_entity == buyer && named.eq(units);
-    if fits { Ok(()) } else { Err(Failed::Unit("the notice names other units".to_owned())) }
+/// What is to be published, from the buyer's own files.
+fn intended(file: &Path, rules: &str, documents: &[PathBuf]) -> Result<Intended, Failed> {
+    let rule_pack_sha256 = match rules.parse::<Hash>() {
+        Ok(sha256) => sha256,
+        Err(_) => Hash::of(&read_file(Path::new(rules))?),
+    };
+    let documents = documents.iter().map(|path| Document::read(path)).collect::<Result<_, _>>()?;
+    Ok(Intended { plan: read_plan(file)?, documents, rule_pack_sha256 })
 }
 
 impl TenderCommand {
@@ -282,14 +281,12 @@ impl TenderCommand {
         let client = context.client()?;
         match self {
             Self::Draft { file } => {
-                let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
-                let source: Source =
-                    toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
-                Ok(Report::plain(client.draft_tender(&source.plan()?).await?.to_string()))
+                Ok(Report::plain(client.draft_tender(&read_plan(file)?).await?.to_string()))
             }
             Self::Document { tender, file } => shown(&client.add_document(*tender, file).await?),
-            Self::Publish { tender } => {
-                shown(&client.publish(&context.pinned().await?, *tender).await?)
+            Self::Publish { tender, file, rules, documents } => {
+                let meant = intended(file, rules, documents)?;
+                shown(&client.publish(&context.pinned().await?, *tender, &meant).await?)
             }
             Self::Amend { unit, deadline, open_at, reason } => {
                 let times = (*deadline, open_at.unwrap_or(*deadline));

@@ -25,6 +25,9 @@ use crate::web::start::platform_key_name;
 
 use super::cast::Name;
 
+/// The demo's rule pack, byte by byte.
+pub(super) const RULES: &[u8] = include_bytes!("../../rulepacks/demo.toml");
+
 /// The demo's origin: a name that resolves to nothing.
 pub const ORIGIN: &str = "demo.sealbid.example/record";
 /// Who keeps keys in the demo, with their names for people.
@@ -75,8 +78,7 @@ impl Stage {
             custodians.push(custodian(dir, &home, id, name.of(lang), address));
         }
         let config = dir.join("sealbid.toml");
-        let rules = include_bytes!("../../rulepacks/demo.toml");
-        write_new(&dir.join("rules.toml"), rules, Access::Usual)?;
+        write_new(&dir.join("rules.toml"), RULES, Access::Usual)?;
         write_new(&config, server_config(dir, address)?.as_bytes(), Access::Usual)?;
         let arguments = vec!["serve".into(), "--config".into(), config.into_os_string()];
         let log = dir.join("logs").join("server.log");

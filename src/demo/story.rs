@@ -12,12 +12,14 @@ use super::bids::{Desk, documents};
 use super::cast::{Bidder, Part, cast, victim};
 use super::narrator::Narrator;
 use super::parties::{Parties, Party, register};
-use super::stage::{CUSTODIANS, Stage, THRESHOLD};
+use super::stage::{CUSTODIANS, RULES, Stage, THRESHOLD};
 use super::table;
 use super::trouble::{Trouble, other};
 use crate::cli::bid::CheckedUnit;
 use crate::cli::client::{Access, Client};
+use crate::cli::intended::Intended;
 use crate::clock::{Clock as _, SystemClock, Time};
+use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::error::Said;
 use crate::ids::{TenderId, UnitId};
@@ -126,8 +128,10 @@ async fn publish(
     let (least, most) = RUNNING_MS;
     let running = (effort.as_millis() * EFFORT).clamp(least, most);
     let deadline = SystemClock.now().plus(i64::try_from(running).map_err(other)?);
-    let tender = buyer.draft_tender(&plan(deadline)).await?;
-    buyer.publish(&stage.pinned, tender).await?;
+    let rule_pack_sha256 = Hash::of(RULES);
+    let meant = Intended { plan: plan(deadline), documents: Vec::new(), rule_pack_sha256 };
+    let tender = buyer.draft_tender(&meant.plan).await?;
+    buyer.publish(&stage.pinned, tender, &meant).await?;
     let units = until(buyer, tender, |unit| unit.state == "open").await?;
     let signed = vec![("tender", tender.to_string().into()), ("n", count(CUSTODIANS.len()))];
     told.say("demo-say-published", signed);
@@ -178,7 +182,7 @@ async fn desk<'a>(
     unit: &UnitId,
 ) -> Result<Desk<'a>, Trouble> {
     let view = stage.client()?.unit(unit).await?;
-    Ok(Desk { stage, told, unit: CheckedUnit::new(&view, &stage.pinned)?, lot })
+    Ok(Desk { stage, told, unit: CheckedUnit::on_line(&view, &stage.pinned)?, lot })
 }
 
 /// Everybody seals and sends; the copier last, for it needs somebody's envelope.

@@ -52,6 +52,7 @@ mod openings;
 mod others_words;
 mod outside;
 mod play;
+mod publications;
 mod record_formats;
 mod record_tree;
 mod record_trust;

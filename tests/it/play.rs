@@ -8,6 +8,7 @@ use sealbid::bid::statements::Offer;
 use sealbid::cli::bid::{CheckedUnit, Draft, Place, Sealer, Sending, seal};
 use sealbid::cli::client::{Access, Client};
 use sealbid::cli::failed::Failed;
+use sealbid::cli::intended::Intended;
 use sealbid::cli::output::Silent;
 use sealbid::cli::trust::Pinned;
 use sealbid::clock::Time;
@@ -100,7 +101,7 @@ impl Play {
     pub fn publish(&self, stages: &[Stage]) -> Vec<UnitId> {
         let tender = self.draft(stages);
         let client = self.client(&self.buyer.key);
-        wait(client.publish(&self.pinned, tender)).unwrap();
+        wait(client.publish(&self.pinned, tender, &meant(stages))).unwrap();
         self.server.tick();
         self.server.tick();
         let (status, view) = self.server.get(&format!("/api/v1/tenders/{tender}"), None);
@@ -116,7 +117,7 @@ impl Play {
     pub fn seal(&self, bidder: usize, unit: &UnitId, place: Place, size: usize) -> PathBuf {
         let party = &self.bidders[bidder];
         let view = wait(self.anybody().unit(unit)).unwrap();
-        let checked = CheckedUnit::new(&view, &self.pinned).unwrap();
+        let checked = CheckedUnit::on_line(&view, &self.pinned).unwrap();
         let passphrase = Zeroizing::new("a test's".to_owned());
         let sealer = Sealer {
             key: &party.key,
@@ -210,6 +211,12 @@ pub fn next(standing: &Value) -> Place {
         seq: u32::try_from(standing["seq"].as_u64().unwrap()).unwrap() + 1,
         prev_sha256: Some(sha256),
     }
+}
+
+/// What a buyer means by a draft of these stages.
+pub fn meant(stages: &[Stage]) -> Intended {
+    let rule_pack_sha256 = Hash::of(include_bytes!("../../rulepacks/demo.toml"));
+    Intended { plan: plan(stages), documents: Vec::new(), rule_pack_sha256 }
 }
 
 /// A plan of one lot with these stages.

@@ -14,7 +14,8 @@ use sealbid::cli::output::Silent;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
-use sealbid::opening::statements::{SuspensionState, Verdict};
+use sealbid::crypto::statement::Statement;
+use sealbid::opening::statements::{Order, SuspensionState, Verdict};
 use sealbid::tender::statements::Stage;
 use sealbid::web::i18n::Lang;
 
@@ -124,7 +125,7 @@ on_both! {
         let regulator = context(&play, Some(key_file(&play, &regulator, 105)));
         let close = play.unit(&unit)["close"].as_str().unwrap().to_owned();
         let close = play.pinned.close(&close, &unit).unwrap();
-        let lines = close.body().lines.iter().rev().copied().collect::<Vec<_>>();
+        let lines = close.body().lines.iter().skip(1).rev().copied().collect::<Vec<_>>();
         let at = |name: &str| play.server.home().join(name);
         let strange = vec![Hash::of(b"a stranger's")];
         let strange = OpeningCommand::Order { unit, lines: strange, out: at("order-0") };
@@ -132,8 +133,26 @@ on_both! {
         OpeningCommand::Order { unit, lines, out: at("order-1") }.run(&buyer).unwrap();
         let alone = OpeningCommand::SendOrder { file: at("order-1") }.run(&buyer);
         assert_eq!(code(alone), "opening-signature");
-        let sign = OpeningCommand::SignOrder { file: at("order-1"), out: at("order-2") };
-        sign.run(&regulator).unwrap();
+        let sign = |from: &str, out: Option<&str>| {
+            OpeningCommand::SignOrder { file: at(from), out: out.map(at) }.run(&regulator)
+        };
+        // Seen before it is signed; and one about another close, or of other lines, is not signed.
+        let seen = sign("order-1", None).unwrap().text(Lang::En);
+        assert!(seen.contains("opens 2") && seen.contains("Nothing was signed"), "{seen}");
+        assert_eq!((seen.matches("\nopens ").count(), seen.matches("\ndeletes ").count()), (2, 1));
+        let other = |name: &str, change: fn(&mut Order)| {
+            let mut order = Statement::<Order>::parse(&std::fs::read(at("order-1")).unwrap()).unwrap().body().clone();
+            change(&mut order);
+            let order = Statement::signed(order, &play.buyer.key).unwrap();
+            std::fs::write(at(name), order.encode()).unwrap();
+            let refused = sign(name, Some("order-2"));
+            assert!(matches!(refused, Err(Failed::Unsigned(_))), "{name}");
+            assert!(!at("order-2").exists());
+        };
+        other("order-close", |order| order.close_sha256 = Hash::of(b"another close"));
+        other("order-lines", |order| order.lines = vec![Hash::of(b"a stranger's")]);
+        other("order-twice", |order| order.lines.push(order.lines[0]));
+        sign("order-1", Some("order-2")).unwrap();
         OpeningCommand::SendOrder { file: at("order-2") }.run(&regulator).unwrap();
         assert!(play.unit(&unit)["order"].is_string());
     }

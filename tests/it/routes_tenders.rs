@@ -1,11 +1,14 @@
 //! Are drafts their buyer's over HTTP, and tenders what the law and every custodian allow?
 
 use reqwest::{Method, StatusCode};
+use sealbid::cli::failed::Failed;
+use sealbid::cli::intended::Document;
+use sealbid::crypto::hash::Hash;
 use sealbid::tender::statements::Stage;
 use serde_json::json;
 
 use crate::on_both;
-use crate::play::{DEADLINE, Play, code};
+use crate::play::{DEADLINE, Play, code, meant};
 use crate::server::read;
 use crate::support::wait;
 
@@ -31,7 +34,13 @@ on_both! {
         assert_eq!(play.server.get(&document, None).0, StatusCode::UNAUTHORIZED);
         let listed = play.server.get("/api/v1/tenders", None).1;
         assert_eq!(listed, json!({ "tenders": [] }));
-        wait(play.client(&play.buyer.key).publish(&play.pinned, tender)).unwrap();
+        let client = play.client(&play.buyer.key);
+        let mut meant = meant(&[Stage::Single]);
+        let without = wait(client.publish(&play.pinned, tender, &meant));
+        assert!(matches!(without, Err(Failed::Unsigned(_))), "a document that the buyer does not know");
+        let sha256 = Hash::of(b"terms");
+        meant.documents.push(Document { name: "招标.txt".to_owned(), sha256, size: 5 });
+        wait(client.publish(&play.pinned, tender, &meant)).unwrap();
         play.server.tick();
         play.server.tick();
         let file = play.server.ask(Method::GET, &document, &[], None);
@@ -42,7 +51,7 @@ on_both! {
         assert_eq!(play.server.get("/api/v1/tenders?after=x", None).1["code"], "web-path");
         assert_eq!(play.server.get("/api/v1/tenders?before=x", None).1["code"], "web-query");
         assert_eq!(put(&buyer, "late").1["code"], "tender-state");
-        let again = wait(play.client(&play.buyer.key).publish(&play.pinned, tender));
+        let again = wait(client.publish(&play.pinned, tender, &meant));
         assert_eq!(code(again), "tender-state");
     }
 }
@@ -51,17 +60,18 @@ on_both! {
     fn a_tender_needs_every_custodian_and_a_plan_that_the_law_allows(base: TestBase) {
         let mut play = Play::new(&base, 0);
         let client = play.client(&play.buyer.key);
-        let mut unlawful = crate::play::plan(&[Stage::Single]);
-        unlawful.lots[0].stages[0].min = 1;
-        let tender = wait(client.draft_tender(&unlawful)).unwrap();
-        assert_eq!(code(wait(client.publish(&play.pinned, tender))), "tender-unlawful");
-        unlawful.lots.clear();
-        assert_eq!(code(wait(client.draft_tender(&unlawful))), "tender-plan");
+        let meant = meant(&[Stage::Single]);
+        let mut unlawful = meant.clone();
+        unlawful.plan.lots[0].stages[0].min = 1;
+        let tender = wait(client.draft_tender(&unlawful.plan)).unwrap();
+        assert_eq!(code(wait(client.publish(&play.pinned, tender, &unlawful))), "tender-unlawful");
+        unlawful.plan.lots.clear();
+        assert_eq!(code(wait(client.draft_tender(&unlawful.plan))), "tender-plan");
         let tender = play.draft(&[Stage::Single]);
         play.server.sleep(4);
-        assert_eq!(code(wait(client.publish(&play.pinned, tender))), "tender-silent");
+        assert_eq!(code(wait(client.publish(&play.pinned, tender, &meant))), "tender-silent");
         play.server.wake(4);
-        wait(client.publish(&play.pinned, tender)).unwrap();
+        wait(client.publish(&play.pinned, tender, &meant)).unwrap();
         play.server.tick();
         play.server.tick();
         let shown = play.server.get(&format!("/api/v1/tenders/{tender}"), None).1;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::bid::statements::Withdrawal;
+use crate::bid::statements::{Manifest, Withdrawal};
+use crate::crypto::statement::Statement;
 use crate::custodian::roster::CustodianId;
 use crate::error::Arg;
 use crate::ids::{BidId, UnitId};
@@ -15,7 +16,7 @@ use super::check::read;
 use super::folder::{Chain, Folder};
 use super::prepare::{Check, Seal};
 use super::seal::beside;
-use super::send::{Accepted, Sending, Standing};
+use super::send::{Accepted, Sending, Standing, check_event};
 use super::unit::CheckedUnit;
 use crate::bid::rules::{ChainKind, line};
 use crate::cli::client::{Access, Client};
@@ -51,6 +52,8 @@ pub enum BidCommand {
     Submit(Send),
     /// Replace your live bid by a new version
     Replace(Send),
+    /// Bring your live bid's envelope again when the platform lost it; until the opening
+    Resupply(Send),
     /// Take your live bid back
     Withdraw {
         /// The opening unit
@@ -99,7 +102,7 @@ struct Own {
     index: u64,
 }
 
-/// `sealbid bid submit` and `replace`
+/// `sealbid bid submit`, `replace` and `resupply`
 #[derive(Debug, clap::Args)]
 pub struct Send {
     /// The .bid file; its receipt goes beside it
@@ -123,6 +126,7 @@ impl BidCommand {
             Self::Check(command) => command.run(context),
             Self::Submit(send) => context.wait(send.run(context, ChainKind::Withdrawal)),
             Self::Replace(send) => context.wait(send.run(context, ChainKind::Manifest)),
+            Self::Resupply(send) => context.wait(send.resupply(context)),
             Self::Withdraw { unit, folder, out } => {
                 context.wait(withdraw(context, unit, folder.as_deref(), out.as_deref()))
             }
@@ -139,7 +143,7 @@ impl BidCommand {
 
 async fn save_unit(context: &Context, unit: &UnitId, out: &Path) -> Result<Report, Failed> {
     let view = context.client()?.unit(unit).await?;
-    CheckedUnit::new(&view, &context.pinned().await?)?;
+    CheckedUnit::on_line(&view, &context.pinned().await?)?;
     let text = serde_json::to_vec_pretty(&view).map_err(|e| Failed::Answer(e.to_string()))?;
     write_new(out, &text, FileAccess::Usual)?;
     Ok(Report::said("cli-say-saved", args([("path", out.display().to_string())])))
@@ -157,7 +161,7 @@ impl Send {
         let live = standing.as_ref().map_or(ChainKind::Withdrawal, Standing::kind);
         if let Some(standing) = standing.filter(|_| sent_before) {
             // The answer was lost the last time: the receipt is all that is missing.
-            return self.done(&pinned, &manifest.sha256(), &client, standing.index).await;
+            return self.done(&pinned, &manifest, &client, standing.index).await;
         }
         match (live, expected) {
             (ChainKind::Manifest, ChainKind::Withdrawal) => return Err(Failed::LiveBid),
@@ -181,18 +185,27 @@ impl Send {
         self.saved(&accepted)
     }
 
+    async fn resupply(&self, context: &Context) -> Result<Report, Failed> {
+        let (client, pinned) = (context.client()?, context.pinned().await?);
+        let envelope = read(&self.file)?;
+        let kept = beside(&self.file, ".upload");
+        let sending = Sending { kept: Some(&kept), progress: &*context.progress };
+        let accepted = client.resupply(&pinned, &envelope, sending).await?;
+        drop(std::fs::remove_file(&kept));
+        let path = self.file.with_extension("resupplied.tlog-proof");
+        replace(&path, accepted.text.as_bytes())?;
+        Ok(receipt_told("cli-say-resupplied", &accepted, &path))
+    }
+
     async fn done(
         &self,
         pinned: &Pinned,
-        manifest_sha256: &crate::crypto::hash::Hash,
+        manifest: &Statement<Manifest>,
         client: &Client,
         index: u64,
     ) -> Result<Report, Failed> {
         let accepted = client.receipt(pinned, index).await?;
-        let event = String::from_utf8_lossy(&accepted.checked.receipt.event);
-        if !event.contains(&manifest_sha256.to_string()) {
-            return Err(Failed::Receipt("it is about something else".to_owned()));
-        }
+        check_event(&accepted, manifest)?;
         self.saved(&accepted)
     }
 

@@ -20,4 +20,4 @@ pub use folder::{Chain, Folder, Plan};
 pub use seal::{Draft, Made, Place, Sealer, seal};
 pub(crate) use send::accepted;
 pub use send::{Accepted, Lodging, Sending, Standing};
-pub use unit::{CheckedUnit, UnitView};
+pub use unit::{CheckedUnit, Inclusion, UnitView};

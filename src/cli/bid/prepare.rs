@@ -13,7 +13,7 @@ use crate::error::Arg;
 use super::check::{Findings, check};
 use super::folder::Folder;
 use super::seal::{Draft, Sealer, seal};
-use super::unit::{CheckedUnit, UnitView};
+use super::unit::{CheckedUnit, Inclusion, UnitView};
 use crate::cli::failed::Failed;
 use crate::cli::output::Report;
 use crate::cli::{Context, args, read_file};
@@ -86,21 +86,27 @@ impl Passphrase {
     fn read(&self, is_new: Twice) -> Result<Zeroizing<String>, Failed> {
         if let Some(path) = &self.passphrase_file {
             let text = read_secret(path)?;
-            return Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()));
+            let text = Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned());
+            return not_empty(text);
         }
         let ask = |prompt: &str| {
             let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
             typed.map_err(|e| Failed::Passphrase(e.to_string()))
         };
-        let typed = ask("Passphrase / 口令: ")?;
-        if typed.is_empty() {
-            return Err(Failed::Passphrase("empty".to_owned()));
-        }
+        let typed = not_empty(ask("Passphrase / 口令: ")?)?;
         if is_new == Twice::Yes && ask("Again / 再次输入: ")? != typed {
             return Err(Failed::Passphrase("the two entries differ".to_owned()));
         }
         Ok(typed)
     }
+}
+
+/// What stands under no passphrase stands open.
+fn not_empty(passphrase: Zeroizing<String>) -> Result<Zeroizing<String>, Failed> {
+    if passphrase.is_empty() {
+        return Err(Failed::Passphrase("empty".to_owned()));
+    }
+    Ok(passphrase)
 }
 
 /// Whether a passphrase is typed twice because it is new.
@@ -116,18 +122,22 @@ impl Seal {
         let plan = folder.plan()?;
         let key = context.key()?;
         let off_line = self.unit.read()?;
-        let (view, standing, pinned) = context.wait(async {
+        let (view, standing, unit) = context.wait(async {
             let pinned = context.pinned().await?;
             Ok(match off_line {
-                Some(view) => (view, None, pinned),
+                Some(view) => {
+                    let unit = CheckedUnit::new(&view, &pinned)?;
+                    (view, None, unit)
+                }
                 None => {
                     let client = context.client()?;
                     let standing = client.standing(&plan.unit).await?;
-                    (client.unit(&plan.unit).await?, standing, pinned)
+                    let view = client.unit(&plan.unit).await?;
+                    let unit = CheckedUnit::on_line(&view, &pinned)?;
+                    (view, standing, unit)
                 }
             })
         })?;
-        let unit = CheckedUnit::new(&view, &pinned)?;
         if unit.id() != plan.unit {
             return Err(Failed::Unit("it is not the one that bid.toml names".to_owned()));
         }
@@ -149,8 +159,17 @@ impl Seal {
             ("bid", made.bid.display().to_string()),
             ("identity", made.identity.display().to_string()),
         ]);
-        Ok(Report::said("cli-say-sealed", values)
-            .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]))
+        let report = Report::said("cli-say-sealed", values)
+            .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]);
+        Ok(included(report, &unit))
+    }
+}
+
+/// Says so where nothing showed that the record holds the unit.
+fn included(report: Report, unit: &CheckedUnit) -> Report {
+    match unit.inclusion() {
+        Inclusion::Shown => report,
+        Inclusion::NotShown => report.and("cli-say-not-included", args([])),
     }
 }
 
@@ -182,7 +201,8 @@ impl Check {
             }
             None => None,
         };
-        Ok(told(&check(&self.file, &signer, unit.as_ref(), identity.as_ref())?))
+        let report = told(&check(&self.file, &signer, unit.as_ref(), identity.as_ref())?);
+        Ok(unit.iter().fold(report, included))
     }
 }
 

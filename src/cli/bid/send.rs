@@ -18,7 +18,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::CustodianId;
 use crate::custodian::wire::NoteReply;
 use crate::ids::{BidId, UnitId};
-use crate::opening::statements::Lodged;
+use crate::opening::statements::{Lodged, OpeningEvent};
 
 use super::check::{Envelope, read};
 use crate::cli::client::{Access, Acted, Client};
@@ -129,6 +129,33 @@ impl Client {
         let accepted = accepted(pinned, acted.map_err(|e| refusal(pinned, e, &note))?)?;
         check_event(&accepted, &envelope.manifest)?;
         Ok(accepted)
+    }
+
+    /// Brings the envelope of one's live bid again, after the platform lost it; gives the receipt of
+    /// the entry that says so.
+    ///
+    /// # Errors
+    /// [`Failed::Refused`] with the platform's code: `bid-not-missing` when nothing was lost.
+    pub async fn resupply(
+        &self,
+        pinned: &Pinned,
+        envelope: &Envelope,
+        sending: Sending<'_>,
+    ) -> Result<Accepted, Failed> {
+        self.upload(&envelope.bid, sending.kept, sending.progress).await?;
+        let manifest = &envelope.manifest;
+        let (unit, sha256) = (manifest.body().unit_id, manifest.sha256());
+        let path = format!("/units/{unit}/bids/{sha256}/resupply");
+        let acted: Acted = self.act(&path, &serde_json::json!({}), Access::Own).await?;
+        let accepted = accepted(pinned, acted)?;
+        match json::parse(&accepted.checked.receipt.event) {
+            Ok(OpeningEvent::Resupplied { sha256, unit_id, .. })
+                if sha256 == manifest.body().bid.sha256 && unit_id == unit =>
+            {
+                Ok(accepted)
+            }
+            _ => Err(Failed::Receipt("it is about something else".to_owned())),
+        }
     }
 
     /// Withdraws the live bid `manifest_sha256`; `seq` is one above its manifest's.
@@ -268,7 +295,10 @@ fn refusal(pinned: &Pinned, failed: Failed, note: &str) -> Failed {
 }
 
 /// The receipt must be about this very manifest: a platform could answer with an older one.
-fn check_event(accepted: &Accepted, manifest: &Statement<Manifest>) -> Result<(), Failed> {
+pub(super) fn check_event(
+    accepted: &Accepted,
+    manifest: &Statement<Manifest>,
+) -> Result<(), Failed> {
     let unit = manifest.body().unit_id;
     match json::parse(&accepted.checked.receipt.event) {
         Ok(BidEvent::Accepted { manifest: note, manifest_sha256, unit_id, .. })

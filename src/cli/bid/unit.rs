@@ -38,10 +38,34 @@ pub struct CheckedUnit {
     id: UnitId,
     unit: Statement<Unit>,
     recipients: Vec<Recipient>,
+    inclusion: Inclusion,
+}
+
+/// Whether the record is known to hold the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inclusion {
+    /// By a receipt of its taking effect.
+    Shown,
+    /// There was no receipt.
+    NotShown,
 }
 
 impl CheckedUnit {
-    /// Checks a unit against a pinned roster.
+    /// Checks a unit that a platform just showed: with the receipt of its taking effect.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Failed::Receipt`] without a receipt.
+    pub fn on_line(view: &UnitView, pinned: &Pinned) -> Result<Self, Failed> {
+        let unit = Self::new(view, pinned)?;
+        match unit.inclusion {
+            Inclusion::Shown => Ok(unit),
+            Inclusion::NotShown => {
+                Err(Failed::Receipt("the platform shows none for the unit".to_owned()))
+            }
+        }
+    }
+
+    /// Checks a unit against a pinned roster, off-line: a receipt is checked where there is one.
     ///
     /// # Errors
     /// [`Failed::Unit`] with the first thing that is wrong, [`Failed::Receipt`].
@@ -56,20 +80,12 @@ impl CheckedUnit {
         }
         keys.insert(0, buyer);
         unit.note().only_by(&keys).map_err(wrong)?;
-        if let Some(receipt) = &view.receipt {
-            let checked = pinned.receipt(receipt.as_bytes())?;
-            let event = String::from_utf8_lossy(&checked.receipt.event).into_owned();
-            // The event holds the unit's text, as a note or inside one line of JSON.
-            let draft = unit.note().text().lines().nth(1).unwrap_or_default();
-            let quoted = serde_json::to_string(draft).map_err(wrong)?;
-            let quoted = quoted.trim_matches('"');
-            if !event.contains(draft) && !event.contains(quoted) && !event.contains(&id.to_string())
-            {
-                return Err(Failed::Receipt("it is about something else".to_owned()));
-            }
-        }
+        let inclusion = match &view.receipt {
+            Some(receipt) => included(view, pinned, receipt)?,
+            None => Inclusion::NotShown,
+        };
         let recipients = recipients(unit.body(), pinned)?;
-        Ok(Self { id, unit, recipients })
+        Ok(Self { id, unit, recipients, inclusion })
     }
 
     /// Its id.
@@ -84,6 +100,12 @@ impl CheckedUnit {
         self.unit.body()
     }
 
+    /// Whether the record is known to hold it.
+    #[must_use]
+    pub const fn inclusion(&self) -> Inclusion {
+        self.inclusion
+    }
+
     /// The custodians' recipients, in the roster's order.
     #[must_use]
     pub fn recipients(&self) -> &[Recipient] {
@@ -93,6 +115,16 @@ impl CheckedUnit {
 
 fn wrong(reason: impl std::fmt::Display) -> Failed {
     Failed::Unit(reason.to_string())
+}
+
+/// The event of a unit's taking effect is its whole note, every signature included.
+fn included(view: &UnitView, pinned: &Pinned, receipt: &str) -> Result<Inclusion, Failed> {
+    let checked = pinned.receipt(receipt.as_bytes())?;
+    if checked.receipt.event == view.unit.as_bytes() {
+        Ok(Inclusion::Shown)
+    } else {
+        Err(Failed::Receipt("it is about something else".to_owned()))
+    }
 }
 
 fn check_terms(unit: &Unit, pinned: &Pinned) -> Result<(), Failed> {

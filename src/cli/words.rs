@@ -1,0 +1,40 @@
+//! What became of a unit and of its lines, in sentences of both languages. Each sentence says who
+//! answers for it: no word of the program's own reaches people.
+
+use crate::opening::statements::{FailCode, LineStatus, RejectCode, VoidReason};
+
+/// The sentence of a line that did not open, and what it names beside bidder and line.
+pub(super) fn fate(status: &LineStatus) -> (&'static str, Option<(&'static str, String)>) {
+    match status {
+        LineStatus::Opened { .. } => ("cli-say-opening-line", None),
+        LineStatus::Rejected { code, named } => match code {
+            RejectCode::Copied => {
+                let named = named.map_or_else(|| "-".to_owned(), |named| named.to_string());
+                ("cli-say-not-copied", Some(("named", named)))
+            }
+            RejectCode::Garbage => ("cli-say-not-garbage", None),
+            RejectCode::WrongBinding => ("cli-say-not-binding", None),
+            RejectCode::BadOffer => ("cli-say-not-offer", None),
+        },
+        LineStatus::Failed { code, custodian } => match code {
+            FailCode::BadShare => {
+                let whose = custodian.as_ref().map_or("-", |custodian| custodian.as_str());
+                ("cli-say-not-share", Some(("custodian", whose.to_owned())))
+            }
+            FailCode::WrongSecret => ("cli-say-not-secret", None),
+            FailCode::BadCiphertext => ("cli-say-not-ciphertext", None),
+        },
+        LineStatus::Superseded => ("cli-say-not-superseded", None),
+        LineStatus::Doubled => ("cli-say-not-doubled", None),
+        LineStatus::Lost => ("cli-say-not-lost", None),
+    }
+}
+
+/// The sentence that says why a unit is never opened.
+pub(super) const fn why_void(reason: VoidReason) -> &'static str {
+    match reason {
+        VoidReason::TooFew => "cli-say-void-too-few",
+        VoidReason::Challenge => "cli-say-void-challenge",
+        VoidReason::Cancelled => "cli-say-void-cancelled",
+    }
+}
