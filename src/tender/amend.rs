@@ -166,7 +166,7 @@ fn effective_before(
         return Ok(None);
     }
     for entry in record::entries_of_unit(conn, &row.id, "sealbid/proposed/v1")? {
-        let event: OpeningEvent = serde_json::from_slice(&entry.event).map_err(corrupt)?;
+        let event: OpeningEvent = serde_json::from_slice(&entry.event).map_err(|e| corrupt(&e))?;
         if let OpeningEvent::Proposed { statement, statement_sha256, unit_id } = event
             && statement_sha256 == amendment.sha256()
         {
@@ -190,7 +190,7 @@ fn cancelled_before(
     Ok(None)
 }
 
-fn corrupt(error: serde_json::Error) -> db::Error {
+fn corrupt(error: &serde_json::Error) -> db::Error {
     db::Error::Corrupt(format!("a proposal on the record: {error}"))
 }
 
