@@ -203,5 +203,5 @@ fn the_documented_configuration_is_accepted_with_every_field_in_it() {
     }
     let count = shown.matches("_file: ").count();
     assert_eq!(fields.keys().filter(|field| field.ends_with("_file")).count(), count);
-    assert_eq!(fields.len(), 14);
+    assert_eq!(fields.len(), 16);
 }
