@@ -83,6 +83,8 @@ macro_rules! ids {
 ids! {
     /// A registered enterprise or organisation.
     EnterpriseId = "ent";
+    /// A running instance of the platform.
+    InstanceId = "ins";
     /// A tender.
     TenderId = "tnd";
     /// A lot of a tender.

@@ -17,7 +17,6 @@ use crate::ids::UnitId;
 use crate::opening::Opener;
 use crate::tender::Platform;
 use crate::tender::consent::Waiting;
-use crate::tender::outage::beat;
 use crate::tender::publish::lapse_due;
 
 /// Time between ticks: how much later than its hour anything is done at most, agents aside.
@@ -37,7 +36,7 @@ pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
         )
     };
     tokio::join!(
-        every(EVERY, async || Ok(beat(platform).await?)),
+        every(EVERY, async || Ok(opener.declare(platform).await?)),
         side_by_side(
             usize::MAX,
             async || due(opener, platform).await,
@@ -92,7 +91,7 @@ async fn side_by_side(
 
 /// A downtime is measured before anything is decided by the hour.
 async fn due(opener: &Opener, platform: &Platform) -> Result<Vec<UnitId>, Box<dyn Error>> {
-    beat(platform).await?;
+    opener.declare(platform).await?;
     Ok(opener.due_units().await?)
 }
 

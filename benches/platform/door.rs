@@ -96,7 +96,7 @@ async fn measure(base: &TestBase, delay: Option<Duration>, way: Way, lasting: Du
         waits.extend(caller.await.expect("a caller"));
     }
     let took = began.elapsed();
-    let integrated = sequencer.integrated(waits.len() as u64 - 1).await;
+    let integrated = sequencer.integrated(waits.len() as u64 - 1).await.unwrap();
     assert!(integrated.checkpoint.size >= waits.len() as u64, "every act is on the record");
     ticking.abort();
     waits.sort_unstable();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::clock::{Clock, Time};
+use crate::clock::{Clock, Time, is_closed};
 use crate::opening::Decided;
 use crate::record::hours::Hours;
 
@@ -54,6 +54,13 @@ impl Arrivals {
         pending.since.insert(number, at);
         Arrival { arrivals: self.clone(), number, at }
     }
+}
+
+/// Whether a statement that was in before the deadline is decided too late to count: no close waits
+/// any longer, so it might already have gone on without it, here or in another instance.
+#[must_use]
+pub fn is_undecided(deadline: Time, now: Time) -> bool {
+    is_closed(now, deadline.plus(PATIENCE_MS))
 }
 
 impl Decided for Arrivals {

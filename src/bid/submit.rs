@@ -18,13 +18,13 @@ use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
 use crate::enterprise::credentials::enterprise_of;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::UnitState;
 use crate::opening::statements::Lodged;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 use crate::tender::{Held, Platform};
 
 use super::envelope::pack_shares;
+use super::refuse::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, NewEnvelope, Place, uploads};
@@ -182,6 +182,15 @@ fn signer_of(manifest: &Statement<Manifest>) -> Result<EnterpriseId, Error> {
     enterprise_of(name).ok_or(Error::Refused(Refused::Signature))
 }
 
+/// Whom a bid reached first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    /// The platform.
+    Us,
+    /// A custodian, whose hour counts.
+    Custodian,
+}
+
 /// A submission with everything ready that does not depend on the database.
 struct Prepared {
     bidder: EnterpriseId,
@@ -194,6 +203,7 @@ struct Prepared {
     content: Result<(String, Vec<u8>), Refused>,
     without: WithoutUpload,
     arrived_at: Time,
+    through: Through,
     doubted: bool,
 }
 
@@ -204,6 +214,7 @@ fn prepare(
     without: WithoutUpload,
 ) -> Result<Prepared, Error> {
     let Coming { bidder, arrived_at, doubted, manifest, submission } = coming;
+    let through = submission.lodged.as_ref().map_or(Through::Us, |_| Through::Custodian);
     let event = json::to_string(&BidEvent::Accepted {
         arrived_at: *arrived_at,
         lodged: submission.lodged.clone(),
@@ -222,6 +233,7 @@ fn prepare(
         content,
         without,
         arrived_at: *arrived_at,
+        through,
         doubted: *doubted,
     })
 }
@@ -250,8 +262,10 @@ impl Prepared {
         let head = place.head.as_ref().map(|(head, _)| head);
         let (line, arrived_at) = (&self.line, self.arrived_at);
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
+        // What was lodged with a custodian is decided when it is fetched.
+        let now = (self.through == Through::Us).then(|| tx.now());
         let (manifest, shares, blob) =
-            match (in_time(&place, decided).and(self.content), place.upload) {
+            match (in_time(&place, decided, now).and(self.content), place.upload) {
                 (Ok((manifest, shares)), Some(blob)) => (manifest, shares, blob),
                 (Ok(_), None) if self.without == WithoutUpload::Ask => return Ok(None),
                 (found, _) => {
@@ -312,60 +326,6 @@ fn store_accepted(
     store::advance(tx, place, envelope.bidder, &new, recorded.index)?;
     store::insert(tx, envelope, &recorded.salt, recorded.index)?;
     Ok(())
-}
-
-/// What came in time and is decided after the unit went on is the platform's fault.
-pub(super) fn in_time(place: &Place, decided: Result<(), Refused>) -> Result<(), Refused> {
-    decided?;
-    if place.state == UnitState::Open { Ok(()) } else { Err(Refused::Undecided) }
-}
-
-/// A statement to be refused.
-pub(super) struct Refusal {
-    /// The note as it came.
-    pub note: String,
-    /// When its last byte was in.
-    pub arrived_at: Time,
-    /// Whether the clock that said so is far from the witnesses'.
-    pub doubted: bool,
-}
-
-/// Refuses a well-signed statement on the record; a repeat is answered with what was said first.
-pub(super) fn refuse(
-    tx: &mut Tx<'_>,
-    place: &Place,
-    refused: Refused,
-    statement: Refusal,
-) -> Result<Answer, Error> {
-    let Refusal { note, arrived_at, doubted } = statement;
-    if refused == Refused::Replayed {
-        let index = place.head.as_ref().map(|(_, index)| *index).ok_or(Error::NotFound)?;
-        return Ok(Answer::again(Outcome::Accepted, index));
-    }
-    if !refused.is_recorded() {
-        return Err(Error::Refused(refused));
-    }
-    // The whole note, not its text alone: two bidders may sign one text.
-    let sha256 = Hash::of(note.as_bytes());
-    if let Some(index) = store::refused_before(tx.conn(), &sha256, refused.code())? {
-        return Ok(Answer::again(Outcome::Refused(refused), index));
-    }
-    let unit = place.terms.unit_id;
-    let event = BidEvent::Refused {
-        arrived_at,
-        code: refused.code().to_owned(),
-        fault: refused.fault(),
-        // While an amendment is asked the deadline itself may still move; and a clock far from the
-        // witnesses' says late for good to nobody.
-        provisional: refused == Refused::Late && (place.amendment_pending || doubted),
-        statement: note,
-        unit_id: unit,
-    };
-    let bytes = json::to_string(&event)?.into_bytes();
-    let (kind, level) = ("sealbid/refused/v1", Level::Sealed(unit));
-    let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
-    store::insert_refused(tx, unit, &sha256, refused.code(), recorded.index)?;
-    Ok(Answer::fresh(Outcome::Refused(refused), recorded, bytes))
 }
 
 /// A bidder's own standing in a unit: its last accepted statement and the entry that accepted it.

@@ -14,10 +14,11 @@ use crate::record::disclosure::Level;
 use crate::tender::Platform;
 
 use super::Error;
+use super::refuse::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Withdrawal};
 use super::store;
-use super::submit::{Answer, Outcome, Refusal, in_time, refuse};
+use super::submit::{Answer, Outcome};
 
 /// Ciphertexts that one sweep deletes at most.
 const SWEEP: u32 = 100;
@@ -75,7 +76,7 @@ fn carry_out(
     let before = place.head.as_ref().map(|(head, _)| head);
     let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, line, arrived_at);
     let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
-    if let Err(refused) = in_time(&place, decided) {
+    if let Err(refused) = in_time(&place, decided, Some(tx.now())) {
         return refuse(tx, &place, refused, Refusal { note, arrived_at, doubted });
     }
     let bid_id = before.map(|head| head.bid_id).ok_or(Error::NotFound)?;

@@ -352,6 +352,14 @@ impl Witnesses for AsWitnesses {
             sent.map(|answer| (answer.status, answer.body)).map_err(|e| e.to_string())
         })
     }
+
+    fn last_checkpoint<'a>(&'a self, witness: &'a str) -> Answering<'a> {
+        Box::pin(async move {
+            let to: CustodianId = witness.parse().map_err(|_| "no custodian's id".to_owned())?;
+            let sent = self.0.send(&to, "/checkpoint", None).await;
+            sent.map(|answer| (answer.status, answer.body)).map_err(|e| e.to_string())
+        })
+    }
 }
 
 /// A roster's custodians as witnesses.

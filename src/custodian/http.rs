@@ -285,6 +285,11 @@ async fn lodged_file(service: web::Data<Service>, path: web::Path<(String, Strin
     Ok(HttpResponse::Ok().content_type("application/x-tar").streaming(pieces))
 }
 
+async fn last_checkpoint(service: web::Data<Service>) -> Reply {
+    let note = blocking(service, |agent| Ok((Change::Nothing, agent::last_checkpoint(agent)?)));
+    Ok(HttpResponse::Ok().content_type(ContentType::plaintext()).body(note.await?.encode()))
+}
+
 async fn status(service: web::Data<Service>) -> Reply {
     let reply = blocking(service.clone(), move |agent| {
         let custodian = agent.custodian()?;
@@ -301,6 +306,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(MAX_JSON))
         .app_data(web::PayloadConfig::default().limit(MAX_JSON))
         .route("/", web::get().to(status))
+        .route("/checkpoint", web::get().to(last_checkpoint))
         .route("/recipient", web::post().to(recipient))
         .route("/unit", web::post().to(unit))
         .route("/amendment", web::post().to(amendment))

@@ -15,6 +15,7 @@
 //! | `GET /lodged/<unit id>` | | [`LodgedReply`] |
 //! | `GET /lodged/<unit id>/<manifest sha256>` | | the `.bid` file |
 //! | `POST /add-checkpoint` | tlog-witness | tlog-witness |
+//! | `GET /checkpoint` | | the last checkpoint that the agent cosigned, with its cosignature |
 //! | `GET /` | | [`AgentStatus`] |
 //!
 //! A refusal is a problem document with the stable code of the agent's refusal.

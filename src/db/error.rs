@@ -26,6 +26,9 @@ pub enum Error {
     /// The database failed; the reason is its own.
     #[error("the database failed: {0}")]
     Backend(String),
+    /// The door is shut for every act; the code of the reason, which whoever shut it has words for.
+    #[error("the door is shut: {0}")]
+    Shut(&'static str),
     /// The clock is more than [`BEHIND_MS`](super::BEHIND_MS) behind the record's last entry, so an
     /// entry's time would be a lie (protocol.md §1).
     #[error("the clock says {now}, but the record already says {last}")]
@@ -94,6 +97,7 @@ impl Refusal for Error {
             Self::ClockBehind { .. } => "db-clock-behind",
             Self::Full(_) => "db-full",
             Self::Corrupt(_) | Self::Backend(_) => "db-failed",
+            Self::Shut(code) => code,
         }
     }
 
@@ -101,7 +105,7 @@ impl Refusal for Error {
         match self {
             Self::NotFound => 404,
             Self::Conflict(_) => 409,
-            Self::Busy(_) | Self::ClockBehind { .. } => 503,
+            Self::Busy(_) | Self::ClockBehind { .. } | Self::Shut(_) => 503,
             Self::Full(_) => 507,
             Self::Corrupt(_) | Self::Backend(_) => 500,
         }

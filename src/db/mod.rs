@@ -19,7 +19,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use conn::{Conn, PgConnection};
 pub use error::Error;
@@ -115,6 +115,8 @@ struct Inner {
     door: Option<SyncSender<Box<dyn Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     options: Arc<Options>,
+    /// Why no act is taken in; `None` while the door is open.
+    shut: watch::Sender<Option<&'static str>>,
 }
 
 impl Db {
@@ -143,8 +145,9 @@ impl Db {
             .map_err(|e| OpenError::Unreachable(format!("no thread for the writer: {e}")))?;
         let readers_for_acts = Pool::new(connector.clone(), None, READERS_FOR_ACTS);
         let readers = Pool::new(connector, Some(first), READERS);
-        let writer = Mutex::new(Some(thread));
-        Ok(Self(Arc::new(Inner { readers, readers_for_acts, door: Some(door), writer, options })))
+        let (writer, shut) = (Mutex::new(Some(thread)), watch::Sender::new(None));
+        let door = Some(door);
+        Ok(Self(Arc::new(Inner { readers, readers_for_acts, door, writer, options, shut })))
     }
 
     /// The clock of every act.
@@ -157,6 +160,30 @@ impl Db {
     #[must_use]
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.0.options.entropy
+    }
+
+    /// Shuts the door: from now on every act is refused with this code. What is under way ends.
+    pub fn shut(&self, code: &'static str) {
+        if self.0.shut.send_replace(Some(code)) != Some(code) {
+            tracing::error!(code, "the door is shut: nothing is written any more");
+        }
+    }
+
+    /// Opens the door again, if it is shut for this reason and no other.
+    pub fn admit(&self, code: &'static str) {
+        self.0.shut.send_if_modified(|shut| {
+            let opens = *shut == Some(code);
+            if opens {
+                *shut = None;
+            }
+            opens
+        });
+    }
+
+    /// Follows why the door is shut; `None` while it is open.
+    #[must_use]
+    pub fn shut_for(&self) -> watch::Receiver<Option<&'static str>> {
+        self.0.shut.subscribe()
     }
 
     /// Runs `f` on a read-only snapshot. Blocks: never call it on a thread that drives a runtime.
@@ -207,7 +234,7 @@ impl Db {
     ///
     /// # Errors
     /// What `act` returns, and then nothing of it stands; `Busy` when the queue is full;
-    /// `ClockBehind`; `Backend` when the commit failed or `act` panicked.
+    /// `Shut`; `ClockBehind`; `Backend` when the commit failed or `act` panicked.
     pub async fn write<T, E, F>(&self, act: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -243,7 +270,32 @@ impl Db {
         self.enqueue(Rows::Written, act)?.await.map_err(|_| stopped())?
     }
 
+    /// [`write`](Self::write) also while the door is shut, for what stands beside the record and
+    /// helps to open it.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write) but `Shut`.
+    pub(crate) async fn write_beside<T, E, F>(&self, act: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.send(Rows::Held, act)?.await.map_err(|_| stopped())?
+    }
+
     fn enqueue<T, E, F>(&self, rows: Rows, act: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let shut = *self.0.shut.borrow();
+        shut.map_or(Ok(()), |code| Err(Error::Shut(code)))?;
+        self.send(rows, act)
+    }
+
+    fn send<T, E, F>(&self, rows: Rows, act: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,

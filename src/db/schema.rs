@@ -213,6 +213,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    instance (id) {
+        id -> Text,
+        decided_through -> BigInt,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
     downtime (from_at) {
         from_at -> BigInt,
         until_at -> BigInt,

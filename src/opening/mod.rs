@@ -10,6 +10,7 @@ mod close;
 pub mod decrypt;
 pub mod disclosed;
 pub mod http;
+pub mod instances;
 pub mod intake;
 mod lodged;
 mod moves;
@@ -37,7 +38,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::client::Custodians;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::db::{self, Conn, Db};
-use crate::ids::UnitId;
+use crate::ids::{InstanceId, UnitId};
 use crate::record::append::Event;
 use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
@@ -104,6 +105,8 @@ pub struct Opener {
     parts: Parts,
     /// Who told this process what was lodged with it, by unit.
     told: Mutex<BTreeMap<UnitId, BTreeSet<CustodianId>>>,
+    /// By which name this instance told the others how far it has decided, and when.
+    declared: Mutex<Option<(InstanceId, Time)>>,
 }
 
 /// A unit with what is known of it at one instant.
@@ -125,7 +128,7 @@ impl Opener {
     /// An opener over these parts.
     #[must_use]
     pub const fn new(parts: Parts) -> Self {
-        Self { parts, told: Mutex::new(BTreeMap::new()) }
+        Self { parts, told: Mutex::new(BTreeMap::new()), declared: Mutex::new(None) }
     }
 
     const fn db(&self) -> &Db {
@@ -193,7 +196,13 @@ impl Opener {
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let roster = self.roster(&row)?.clone();
         let decided_through = self.parts.decided.decided_through(now);
-        Ok(self.db().query(move |conn| case(conn, row, &roster, decided_through)).await?)
+        let own = self.instance();
+        let case = self.db().query(move |conn| {
+            let others = instances::others(conn, own, now)?;
+            let through = others.map_or(decided_through, |others| others.min(decided_through));
+            case(conn, row, &roster, through)
+        });
+        Ok(case.await?)
     }
 
     /// Nothing is due: what waits for the witnesses' word is helped along.

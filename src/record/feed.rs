@@ -6,7 +6,7 @@
 //! (protocol.md §1). Deliberately absent: how a request travels ([`Witnesses`]), and whether the
 //! cosignatures are enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,17 +14,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::checkpoint::cosignature_time;
+use super::checkpoint::{Checkpoint, cosignature_time};
 use super::hours::Hours;
 use super::sequencer::Published;
+use super::standing::{BEHIND, Standing};
 use super::store::{self, StoredCheckpoint, StoredTiles};
-use super::tiles::TileTree;
+use super::tiles::{TileTree, root_of_tiles};
 use super::tree::prove_consistency;
 use super::witness::{AddCheckpoint, parse_cosignatures, parse_stale};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
-use crate::db::{Db, Error};
+use crate::crypto::note::Note;
+use crate::db::{Conn, Db, Error};
 
 /// An answer to be waited for: HTTP status and body, or why there is none.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), String>> + Send + 'a>>;
@@ -36,6 +38,9 @@ pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), Stri
 pub trait Witnesses: Send + Sync {
     /// Sends `body` to the witness of that name.
     fn add_checkpoint<'a>(&'a self, witness: &'a str, body: String) -> Answering<'a>;
+    /// `GET <address>/checkpoint`: the last checkpoint that the witness cosigned, with its
+    /// cosignature.
+    fn last_checkpoint<'a>(&'a self, witness: &'a str) -> Answering<'a>;
 }
 
 /// A witness of the record.
@@ -64,6 +69,9 @@ pub enum FeedError {
     /// It saw another record of this name.
     #[error("it has cosigned another history of this record")]
     Fork,
+    /// It says that it saw more or something else, and does not show it by its own cosignature.
+    #[error("it says that it cosigned more or something else, and does not show it")]
+    Unshown,
     /// It refused for another reason.
     #[error("it refused with status {0}")]
     Refused(u16),
@@ -88,16 +96,21 @@ pub struct Feed {
     db: Db,
     wire: Arc<dyn Witnesses>,
     witnesses: Vec<Witness>,
+    /// So many of them say that nothing may be written.
+    t: usize,
+    /// Who of them has shown that it cosigned more or something else.
+    beyond: Mutex<BTreeSet<String>>,
     /// What each is believed to have cosigned last; a wrong belief costs one more request.
     believed: Mutex<BTreeMap<String, u64>>,
     hours: Arc<Hours>,
 }
 
 impl Feed {
-    /// A feed to these witnesses.
+    /// A feed to these witnesses, of whom `t` shut the door.
     #[must_use]
-    pub fn new(db: Db, wire: Arc<dyn Witnesses>, witnesses: Vec<Witness>) -> Self {
-        Self { db, wire, witnesses, believed: Mutex::default(), hours: Arc::default() }
+    pub fn new(db: Db, wire: Arc<dyn Witnesses>, witnesses: Vec<Witness>, t: usize) -> Self {
+        let (believed, beyond, hours) = (Mutex::default(), Mutex::default(), Arc::default());
+        Self { db, wire, witnesses, t, beyond, believed, hours }
     }
 
     /// What the witnesses' clocks say of ours, kept up to date by every answer.
@@ -116,10 +129,25 @@ impl Feed {
         published.mark_changed();
         while published.changed().await.is_ok() {
             let latest = Arc::clone(&published.borrow_and_update());
-            if let Err(error) = self.feed(witness, &latest.checkpoint).await {
+            let fed = self.feed(witness, &latest.checkpoint).await;
+            self.hear(&witness.name, &fed);
+            if let Err(error) = fed {
                 let size = latest.checkpoint.size;
                 tracing::warn!(witness = witness.name, size, %error, "a checkpoint not cosigned");
             }
+        }
+    }
+
+    /// Counts who has shown more or other than the database holds: fewer than t may lie.
+    fn hear(&self, name: &str, fed: &Result<Time, FeedError>) {
+        let mut beyond = self.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+        match fed {
+            Ok(_) => drop(beyond.remove(name)),
+            Err(error) if error.forbids_writing() => drop(beyond.insert(name.to_owned())),
+            Err(_) => {}
+        }
+        if beyond.len() >= self.t {
+            self.db.shut(BEHIND);
         }
     }
 
@@ -133,30 +161,27 @@ impl Feed {
         join_all(self.witnesses.iter().map(one)).await
     }
 
-    /// Before the first write: shows every witness the database's head. Fewer than `t` of them may be
-    /// wrong or lie, so `t` must say that the record went on elsewhere; but once one says so, the
-    /// silent count with it, since writing behind honest witnesses could never be undone. When
-    /// nobody says so, silent ones decide nothing.
-    ///
-    /// # Errors
-    /// [`FeedError`] of the first witness behind which nothing may be written, with its name.
-    pub async fn compare(
-        &self,
-        head: &StoredCheckpoint,
-        t: usize,
-    ) -> Result<(), (String, FeedError)> {
-        let (mut ahead, mut doubtful) = (None, 0_usize);
+    /// Shows every witness the database's head. Fewer than t of them may be wrong or lie, so t must
+    /// show that the record went on elsewhere, and t must hold it before anything is written. But once
+    /// one shows more, the silent count with it, since writing behind honest witnesses could never be
+    /// undone.
+    pub async fn compare(&self, head: &StoredCheckpoint) -> Standing {
+        let (mut beyond, mut silent, mut confirmed) = (Vec::new(), 0_usize, 0_usize);
         for (name, outcome) in self.feed_all(head).await {
             match outcome {
-                Err(error) if error.forbids_writing() => {
-                    doubtful = doubtful.saturating_add(1);
-                    ahead.get_or_insert((name, error));
-                }
-                Err(FeedError::Silent(_)) => doubtful = doubtful.saturating_add(1),
-                Ok(_) | Err(_) => {}
+                Ok(_) => confirmed = confirmed.saturating_add(1),
+                Err(error) if error.forbids_writing() => beyond.push((name, error)),
+                Err(FeedError::Silent(_) | FeedError::Unshown) => silent = silent.saturating_add(1),
+                Err(_) => {}
             }
         }
-        ahead.filter(|_| doubtful >= t).map_or(Ok(()), Err)
+        let shown = beyond.len();
+        match beyond.into_iter().next() {
+            Some((name, error)) if shown >= self.t => Standing::Behind(name, error),
+            Some(_) if shown.saturating_add(silent) >= self.t => Standing::Waiting,
+            _ if confirmed >= self.t => Standing::Confirmed,
+            _ => Standing::Waiting,
+        }
     }
 
     /// Has one witness cosign a checkpoint and keeps its line. Gives the line's time.
@@ -169,27 +194,34 @@ impl Feed {
         checkpoint: &StoredCheckpoint,
     ) -> Result<Time, FeedError> {
         let believed = self.belief(&witness.name).min(checkpoint.size);
-        match self.attempt(witness, checkpoint, believed).await? {
+        let mut attempt = self.attempt(witness, checkpoint, believed).await?;
+        if let Attempt::Stale(size) = attempt
+            && size <= checkpoint.size
+        {
+            attempt = self.attempt(witness, checkpoint, size).await?;
+        }
+        match attempt {
             Attempt::Cosigned(time) => Ok(time),
-            Attempt::Stale(size) if size > checkpoint.size => {
-                self.believe(&witness.name, size);
-                self.ahead(size).await
-            }
-            Attempt::Stale(size) => match self.attempt(witness, checkpoint, size).await? {
-                Attempt::Cosigned(time) => Ok(time),
-                Attempt::Stale(_) => Err(FeedError::Refused(409)),
-            },
+            Attempt::Stale(_) | Attempt::Inconsistent => Err(self.shown(witness).await?),
         }
     }
 
-    /// A witness that is ahead of this checkpoint may still be behind a newer one.
-    async fn ahead(&self, theirs: u64) -> Result<Time, FeedError> {
-        let last = self.db.query(store::latest_checkpoint).await?;
-        let ours = last.map_or(0, |last| last.size);
-        if theirs > ours {
-            return Err(FeedError::Ahead { theirs, ours });
+    /// What a witness that does not go along with our checkpoint has cosigned instead: only its own
+    /// cosignature counts, or anybody on the way could shut the door.
+    async fn shown(&self, witness: &Witness) -> Result<FeedError, FeedError> {
+        let answer = self.wire.last_checkpoint(&witness.name).await.map_err(FeedError::Silent)?;
+        let (200, body) = answer else { return Ok(FeedError::Unshown) };
+        let Some(seen) = cosigned_by(&body, &witness.key) else { return Ok(FeedError::Unshown) };
+        let held = self.db.query(move |conn| held(conn, &seen)).await?;
+        match held {
+            Held::Same(size) => {
+                // It is only ahead of the checkpoint it was asked about, or of what we believed.
+                self.believe(&witness.name, size);
+                Ok(FeedError::Refused(409))
+            }
+            Held::Shorter { theirs, ours } => Ok(FeedError::Ahead { theirs, ours }),
+            Held::Other => Ok(FeedError::Fork),
         }
-        Err(FeedError::Refused(409))
     }
 
     async fn attempt(
@@ -214,7 +246,7 @@ impl Feed {
                 Ok(Attempt::Cosigned(theirs))
             }
             409 => parse_stale(&body).map(Attempt::Stale).ok_or(FeedError::Malformed),
-            422 => Err(FeedError::Fork),
+            422 => Ok(Attempt::Inconsistent),
             status => Err(FeedError::Refused(status)),
         }
     }
@@ -242,7 +274,8 @@ impl Feed {
         let time = cosignature_time(checkpoint.note.text(), &line, &witness.key)
             .map_err(|_| FeedError::Malformed)?;
         let (size, name) = (checkpoint.size, witness.name.clone());
-        let kept = self.db.write(move |tx| store::add_cosignature(tx, size, &name, &line, time));
+        let kept =
+            self.db.write_beside(move |tx| store::add_cosignature(tx, size, &name, &line, time));
         kept.await?;
         self.believe(&witness.name, size);
         Ok(time)
@@ -264,4 +297,39 @@ enum Attempt {
     Cosigned(Time),
     /// The belief about the witness's last size was wrong; this is the right one.
     Stale(u64),
+    /// The checkpoint does not follow what the witness saw.
+    Inconsistent,
+}
+
+/// How a checkpoint of this origin stands to the database's.
+enum Held {
+    /// It is one of ours, of this size.
+    Same(u64),
+    /// The database ends before it.
+    Shorter { theirs: u64, ours: u64 },
+    /// The database has another root at its size.
+    Other,
+}
+
+/// The checkpoint in a note that this witness has truly cosigned.
+fn cosigned_by(body: &[u8], key: &VerifyingKey) -> Option<Checkpoint> {
+    let note = Note::parse(body).ok()?;
+    let line = note.signatures().iter().find(|line| line.claims(key))?;
+    cosignature_time(note.text(), line, key).ok()?;
+    Checkpoint::parse(note.text()).ok()
+}
+
+fn held(conn: &mut Conn, seen: &Checkpoint) -> Result<Held, Error> {
+    let last = store::latest_checkpoint(conn)?;
+    let last = last.ok_or_else(|| Error::Corrupt("no checkpoint at all".to_owned()))?;
+    let ours = Checkpoint::parse(last.note.text());
+    let ours = ours.map_err(|e| Error::Corrupt(e.to_string()))?;
+    if seen.origin != ours.origin {
+        return Ok(Held::Other);
+    }
+    if seen.size > ours.size {
+        return Ok(Held::Shorter { theirs: seen.size, ours: ours.size });
+    }
+    let root = root_of_tiles(StoredTiles::new(conn), seen.size)?;
+    Ok(if root == seen.root { Held::Same(seen.size) } else { Held::Other })
 }

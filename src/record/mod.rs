@@ -1,7 +1,8 @@
 //! The record: an append-only, publicly checkable log of every act, in standard formats (C2SP).
 //!
 //! Invariant: what this room calls proven depends on bytes and trusted keys alone: no database,
-//! no network, no clock. Only [`append`], [`feed`], [`name`], [`sequencer`] and [`store`] know the database.
+//! no network, no clock. Only [`append`], [`feed`], [`name`], [`sequencer`], [`standing`] and [`store`]
+//! know the database.
 
 pub mod append;
 pub mod checkpoint;
@@ -17,6 +18,7 @@ pub mod policy;
 pub mod proof;
 pub mod sequencer;
 pub(crate) mod spelling;
+pub mod standing;
 pub mod store;
 pub mod succession;
 pub mod tiles;

@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use super::checkpoint::Checkpoint;
 use super::edge::TileEdge;
 use super::leaf::{PadKey, leaf};
+use super::standing::CONTRADICTED;
 use super::store::{self, StoredCheckpoint, StoredTiles, index_of, stored};
 use super::tiles::TileTree;
 use super::tree::prove_inclusion;
@@ -131,11 +132,21 @@ impl Sequencer {
     }
 
     /// Waits until the entry at `index` is in a published tree, and returns that state.
-    pub async fn integrated(&self, index: u64) -> Arc<Published> {
-        let mut follow = self.follow();
-        // The sender is this struct's own, so it cannot be gone.
-        let found = follow.wait_for(|p| p.checkpoint.size > index).await;
-        found.map_or_else(|_| self.published(), |p| Arc::clone(&p))
+    ///
+    /// # Errors
+    /// `Shut` when it is not, and nothing is published any more.
+    pub async fn integrated(&self, index: u64) -> Result<Arc<Published>, Error> {
+        let (mut follow, mut shut) = (self.follow(), self.db.shut_for());
+        // The senders live as long as this struct, so they cannot be gone.
+        tokio::select! {
+            biased;
+            found = follow.wait_for(|p| p.checkpoint.size > index) => {
+                Ok(found.map_or_else(|_| self.published(), |p| Arc::clone(&p)))
+            }
+            code = shut.wait_for(Option::is_some) => {
+                Err(Error::Shut(code.ok().and_then(|code| *code).unwrap_or(CONTRADICTED)))
+            }
+        }
     }
 
     /// Ticks at the cadence for as long as it is polled. A tick that fails is said and tried again.
@@ -144,8 +155,10 @@ impl Sequencer {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.tick().await {
-                tracing::error!(%error, "the record was not extended");
+            match self.tick().await {
+                // It was said when the door was shut.
+                Ok(_) | Err(Error::Shut(_)) => {}
+                Err(error) => tracing::error!(%error, "the record was not extended"),
             }
         }
     }
@@ -157,19 +170,39 @@ impl Sequencer {
     }
 
     /// Integrates what was committed since the last tick; `None` when there was nothing and no decoy
-    /// was due.
+    /// was due. What another instance published meanwhile is taken over either way.
     ///
     /// # Errors
-    /// `Corrupt` when the database contradicts what this instance published; else the door's.
+    /// `Corrupt` when the database contradicts what this instance published: then the door is shut
+    /// for good; else the door's.
     pub async fn tick(&self) -> Result<Option<Arc<Published>>, Error> {
         let core = Arc::clone(&self.core);
-        let done = self.db.write_after_entries(move |tx| core.tick(tx)).await?;
-        let Some((edge, published)) = done else { return Ok(None) };
+        let done = self.db.write_after_entries(move |tx| core.tick(tx)).await;
+        if matches!(done, Err(Error::Corrupt(_))) {
+            self.db.shut(CONTRADICTED);
+        }
+        let Some(Ticked { edge, published, by }) = done? else { return Ok(None) };
         *self.core.edge.lock().unwrap_or_else(PoisonError::into_inner) = edge;
         let published = Arc::new(published);
         self.published.send_replace(Arc::clone(&published));
-        Ok(Some(published))
+        Ok((by == By::This).then_some(published))
     }
+}
+
+/// Who published a state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// This instance, now.
+    This,
+    /// Another one, since this one looked last.
+    Another,
+}
+
+/// What a tick found or made.
+struct Ticked {
+    edge: TileEdge,
+    published: Published,
+    by: By,
 }
 
 impl Core {
@@ -202,14 +235,19 @@ impl Core {
         Ok(edge)
     }
 
-    fn tick(&self, tx: &mut Tx<'_>) -> Result<Option<(TileEdge, Published)>, Error> {
+    fn tick(&self, tx: &mut Tx<'_>) -> Result<Option<Ticked>, Error> {
         tx.unrecorded("tiles and checkpoints say nothing new");
-        let mut edge = self.compare(tx.conn())?;
+        let (mut edge, followed) = self.compare(tx.conn())?;
         let first = edge.size();
         let next = index_of(tx.next_index())?;
         let decoy = self.decoy_is_due(tx)?;
         if next == first && !decoy {
-            return Ok(None);
+            // Proofs of what another instance integrated come from the tiles.
+            let publish = |checkpoint| {
+                let published = Published { checkpoint, first, proofs: Vec::new() };
+                Ticked { edge, published, by: By::Another }
+            };
+            return Ok(followed.map(publish));
         }
         integrate(tx.conn(), &mut edge, next)?;
         let padded = (first + 1).max(next).next_multiple_of(PADDED_TO);
@@ -223,21 +261,23 @@ impl Core {
         let tree = TileTree::new(StoredTiles::new(tx.conn()), padded);
         let proofs = (first..next).map(|index| prove_inclusion(&tree, index, padded));
         let proofs = proofs.collect::<Result<_, _>>()?;
-        Ok(Some((edge, Published { checkpoint, first, proofs })))
+        let published = Published { checkpoint, first, proofs };
+        Ok(Some(Ticked { edge, published, by: By::This }))
     }
 
     /// The compare of compare-and-swap: the edge in memory if it is the database's end, the
-    /// database's if another instance went on, a refusal if it went back or aside.
-    fn compare(&self, conn: &mut Conn) -> Result<TileEdge, Error> {
+    /// database's, with its checkpoint, if another instance went on, a refusal if it went back or
+    /// aside.
+    fn compare(&self, conn: &mut Conn) -> Result<(TileEdge, Option<StoredCheckpoint>), Error> {
         let last = store::latest_checkpoint(conn)?;
         let last = last.ok_or_else(|| Error::Corrupt("no checkpoint at all".to_owned()))?;
         let edge = self.edge.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if (last.size, last.root) == (edge.size(), edge.root()) {
-            return Ok(edge);
+            return Ok((edge, None));
         }
         let before = store::checkpoint_at(conn, edge.size());
         if before.is_ok_and(|before| before.root == edge.root()) {
-            return self.load(conn, &last);
+            return Ok((self.load(conn, &last)?, Some(last)));
         }
         Err(Error::Corrupt(format!(
             "the database ends at size {}, but size {} with another root was published",

@@ -37,7 +37,22 @@ pub async fn beat(p: &Platform) -> Result<(), db::Error> {
     if last.is_some_and(|last| now.since(last) < BEAT_MS) {
         return Ok(());
     }
-    p.db.write(record_beat).await
+    beat_with(p, |_| Ok(())).await
+}
+
+/// A heartbeat at once, and what an instance has to say of itself in the same write.
+///
+/// # Errors
+/// The database's.
+pub async fn beat_with(
+    p: &Platform,
+    say: impl FnOnce(&mut Tx<'_>) -> Result<(), db::Error> + Send + 'static,
+) -> Result<(), db::Error> {
+    p.db.write(move |tx| {
+        record_beat(tx)?;
+        say(tx)
+    })
+    .await
 }
 
 fn last_beat(conn: &mut Conn) -> Result<Option<Time>, db::Error> {

@@ -14,6 +14,7 @@ use crate::db::{self, Db};
 use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::EnterpriseId;
 use crate::record::append::Recorded;
+use crate::record::cosigned::{self, Which};
 use crate::record::hours::Hours;
 use crate::record::proof::Receipt;
 use crate::record::sequencer::Sequencer;
@@ -79,7 +80,7 @@ impl Platform {
     /// # Errors
     /// Those of [`receipt`](Self::receipt).
     pub async fn prompt(&self, recorded: &Recorded, event: Vec<u8>) -> Result<Receipt, db::Error> {
-        let published = self.sequencer.integrated(recorded.index).await;
+        let published = self.sequencer.integrated(recorded.index).await?;
         let Some(hashes) = published.proof(recorded.index) else {
             return self.receipt(recorded.index).await;
         };
@@ -92,14 +93,27 @@ impl Platform {
         })
     }
 
-    /// Waits until the entry at `index` is in the published tree, and proves it. Who may see it is
-    /// the caller's rule.
+    /// Waits until the entry at `index` is in the published tree, and proves it: under the newest
+    /// checkpoint that q of the custodians have cosigned, or, while none holds it, under the last. Who
+    /// may see it is the caller's rule.
     ///
     /// # Errors
-    /// `NotFound` for pads, `Corrupt`, `Backend`.
+    /// `NotFound` for pads, `Shut`, `Corrupt`, `Backend`.
     pub async fn receipt(&self, index: u64) -> Result<Receipt, db::Error> {
-        let published = self.sequencer.integrated(index).await;
-        self.db.query(move |conn| record::receipt(conn, index, &published.checkpoint)).await
+        let published = self.sequencer.integrated(index).await?;
+        let (witnesses, q) = (self.roster.witness_names(), self.roster.q());
+        self.db
+            .query(move |conn| {
+                let ever = Time::from_millis(0);
+                match cosigned::by(conn, &witnesses, q, index, ever, Which::Last)? {
+                    Some(found) => {
+                        let head = record::checkpoint_at(conn, found.size)?;
+                        record::receipt(conn, index, &head)
+                    }
+                    None => record::receipt(conn, index, &published.checkpoint),
+                }
+            })
+            .await
     }
 }
 

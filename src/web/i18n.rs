@@ -45,6 +45,7 @@ pub const FEATURES: &[Feature] = features![
     "demo",
     "enterprise",
     "opening",
+    "record",
     "rulepack",
     "tender",
     "verify",

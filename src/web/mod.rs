@@ -17,6 +17,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod start;
+mod start_error;
 pub mod stream;
 pub mod who;
 

@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::bid::upload::Quota;
 use crate::blob::{Blobs, Folder};
-use crate::clock::Time;
 use crate::config::{Config, read_seed};
 use crate::crypto::key::{KeyKind, SigningKey};
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::{AsWitnesses, Custodians, Http, Limits, witnesses};
 use crate::custodian::roster::{Roster, check_next};
 use crate::db::{self, Db, FaultPoints, Options, Point};
-use crate::error::{Args, Refusal};
 use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
 use crate::record::append::Event;
@@ -26,144 +26,19 @@ use crate::record::disclosure::Level;
 use crate::record::feed::Feed;
 use crate::record::leaf::PadKey;
 use crate::record::sequencer::{Keys, Pace, Sequencer};
+use crate::record::standing;
 use crate::record::store;
 use crate::rulepack::Pack;
 use crate::tender::Platform;
 use crate::timer;
 
 use super::app::App;
-use super::i18n::local_time;
 use super::init::check_origin;
 use super::limit::Limiter;
+use super::start_error::internal;
 
-/// Why the platform does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The rule pack.
-    #[error("rule pack {path}: {reason}")]
-    RulePack {
-        /// Its file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The roster, or keys that it does not name.
-    #[error("roster {path}: {reason}")]
-    Roster {
-        /// Its file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The database, its schema, or the record in it.
-    #[error("database: {0}")]
-    Database(String),
-    /// The machine's clock is behind the record's last entry.
-    #[error("the clock says {now}, but the record already says {last}")]
-    Clock {
-        /// What the clock says.
-        now: Time,
-        /// The time of the last entry.
-        last: Time,
-    },
-    /// The database keeps another record than the configuration names.
-    #[error("the database keeps the record {found}, not {named}")]
-    Origin {
-        /// What the configuration says.
-        named: String,
-        /// What `init` fixed.
-        found: String,
-    },
-    /// A witness has seen more of the record than this database holds.
-    #[error("the witness {witness} is ahead: {reason}")]
-    Behind {
-        /// Who.
-        witness: String,
-        /// What it said.
-        reason: String,
-    },
-    /// The data folder.
-    #[error("data folder {path}: {reason}")]
-    Folder {
-        /// Which.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The address.
-    #[error("listen {address}: {reason}")]
-    Listen {
-        /// Which.
-        address: String,
-        /// Why.
-        reason: String,
-    },
-    /// A key file.
-    #[error(transparent)]
-    Config(#[from] crate::config::ConfigError),
-    /// The system.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl Refusal for StartError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::RulePack { .. } => "web-start-rule-pack",
-            Self::Roster { .. } => "web-start-roster",
-            Self::Database(_) => "web-start-database",
-            Self::Clock { .. } => "web-start-clock",
-            Self::Origin { .. } => "web-start-origin",
-            Self::Behind { .. } => "web-start-behind",
-            Self::Folder { .. } => "web-start-folder",
-            Self::Listen { .. } => "web-start-listen",
-            Self::Config(error) => error.code(),
-            Self::Internal(_) => "web-start-internal",
-        }
-    }
-
-    fn status(&self) -> u16 {
-        500
-    }
-
-    fn args(&self) -> Args {
-        match self {
-            Self::RulePack { path, reason }
-            | Self::Roster { path, reason }
-            | Self::Folder { path, reason } => {
-                vec![("path", path.clone().into()), ("reason", reason.clone().into())]
-            }
-            Self::Database(why) | Self::Internal(why) => vec![("reason", why.clone().into())],
-            Self::Clock { now, last } => {
-                vec![("now", local_time(*now).into()), ("last", local_time(*last).into())]
-            }
-            Self::Origin { named, found } => {
-                vec![("named", named.as_str().into()), ("found", found.as_str().into())]
-            }
-            Self::Behind { witness, .. } => vec![("witness", witness.clone().into())],
-            Self::Listen { address, reason } => {
-                vec![("address", address.clone().into()), ("reason", reason.clone().into())]
-            }
-            Self::Config(error) => error.args(),
-        }
-    }
-}
-
-pub(super) fn database(error: impl std::fmt::Display) -> StartError {
-    StartError::Database(error.to_string())
-}
-
-/// What a question or an act at start was refused with.
-pub(super) fn refused(error: db::Error) -> StartError {
-    match error {
-        db::Error::ClockBehind { now, last } => StartError::Clock { now, last },
-        other => database(other),
-    }
-}
-
-fn internal(error: impl std::fmt::Display) -> StartError {
-    StartError::Internal(error.to_string())
-}
+pub use super::start_error::StartError;
+pub(super) use super::start_error::{database, refused};
 
 /// The name of the platform's statement key under an origin.
 #[must_use]
@@ -224,19 +99,28 @@ fn read_roster(
 pub struct Started {
     /// For the handlers.
     pub app: Arc<App>,
-    /// Has the custodians witness the record.
-    pub feed: Feed,
+    /// Have the custodians witness the record.
+    pub feeds: Vec<Feed>,
 }
 
 impl Started {
-    /// Extends the record, feeds its witnesses and does what is due, for as long as it is polled.
+    /// Extends the record, feeds its witnesses and does what is due, for as long as it is polled: once
+    /// enough of them confirm it, and until the door is shut.
     pub async fn work(&self) {
-        let sequencer = &self.app.platform.sequencer;
-        tokio::join!(
-            sequencer.run(),
-            self.feed.run(sequencer.follow()),
-            timer::run(&self.app.opener, &self.app.platform, &*self.app.custodians),
-        );
+        let (db, sequencer) = (self.app.db(), &self.app.platform.sequencer);
+        standing::until_confirmed(db, &self.feeds).await;
+        let mut shut = db.shut_for();
+        tokio::select! {
+            // Only reads go on.
+            _ = shut.wait_for(Option::is_some) => std::future::pending().await,
+            _ = async {
+                tokio::join!(
+                    sequencer.run(),
+                    join_all(self.feeds.iter().map(|feed| feed.run(sequencer.follow()))),
+                    timer::run(&self.app.opener, &self.app.platform, &*self.app.custodians),
+                )
+            } => {}
+        }
     }
 }
 
@@ -262,9 +146,12 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     let custodians: Arc<dyn Custodians> =
         Arc::new(Http::new(papers.roster.body(), limits).map_err(internal)?);
     let wire = Arc::new(AsWitnesses(Arc::clone(&custodians)));
-    let feed = Feed::new(db.clone(), wire, witnesses(papers.roster.body()));
     let t = usize::from(papers.roster.body().t);
-    feed.compare(&sequencer.published().checkpoint, t)
+    let feed = Feed::new(db.clone(), wire, witnesses(papers.roster.body()), t);
+    let (hours, feeds) = (feed.hours(), vec![feed]);
+    let head = &sequencer.published().checkpoint;
+    standing::wait_for_witnesses(&db, head);
+    standing::confirm(&db, &feeds, head)
         .await
         .map_err(|(witness, error)| StartError::Behind { witness, reason: error.to_string() })?;
     record_roster(&db, &papers.roster).await?;
@@ -283,9 +170,9 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         max_upload: config.max_upload_bytes,
         quota: Quota { uploads: config.max_uploads, bytes: config.max_uploads_bytes },
         credentials: Arc::default(),
-        hours: feed.hours(),
+        hours: Arc::clone(&hours),
     };
-    let arrivals = Arrivals::new(feed.hours());
+    let arrivals = Arrivals::new(hours);
     let opener = Opener::new(Parts {
         db,
         blobs,
@@ -309,7 +196,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         arrivals,
         opener: Arc::new(opener),
     };
-    Ok(Started { app: Arc::new(app), feed })
+    Ok(Started { app: Arc::new(app), feeds })
 }
 
 async fn open_database(config: &Config, options: Options) -> Result<Db, StartError> {

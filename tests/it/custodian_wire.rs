@@ -1,7 +1,6 @@
 //! Does the platform get along with custodians over HTTP, and with addresses where none answers as
 //! it should?
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -20,11 +19,10 @@ use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{AgentStatus, AskSuspend};
 use sealbid::ids::UnitId;
 use sealbid::record::checkpoint;
-use sealbid::record::feed::{Answering, Feed, FeedError, Witnesses};
+use sealbid::record::feed::{Feed, FeedError};
 use sealbid::record::store;
 use sealbid::record::witness::Known;
 
-use crate::on_both;
 use crate::opening_world;
 use crate::server::Server;
 use crate::support::{START, TestBase, folder, wait};
@@ -206,51 +204,6 @@ fn a_folder_restored_from_a_backup_signs_nothing_on_what_it_remembers() {
     assert!(twice.is_lost());
 }
 
-/// What one witness says in a test.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Says {
-    Silence,
-    Ahead,
-    Fork,
-    Later,
-}
-
-struct Said(BTreeMap<String, Says>);
-
-impl Witnesses for Said {
-    fn add_checkpoint<'a>(&'a self, witness: &'a str, _: String) -> Answering<'a> {
-        let answer = match self.0[witness] {
-            Says::Silence => Err("asleep".to_owned()),
-            Says::Ahead => Ok((409, b"4096\n".to_vec())),
-            Says::Fork => Ok((422, Vec::new())),
-            Says::Later => Ok((503, Vec::new())),
-        };
-        Box::pin(async move { answer })
-    }
-}
-
-on_both! {
-    fn the_platform_does_not_write_behind_t_witnesses_and_does_not_stop_for_fewer(base: TestBase) {
-        use Says::{Ahead, Fork, Later, Silence};
-        let world = opening_world::World::start(base, 1, opening_world::BY_TIME);
-        let head = world.published();
-        let compare = |says: [Says; 5]| {
-            let names = (1..).zip(says).map(|(n, said)| (c(n).to_string(), said));
-            let wire = Arc::new(Said(names.collect()));
-            let feed = Feed::new(world.db.clone(), wire, witnesses(world.roster.body()));
-            wait(feed.compare(&head, 3)).map_err(|(name, error)| (name, error.forbids_writing()))
-        };
-        assert_eq!(compare([Later; 5]), Ok(()));
-        assert_eq!(compare([Silence; 5]), Ok(()), "nobody says otherwise");
-        assert_eq!(compare([Ahead, Later, Later, Later, Later]), Ok(()));
-        assert_eq!(compare([Ahead, Fork, Later, Later, Later]), Ok(()), "t - 1 may lie");
-        let refused = |name: u8| Err((c(name).to_string(), true));
-        assert_eq!(compare([Later, Ahead, Fork, Later, Ahead]), refused(2));
-        assert_eq!(compare([Later, Ahead, Silence, Silence, Later]), refused(2));
-        assert_eq!(compare([Later, Ahead, Silence, Later, Later]), Ok(()));
-    }
-}
-
 #[test]
 fn a_cosignature_by_another_key_is_not_kept() {
     let world = opening_world::World::start(TestBase::sqlite(), 1, opening_world::BY_TIME);
@@ -265,6 +218,6 @@ fn a_cosignature_by_another_key_is_not_kept() {
     let imposter = Imposter::saying("200 OK", &line.line());
     let http: Arc<dyn Custodians> = Arc::new(at(world.roster.body(), &imposter.address));
     let all = witnesses(world.roster.body());
-    let feed = Feed::new(world.db.clone(), Arc::new(AsWitnesses(http)), all.clone());
+    let feed = Feed::new(world.db.clone(), Arc::new(AsWitnesses(http)), all.clone(), 3);
     assert_eq!(wait(feed.feed(&all[0], &head)), Err(FeedError::Malformed));
 }

@@ -19,6 +19,7 @@
 
 mod access;
 mod architecture;
+mod behind;
 mod blobs;
 mod canonical_json;
 mod case_maker;
@@ -40,6 +41,7 @@ mod front_door;
 mod header_profile;
 mod hours;
 mod identifiers;
+mod instances;
 mod interruptions;
 mod languages;
 mod limits;
@@ -53,6 +55,7 @@ mod others_words;
 mod outside;
 mod play;
 mod publications;
+mod receipts;
 mod record_formats;
 mod record_tree;
 mod record_trust;

@@ -108,6 +108,7 @@ on_both! {
         }
         let waiting = sequencer.integrated(19);
         let (published, ticked) = wait(async { tokio::join!(waiting, sequencer.tick()) });
+        let published = published.unwrap();
         assert_eq!(published.checkpoint, ticked.unwrap().unwrap().checkpoint);
         for act in acts {
             let at = &published.checkpoint;
@@ -162,6 +163,26 @@ on_both! {
             let published = if round % 2 == 0 { wait(first.tick()) } else { wait(second.tick()) };
             check(&one, &published.unwrap().unwrap());
         }
+    }
+}
+
+on_both! {
+    fn what_another_instance_integrated_is_answered_at_the_next_tick(base: TestBase) {
+        let (one, two) = (base.open(), base.open());
+        let first = wait(Sequencer::open(one.clone(), keys(), quiet())).unwrap();
+        let second = wait(Sequencer::open(two.clone(), keys(), quiet())).unwrap();
+        let act = record(&two, "of the second, integrated by the first");
+        let published = wait(first.tick()).unwrap().unwrap();
+        let (answered, ticked) =
+            wait(async { tokio::join!(second.integrated(act.index), second.tick()) });
+        assert!(ticked.unwrap().is_none(), "it had nothing to sign");
+        assert_eq!(answered.unwrap().checkpoint, published.checkpoint);
+        assert_eq!(second.published().proof(act.index), None, "the tiles prove it");
+        let at = &second.published().checkpoint;
+        let receipt = two.read(|conn| store::receipt(conn, act.index, at)).unwrap();
+        receipt.verify(log_key().verifying(), &[]).unwrap();
+        record(&two, "another");
+        check(&two, &wait(second.tick()).unwrap().unwrap());
     }
 }
 

@@ -199,7 +199,9 @@ impl Server {
         let started = &self.running.as_ref().unwrap().started;
         let sequencer = &started.app.platform.sequencer;
         wait(sequencer.tick()).unwrap();
-        wait(started.feed.feed_all(&sequencer.published().checkpoint));
+        for feed in &started.feeds {
+            wait(feed.feed_all(&sequencer.published().checkpoint));
+        }
     }
 
     /// The platform's heartbeat, by which it measures its own downtime.

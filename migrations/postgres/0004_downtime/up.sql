@@ -6,6 +6,15 @@ CREATE TABLE alive (
     at  BIGINT NOT NULL
 );
 
+-- The running instances, each rewritten with the heartbeat: every statement that arrived there before
+-- `decided_through` is decided. A close waits for all that were seen lately. Its holder could delay a
+-- close, or have one come before a statement that is then refused with the platform at fault.
+CREATE TABLE instance (
+    id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    decided_through BIGINT NOT NULL,
+    seen_at         BIGINT NOT NULL
+);
+
 -- Spans in which no instance was alive, as measured; rows never change. A unit whose deadline fell
 -- into one waits for an outage decision.
 CREATE TABLE downtime (

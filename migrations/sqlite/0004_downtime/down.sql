@@ -1,3 +1,4 @@
 ALTER TABLE unit ADD COLUMN outage_undecided INTEGER NOT NULL DEFAULT FALSE;
 DROP TABLE downtime;
+DROP TABLE instance;
 DROP TABLE alive;

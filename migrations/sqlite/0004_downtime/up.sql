@@ -6,6 +6,15 @@ CREATE TABLE alive (
     at  INTEGER NOT NULL
 ) STRICT;
 
+-- The running instances, each rewritten with the heartbeat: every statement that arrived there before
+-- `decided_through` is decided. A close waits for all that were seen lately. Its holder could delay a
+-- close, or have one come before a statement that is then refused with the platform at fault.
+CREATE TABLE instance (
+    id              TEXT    NOT NULL PRIMARY KEY,
+    decided_through INTEGER NOT NULL,
+    seen_at         INTEGER NOT NULL
+) STRICT;
+
 -- Spans in which no instance was alive, as measured; rows never change. A unit whose deadline fell
 -- into one waits for an outage decision.
 CREATE TABLE downtime (

@@ -19,4 +19,4 @@ pub use refusal::Refusal;
 pub use release::{note_window, release, suspend};
 pub use state::{Agent, Change, Kept, KeptChallenge, Keys, State};
 pub use unit::{lodge, recipient, sign_amendment, sign_unit};
-pub use witness::{adopt, cosign};
+pub use witness::{adopt, cosign, last_checkpoint};

@@ -45,6 +45,9 @@ pub enum Refusal {
     /// It lost its state and has adopted no checkpoint of the others since.
     #[error("this agent lost its state and has not yet adopted a checkpoint of the others")]
     Lost,
+    /// It has cosigned no checkpoint, or lost its state since.
+    #[error("it has cosigned no checkpoint")]
+    NotWitnessed,
     /// The agent never signed this unit, or lost its state since.
     #[error("this agent has not signed this unit, or lost its state since")]
     UnknownUnit,
@@ -113,6 +116,7 @@ impl crate::error::Refusal for Refusal {
             Self::Stale => "custodian-stale",
             Self::Lost => "custodian-lost",
             Self::UnknownUnit => "custodian-unknown-unit",
+            Self::NotWitnessed => "custodian-not-witnessed",
             Self::Amendment(_) => "custodian-amendment",
             Self::AlreadyClosed => "custodian-already-closed",
             Self::SecondClose => "custodian-second-close",
@@ -140,7 +144,7 @@ impl crate::error::Refusal for Refusal {
             Self::Signature(_) | Self::Credential(_) | Self::Receipt(_) | Self::Checkpoint(_) => {
                 403
             }
-            Self::UnknownUnit => 404,
+            Self::UnknownUnit | Self::NotWitnessed => 404,
             _ => 409,
         }
     }

@@ -1,7 +1,7 @@
 //! The agent as a witness of the record.
 
-use crate::crypto::note::NoteSignature;
-use crate::record::checkpoint;
+use crate::crypto::note::{Note, NoteSignature};
+use crate::record::checkpoint::{self, Checkpoint};
 use crate::record::witness::{AddCheckpoint, Known, WitnessRefusal, consider};
 
 use super::refusal::Refusal;
@@ -23,6 +23,23 @@ pub fn cosign(
     let line = checkpoint::cosign(accepted.note.text(), &agent.keys.witness, agent.now)
         .map_err(|_| WitnessRefusal::Unable)?;
     Ok((Change::Witnessed(accepted.known), line))
+}
+
+/// The last checkpoint that it cosigned, cosigned once more: what a platform that holds less, or
+/// something else, is shown.
+///
+/// # Errors
+/// [`Refusal::NotWitnessed`] when there is none, also after a lost state.
+pub fn last_checkpoint(agent: &Agent<'_>) -> Result<Note, Refusal> {
+    let known = agent.state.witnessed.filter(|_| !agent.state.is_lost());
+    let Known { size, root } = known.ok_or(Refusal::NotWitnessed)?;
+    let origin = agent.roster().log_key.name().to_owned();
+    let internal = |_| Refusal::Internal("its checkpoint could not be cosigned");
+    let text = Checkpoint { origin, size, root }.text();
+    let line = checkpoint::cosign(&text, &agent.keys.witness, agent.now).map_err(internal)?;
+    let mut note = Note::new(text).map_err(|_| Refusal::Internal("its checkpoint is no note"))?;
+    note.push(line);
+    Ok(note)
 }
 
 /// After a lost state: takes up witnessing from a checkpoint that q others cosigned. Their latest

@@ -151,6 +151,14 @@ impl Agents {
                 let ask = serde_json::from_slice(body).unwrap();
                 answer(self.decide(who, |agent| Ok((agent::suspend(agent, &ask)?, ()))))
             }
+            "/checkpoint" => {
+                let last =
+                    |agent: &Agent<'_>| Ok((Change::Nothing, agent::last_checkpoint(agent)?));
+                match self.decide(who, last) {
+                    Ok(note) => Answer { status: 200, body: note.encode().into_bytes() },
+                    Err(refusal) => Answer { status: refusal.status(), body: Vec::new() },
+                }
+            }
             "/add-checkpoint" => {
                 let request = AddCheckpoint::parse(body).unwrap();
                 let line = self.decide(who, |agent| {

@@ -120,6 +120,11 @@ fn agent_keys(place: u8) -> AgentKeys {
     AgentKeys::of_seed(Zeroizing::new(agent_seed(place)), ORIGIN, &id(place)).unwrap()
 }
 
+/// A custodian's witness key.
+pub fn witness_key(place: u8) -> SigningKey {
+    agent_keys(place).witness
+}
+
 /// The roster that everybody pins.
 pub fn roster() -> Statement<Roster> {
     let member = |place: u8| Member {
@@ -177,8 +182,12 @@ impl World {
         let pace = Pace { decoys: std::time::Duration::from_secs(1 << 40), ..Pace::default() };
         let sequencer = Arc::new(wait(Sequencer::open(db.clone(), keys, pace)).unwrap());
         let wire: Arc<dyn Custodians> = agents.clone();
-        let feed =
-            Feed::new(db.clone(), Arc::new(AsWitnesses(wire.clone())), witnesses(roster.body()));
+        let feed = Feed::new(
+            db.clone(),
+            Arc::new(AsWitnesses(wire.clone())),
+            witnesses(roster.body()),
+            T.into(),
+        );
         let platform = Platform {
             db: db.clone(),
             sequencer: sequencer.clone(),
@@ -292,6 +301,25 @@ impl World {
     /// What the custodians' clocks say of the platform's.
     pub fn hours(&self) -> Arc<Hours> {
         self.feed.hours()
+    }
+
+    /// What an opener of this platform works with.
+    pub fn parts(&self, platform: Platform) -> Parts {
+        Parts {
+            db: self.db.clone(),
+            blobs: self.blobs.clone(),
+            wire: self.agents.clone(),
+            sequencer: self.platform.sequencer.clone(),
+            rosters: vec![self.roster.clone()],
+            key: self.platform.key.clone(),
+            decided: Arc::new(Arrivals::new(self.hours())),
+            intake: Arc::new(ByPlatform(platform)),
+            spool: self.home.to_path_buf(),
+        }
+    }
+
+    pub const fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     pub fn opener(&self) -> &Opener {

@@ -1,6 +1,7 @@
 //! Is every statement that a bidder signs answered once, rightly, and with a proof?
 
 mod crowds;
+mod decided;
 mod uploads;
 mod usurped;
 

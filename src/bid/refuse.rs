@@ -1,0 +1,79 @@
+//! Refusals that stand on the record: what a bidder truly signed and what became of it.
+//!
+//! Invariant: a statement is refused once for one reason, however often it comes. Deliberately absent:
+//! the reasons themselves ([`rules`](super::rules)), and refusals that the record does not hold.
+
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::db::Tx;
+use crate::opening::rules::UnitState;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+
+use super::Error;
+use super::arrivals::is_undecided;
+use super::rules::Refused;
+use super::statements::BidEvent;
+use super::store::{self, Place};
+use super::submit::{Answer, Outcome};
+
+/// What came in time and is decided after the unit went on, or when it might have, is the platform's
+/// fault. `now` is absent for what came through a custodian.
+pub(super) fn in_time(
+    place: &Place,
+    decided: Result<(), Refused>,
+    now: Option<Time>,
+) -> Result<(), Refused> {
+    decided?;
+    let over = now.is_some_and(|now| is_undecided(place.terms.deadline, now));
+    if place.state == UnitState::Open && !over { Ok(()) } else { Err(Refused::Undecided) }
+}
+
+/// A statement to be refused.
+pub(super) struct Refusal {
+    /// The note as it came.
+    pub note: String,
+    /// When its last byte was in.
+    pub arrived_at: Time,
+    /// Whether the clock that said so is far from the witnesses'.
+    pub doubted: bool,
+}
+
+/// Refuses a well-signed statement on the record; a repeat is answered with what was said first.
+pub(super) fn refuse(
+    tx: &mut Tx<'_>,
+    place: &Place,
+    refused: Refused,
+    statement: Refusal,
+) -> Result<Answer, Error> {
+    let Refusal { note, arrived_at, doubted } = statement;
+    if refused == Refused::Replayed {
+        let index = place.head.as_ref().map(|(_, index)| *index).ok_or(Error::NotFound)?;
+        return Ok(Answer::again(Outcome::Accepted, index));
+    }
+    if !refused.is_recorded() {
+        return Err(Error::Refused(refused));
+    }
+    // The whole note, not its text alone: two bidders may sign one text.
+    let sha256 = Hash::of(note.as_bytes());
+    if let Some(index) = store::refused_before(tx.conn(), &sha256, refused.code())? {
+        return Ok(Answer::again(Outcome::Refused(refused), index));
+    }
+    let unit = place.terms.unit_id;
+    let event = BidEvent::Refused {
+        arrived_at,
+        code: refused.code().to_owned(),
+        fault: refused.fault(),
+        // While an amendment is asked the deadline itself may still move; and a clock far from the
+        // witnesses' says late for good to nobody.
+        provisional: refused == Refused::Late && (place.amendment_pending || doubted),
+        statement: note,
+        unit_id: unit,
+    };
+    let bytes = json::to_string(&event)?.into_bytes();
+    let (kind, level) = ("sealbid/refused/v1", Level::Sealed(unit));
+    let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
+    store::insert_refused(tx, unit, &sha256, refused.code(), recorded.index)?;
+    Ok(Answer::fresh(Outcome::Refused(refused), recorded, bytes))
+}

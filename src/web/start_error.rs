@@ -1,0 +1,135 @@
+//! Why a platform does not start: everything that its start suspects, with a sentence for each.
+
+use super::i18n::local_time;
+use crate::clock::Time;
+use crate::db;
+use crate::error::{Args, Refusal};
+
+/// Why the platform does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rule pack.
+    #[error("rule pack {path}: {reason}")]
+    RulePack {
+        /// Its file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The roster, or keys that it does not name.
+    #[error("roster {path}: {reason}")]
+    Roster {
+        /// Its file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database, its schema, or the record in it.
+    #[error("database: {0}")]
+    Database(String),
+    /// The machine's clock is behind the record's last entry.
+    #[error("the clock says {now}, but the record already says {last}")]
+    Clock {
+        /// What the clock says.
+        now: Time,
+        /// The time of the last entry.
+        last: Time,
+    },
+    /// The database keeps another record than the configuration names.
+    #[error("the database keeps the record {found}, not {named}")]
+    Origin {
+        /// What the configuration says.
+        named: String,
+        /// What `init` fixed.
+        found: String,
+    },
+    /// A witness has seen more of the record than this database holds.
+    #[error("the witness {witness} is ahead: {reason}")]
+    Behind {
+        /// Who.
+        witness: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The data folder.
+    #[error("data folder {path}: {reason}")]
+    Folder {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The address.
+    #[error("listen {address}: {reason}")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// A key file.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The system.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Refusal for StartError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::RulePack { .. } => "web-start-rule-pack",
+            Self::Roster { .. } => "web-start-roster",
+            Self::Database(_) => "web-start-database",
+            Self::Clock { .. } => "web-start-clock",
+            Self::Origin { .. } => "web-start-origin",
+            Self::Behind { .. } => "web-start-behind",
+            Self::Folder { .. } => "web-start-folder",
+            Self::Listen { .. } => "web-start-listen",
+            Self::Config(error) => error.code(),
+            Self::Internal(_) => "web-start-internal",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        500
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::RulePack { path, reason }
+            | Self::Roster { path, reason }
+            | Self::Folder { path, reason } => {
+                vec![("path", path.clone().into()), ("reason", reason.clone().into())]
+            }
+            Self::Database(why) | Self::Internal(why) => vec![("reason", why.clone().into())],
+            Self::Clock { now, last } => {
+                vec![("now", local_time(*now).into()), ("last", local_time(*last).into())]
+            }
+            Self::Origin { named, found } => {
+                vec![("named", named.as_str().into()), ("found", found.as_str().into())]
+            }
+            Self::Behind { witness, .. } => vec![("witness", witness.clone().into())],
+            Self::Listen { address, reason } => {
+                vec![("address", address.clone().into()), ("reason", reason.clone().into())]
+            }
+            Self::Config(error) => error.args(),
+        }
+    }
+}
+
+pub(super) fn database(error: impl std::fmt::Display) -> StartError {
+    StartError::Database(error.to_string())
+}
+
+/// What a question or an act at start was refused with.
+pub(super) fn refused(error: db::Error) -> StartError {
+    match error {
+        db::Error::ClockBehind { now, last } => StartError::Clock { now, last },
+        other => database(other),
+    }
+}
+
+pub(super) fn internal(error: impl std::fmt::Display) -> StartError {
+    StartError::Internal(error.to_string())
+}
