@@ -20,6 +20,8 @@ pub enum Arg {
     Day(String),
     /// The key of another sentence, for a word that differs by language.
     Word(&'static str),
+    /// A whole sentence within another.
+    Said(Box<Said>),
 }
 
 impl From<String> for Arg {

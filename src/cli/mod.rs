@@ -240,33 +240,34 @@ impl Cli {
             Command::Init(file) => operator::init(&file, &context)?,
             Command::Migrate(file) => operator::migrate(&file)?,
             Command::Serve(file) => operator::serve(&file, &context)?,
-            Command::Verify(args) => judge(args, &context)?,
+            Command::Verify(args) => judge(args, &context),
         };
         Ok(report)
     }
 }
 
-/// `sealbid verify` has exit codes of its own, even for files that cannot be read.
-fn judge(mut args: verify::VerifyArgs, context: &Context) -> Result<Report, Failed> {
-    args.pin = match &context.trust {
-        Some(_) => Some(context.pin()?),
-        None => None,
+/// `sealbid verify` has exit codes of its own, also for what cannot be read: a mistyped pin must not
+/// look like a claim that failed.
+fn judge(mut args: verify::VerifyArgs, context: &Context) -> Report {
+    let unjudged = |failed: Failed| {
+        let text = terminal(&Error::from(failed), context.lang);
+        Report::plain(text).ending_with(EXIT_UNREADABLE)
+    };
+    args.pin = match context.trust.as_ref().map(|_| context.pin()).transpose() {
+        Ok(pin) => pin,
+        Err(failed) => return unjudged(failed),
     };
     let json = args.json;
     let report = match verify::run(&args) {
         Ok(report) => report,
-        Err(error) => {
-            let error = Error::from(Failed::file(Path::new(&error.path), &error.cause));
-            let text = terminal(&error, context.lang);
-            return Ok(Report::plain(text).ending_with(EXIT_UNREADABLE));
-        }
+        Err(error) => return unjudged(Failed::file(Path::new(&error.path), &error.cause)),
     };
     let text = if json {
         verify::json(&report, context.lang)
     } else {
         verify::text(&report, context.lang)
     };
-    Ok(Report::plain(text).ending_with(report.exit()))
+    Report::plain(text).ending_with(report.exit())
 }
 
 /// A file's content.

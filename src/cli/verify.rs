@@ -1,31 +1,47 @@
 //! `sealbid verify`: judges a case file without a network and says so, one line a claim.
 //!
-//! Exit codes: 0 pinned and nothing failed; 1 a claim failed; 2 unreadable or damaged; 3 nothing
-//! failed, but not pinned; 4 the pin does not match.
+//! The exit codes stand in the command's help, in docs/FORMATS.md and at [`Report::exit`].
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 
 use crate::error::{Arg, Said};
-use crate::verify::{Claim, Pin, Report, Trust, Verdict, verify};
+use crate::verify::{Claim, Counts, Pin, Receipts, Report, Trust, Verdict, verify};
 use crate::web::i18n::{self, Lang};
+
+/// What the help says of exit codes and of `--json`.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  pinned, and no claim failed
+  1  a claim failed
+  2  nothing could be judged: the file is damaged or no case file, or the command is wrong
+  3  no claim failed, but nothing was pinned: an invented case would look the same
+  4  the case does not stand on what --trust names
+  5  pinned and no claim failed, but this file does not decide what --receipt asks
+
+0 does not say that every claim is decided: the last line counts those that are not.
+
+JSON (--json):
+  {\"pinned\": \"pinned|not-pinned|not-compared|mismatch\",
+   \"claims\": [{\"id\", \"unit\"?, \"verdict\": \"ok|failed|not-decidable\", \"code\", \"detail\"}…],
+   \"counts\": {\"ok\", \"failed\", \"not-decidable\"}, \"exit\"}";
 
 /// What `sealbid verify` takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(
-    after_help = "Exit codes: 0 pinned by --trust and nothing failed, 1 a claim failed, 2 unreadable or damaged,\n\
-                  3 nothing failed but not pinned, 4 the file stands on another roster than --trust."
-)]
+#[command(after_help = AFTER_HELP)]
 pub struct VerifyArgs {
     /// The case file
     pub case: PathBuf,
     /// What the reader trusts from elsewhere
     #[arg(skip)]
     pub pin: Option<Trust>,
-    /// Your receipt: is your line in?
-    #[arg(long, value_name = "FILE.tlog-proof")]
+    /// Your receipt, or a custodian's note that you lodged a bid with it: is your line in?
+    #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
+    /// The receipt of what you sent after it: a replacement or a withdrawal
+    #[arg(long, value_name = "FILE", requires = "receipt")]
+    pub later: Option<PathBuf>,
     /// Print JSON for programs
     #[arg(long)]
     pub json: bool,
@@ -51,16 +67,18 @@ pub fn run(args: &VerifyArgs) -> Result<Report, NotReadable> {
         let path = path.display().to_string();
         move |cause| NotReadable { path, cause }
     };
-    let receipt = args.receipt.as_ref().map(|path| std::fs::read(path).map_err(at(path)));
-    let receipt = receipt.transpose()?;
+    let read = |path: &PathBuf| std::fs::read(path).map_err(at(path));
+    let receipt = args.receipt.as_ref().map(read).transpose()?;
+    let later = args.later.as_ref().map(read).transpose()?;
     File::open(&args.case).map_err(at(&args.case))?;
     let mut source = || -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(&args.case)?)))
     };
-    Ok(verify(&mut source, args.pin.as_ref(), receipt.as_deref()))
+    let receipts = receipt.as_deref().map(|receipt| Receipts { receipt, later: later.as_deref() });
+    Ok(verify(&mut source, args.pin.as_ref(), receipts))
 }
 
-/// The report as text for people: the pin first, then one line a claim.
+/// The report as text for people: the pin first, then one line a claim, then how many came to what.
 #[must_use]
 pub fn text(report: &Report, lang: Lang) -> String {
     let mut out = say(lang, pin_key(report.pin), &[]);
@@ -75,7 +93,20 @@ pub fn text(report: &Report, lang: Lang) -> String {
         }
         out.push_str(&line(claim, lang));
     }
+    out.push('\n');
+    out.push_str(&summary(report.counts(), lang));
     out
+}
+
+/// The last line: a file that decides little must not look as if it decided all.
+fn summary(counts: Counts, lang: Lang) -> String {
+    let text = |count: usize| Arg::Text(count.to_string());
+    let args = [
+        ("ok", text(counts.ok)),
+        ("failed", text(counts.failed)),
+        ("open", text(counts.not_decidable)),
+    ];
+    say(lang, "verify-say-summary", &args) + "\n"
 }
 
 fn line(claim: &Claim, lang: Lang) -> String {

@@ -101,29 +101,55 @@ pub fn credential(
     notes: &[String],
 ) -> Result<Credential, CredentialError> {
     let (first, rest) = notes.split_first().ok_or(CredentialError::NoVerification)?;
-    let verified = Statement::<Verified>::parse(first.as_bytes())?;
-    if verified.note().count(operators)? == 0 {
-        return Err(CredentialError::NotVouched);
-    }
-    let body = verified.body();
-    let expected = key_name(origin, body.kind, body.enterprise);
-    check_name(&expected, &body.key)?;
-    let mut credential = Credential {
-        enterprise: body.enterprise,
-        name: body.name.clone(),
-        kind: body.kind,
-        key: Some(body.key.clone()),
-        lines: vec![vec![body.key.clone()]],
-    };
+    let mut credential = Credential::begin(origin, operators, first)?;
     for text in rest {
-        let note = Note::parse(text.as_bytes()).map_err(StatementError::from)?;
-        let next = next_key(&credential, &expected, operators, note)?;
-        credential.take(next);
+        credential.follow(origin, operators, text)?;
     }
     Ok(credential)
 }
 
 impl Credential {
+    /// What the first statement about a body says: its verification.
+    ///
+    /// # Errors
+    /// [`CredentialError`].
+    pub fn begin(
+        origin: &str,
+        operators: &[VerifyingKey],
+        first: &str,
+    ) -> Result<Self, CredentialError> {
+        let verified = Statement::<Verified>::parse(first.as_bytes())?;
+        if verified.note().count(operators)? == 0 {
+            return Err(CredentialError::NotVouched);
+        }
+        let body = verified.body();
+        check_name(&key_name(origin, body.kind, body.enterprise), &body.key)?;
+        Ok(Self {
+            enterprise: body.enterprise,
+            name: body.name.clone(),
+            kind: body.kind,
+            key: Some(body.key.clone()),
+            lines: vec![vec![body.key.clone()]],
+        })
+    }
+
+    /// Takes the next statement about the same body; one that does not stand changes nothing.
+    ///
+    /// # Errors
+    /// [`CredentialError`].
+    pub fn follow(
+        &mut self,
+        origin: &str,
+        operators: &[VerifyingKey],
+        next: &str,
+    ) -> Result<(), CredentialError> {
+        let note = Note::parse(next.as_bytes()).map_err(StatementError::from)?;
+        let expected = key_name(origin, self.kind, self.enterprise);
+        let next = next_key(self, &expected, operators, note)?;
+        self.take(next);
+        Ok(())
+    }
+
     /// A key after none begins a line, a key after another goes on with it.
     fn take(&mut self, next: Option<VerifyingKey>) {
         if let Some(key) = &next {

@@ -221,11 +221,12 @@ impl UnitState {
         }
     }
 
-    /// Whether its opening or its void stands on the record: the seal on its entries ends with
-    /// either. Without the second, a void unit would leave leaves that nobody can ever check.
+    /// Whether nothing of it is sealed any more: its opening or its void stands on the record, or it
+    /// never took effect. Otherwise what was refused of a unit that lapsed would stay sealed for
+    /// ever, and with it every pad after it.
     #[must_use]
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Opened | Self::Void)
+        matches!(self, Self::Opened | Self::Void | Self::Lapsed)
     }
 
     /// The state of a column's word.

@@ -1,7 +1,7 @@
 //! Who may be shown an entry's salt and event. The leaf itself is everybody's.
 //!
-//! Invariant: a sealed entry is shown to nobody but its author before its unit's opening or void is
-//! on the record, the regulator included (protocol.md §1). Afterwards it is the regulator's: the
+//! Invariant: a sealed entry is shown to nobody but its author before its unit's opening, void or
+//! lapse is on the record, the regulator included (protocol.md §1). Afterwards it is the regulator's: the
 //! opening itself carries what the public needs, and withdrawn bidders stay unnamed.
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub enum Level {
     Parties,
     /// The regulator.
     Regulator,
-    /// Nobody until this unit's opening or void is recorded, then the regulator.
+    /// Nobody until this unit's opening, void or lapse is recorded, then the regulator.
     Sealed(UnitId),
 }
 
@@ -36,7 +36,7 @@ pub enum Reader {
 }
 
 /// Whether `reader` may see the salt and event of an entry of `level`; `is_over` says of a unit
-/// whether its opening or its void stands on the record.
+/// whether its opening, its void or its lapse stands on the record.
 pub fn may_see(level: &Level, reader: Reader, is_over: impl FnOnce(&UnitId) -> bool) -> bool {
     match (level, reader) {
         (Level::Public, _)

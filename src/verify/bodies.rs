@@ -3,29 +3,46 @@
 use std::collections::BTreeMap;
 
 use crate::crypto::key::VerifyingKey;
+use crate::crypto::statement::{Body as _, Statement, type_of};
 use crate::custodian::roster::Roster;
-use crate::enterprise::credentials::{Credential, credential};
+use crate::enterprise::credentials::Credential;
+use crate::enterprise::statements::Kind;
 use crate::ids::EnterpriseId;
 
 use super::events::{Event, What};
 
+/// One body: what is known of it in the end, and how far it went at each statement.
+struct Known {
+    credential: Credential,
+    /// From each index on: its line of keys and how many of them, or none in force.
+    steps: Vec<(u64, Option<(usize, usize)>)>,
+}
+
+/// What held of a body at some index.
+#[derive(Clone, Copy)]
+pub(super) struct Standing<'a> {
+    /// What it may do.
+    pub kind: Kind,
+    /// The keys that the one in force reaches back to, itself last; `None` after a revocation.
+    pub line: Option<&'a [VerifyingKey]>,
+}
+
 /// The bodies of a case.
 #[derive(Default)]
 pub(super) struct Bodies {
-    /// Per body, what held from which index on.
-    known: BTreeMap<EnterpriseId, Vec<(u64, Credential)>>,
+    known: BTreeMap<EnterpriseId, Known>,
     /// The first statement about a body that does not stand: its index and the reason.
     pub fault: Option<(u64, String)>,
 }
 
 impl Bodies {
-    /// Folds every statement about bodies in record order.
-    pub(super) fn of(events: &[Event], rosters: &[&Roster]) -> Self {
+    /// Folds every statement about bodies in record order, each judged by the operators of the
+    /// roster in force at its place.
+    pub(super) fn of(events: &[Event], rosters: &[Statement<Roster>]) -> Self {
         let mut bodies = Self::default();
         let Some(first) = rosters.first() else { return bodies };
-        let operators: Vec<VerifyingKey> =
-            rosters.iter().flat_map(|roster| roster.operator_keys.iter().cloned()).collect();
-        let mut notes: BTreeMap<EnterpriseId, Vec<String>> = BTreeMap::new();
+        let origin = &first.body().origin;
+        let starts = starts(events, rosters);
         for event in events {
             let (enterprise, text) = match &event.what {
                 What::Verified(s) => (s.body().enterprise, s.encode()),
@@ -33,14 +50,17 @@ impl Bodies {
                 What::Revocation(s) => (s.body().enterprise, s.encode()),
                 _ => continue,
             };
-            let about = notes.entry(enterprise).or_default();
-            about.push(text);
-            match credential(&first.origin, &operators, about) {
-                Ok(found) => {
-                    bodies.known.entry(enterprise).or_default().push((event.index, found));
-                }
+            let operators = operators_at(rosters, &starts, event.index);
+            let folded = match bodies.known.get_mut(&enterprise) {
+                Some(known) => known.credential.follow(origin, &operators, &text),
+                None => Credential::begin(origin, &operators, &text).map(|credential| {
+                    let known = Known { credential, steps: Vec::new() };
+                    bodies.known.insert(enterprise, known);
+                }),
+            };
+            match folded {
+                Ok(()) => bodies.step(enterprise, event.index),
                 Err(error) => {
-                    about.pop();
                     bodies.fault.get_or_insert((event.index, error.to_string()));
                 }
             }
@@ -48,15 +68,26 @@ impl Bodies {
         bodies
     }
 
+    /// Notes how far a body went.
+    fn step(&mut self, enterprise: EnterpriseId, index: u64) {
+        let Some(Known { credential, steps }) = self.known.get_mut(&enterprise) else { return };
+        let length = credential.line().map(<[VerifyingKey]>::len);
+        let line = credential.lines.len().saturating_sub(1);
+        steps.push((index, length.map(|length| (line, length))));
+    }
+
     /// What held of a body just before an index.
-    pub(super) fn at(&self, enterprise: EnterpriseId, index: u64) -> Option<&Credential> {
+    pub(super) fn at(&self, enterprise: EnterpriseId, index: u64) -> Option<Standing<'_>> {
         let known = self.known.get(&enterprise)?;
-        known.iter().take_while(|(from, _)| *from < index).last().map(|(_, found)| found)
+        let place = known.steps.partition_point(|(from, _)| *from < index).checked_sub(1)?;
+        let (_, reached) = known.steps.get(place)?;
+        let line = reached.and_then(|reached| known.keys(reached));
+        Some(Standing { kind: known.credential.kind, line })
     }
 
     /// The key in force just before an index.
     pub(super) fn key_at(&self, enterprise: EnterpriseId, index: u64) -> Option<&VerifyingKey> {
-        self.at(enterprise, index).and_then(|found| found.key.as_ref())
+        self.at(enterprise, index).and_then(|found| found.line)?.last()
     }
 
     /// Every key that was in force at some time before an index.
@@ -65,20 +96,54 @@ impl Bodies {
         enterprise: EnterpriseId,
         index: u64,
     ) -> impl Iterator<Item = &VerifyingKey> {
-        let known = self.known.get(&enterprise).map(Vec::as_slice).unwrap_or_default();
-        known
-            .iter()
-            .take_while(move |(from, _)| *from < index)
-            .filter_map(|(_, found)| found.key.as_ref())
+        self.known.get(&enterprise).into_iter().flat_map(move |known| {
+            let steps = known.steps.iter().take_while(move |(from, _)| *from < index);
+            steps.filter_map(|(_, reached)| known.keys((*reached)?)?.last())
+        })
     }
 
     /// Every key of every body.
     pub(super) fn all_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.known.values().flatten().filter_map(|(_, found)| found.key.as_ref())
+        self.known.values().flat_map(|known| known.credential.lines.iter().flatten())
     }
 
     /// How many bodies there are.
     pub(super) fn count(&self) -> usize {
         self.known.len()
     }
+}
+
+impl Known {
+    fn keys(&self, (line, length): (usize, usize)) -> Option<&[VerifyingKey]> {
+        self.credential.lines.get(line)?.get(..length)
+    }
+}
+
+/// Where each roster was recorded, as far as the file shows.
+fn starts(events: &[Event], rosters: &[Statement<Roster>]) -> Vec<Option<u64>> {
+    let recorded = |roster: &Statement<Roster>| {
+        let mut events = events.iter().filter(|event| match &event.what {
+            What::OtherNote(note) if type_of(note.text()) == Some(Roster::TYPE) => {
+                note.sha256() == roster.sha256()
+            }
+            _ => false,
+        });
+        events.next().map(|event| event.index)
+    };
+    rosters.iter().map(recorded).collect()
+}
+
+/// Who may vouch at an index. A roster holds from its entry to that of the next; where the file does
+/// not show an entry, its roster's operators are not ruled out.
+fn operators_at(
+    rosters: &[Statement<Roster>],
+    starts: &[Option<u64>],
+    index: u64,
+) -> Vec<VerifyingKey> {
+    let ends = starts.iter().skip(1).copied().chain([None]);
+    let held = rosters.iter().zip(starts.iter().zip(ends));
+    let in_force = held.filter(|(_, (start, end))| {
+        start.is_none_or(|start| start <= index) && end.is_none_or(|end| index < end)
+    });
+    in_force.flat_map(|(roster, _)| roster.body().operator_keys.iter().cloned()).collect()
 }

@@ -11,6 +11,7 @@ use crate::crypto::json::{self, JsonError};
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement, type_of};
 use crate::enterprise::statements::{Application, Declined, KeyRevocation, KeyRotation, Verified};
+use crate::ids::UnitId;
 use crate::opening::statements::{
     Challenged, Close, Lodged, Opening, OpeningEvent, Order, Release, Suspension, Void,
 };
@@ -129,6 +130,32 @@ fn other_note(note: Note) -> Result<What, String> {
 }
 
 impl What {
+    /// Which unit an event is about, if it is about one.
+    pub(super) fn unit(&self) -> Option<UnitId> {
+        Some(match self {
+            Self::Unit(s) => return s.body().id().ok(),
+            Self::Amendment(s) => s.body().unit_id,
+            Self::Close(s) => s.body().unit_id,
+            Self::Order(s) => s.body().unit_id,
+            Self::Suspension(s) => s.body().unit_id,
+            Self::Release(s) => s.body().unit_id,
+            Self::Challenged(s) => s.body().unit_id,
+            Self::Void(s) => s.body().unit_id,
+            Self::Opening(s) => s.body().unit_id,
+            Self::Bid(
+                BidEvent::Accepted { unit_id, .. }
+                | BidEvent::Withdrawn { unit_id, .. }
+                | BidEvent::Refused { unit_id, .. },
+            )
+            | Self::Step(
+                OpeningEvent::Proposed { unit_id, .. }
+                | OpeningEvent::Lapsed { unit_id, .. }
+                | OpeningEvent::Released { unit_id, .. },
+            ) => *unit_id,
+            _ => return None,
+        })
+    }
+
     /// The note of an event that is one.
     pub(super) const fn note(&self) -> Option<&Note> {
         Some(match self {

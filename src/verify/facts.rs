@@ -1,80 +1,27 @@
 //! What a case shows, arranged for the claims: rosters, verified checkpoints, events by unit.
+//!
+//! Invariant: every event is read and filed once, so that a record of any size costs the claims no
+//! more than its own length.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use crate::bid::rules::line;
-use crate::bid::statements::{BidEvent, Manifest};
+use crate::bid::statements::Manifest;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::{CustodianId, Roster};
+use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::enterprise_of;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::Terms;
-use crate::opening::statements::{
-    Challenged, Close, Opening, OpeningEvent, Order, Release, Suspension, Void,
-};
 use crate::record::checkpoint::{CheckpointError, Cosigned};
-use crate::record::leaf::Salt;
-use crate::tender::statements::{Amendment, Unit};
+use crate::tender::statements::Unit;
 
 use super::bodies::Bodies;
 use super::casefile::CaseFile;
 use super::events::{self, Event, What};
 use super::sealed::Shares;
-
-/// Something at its index in the record.
-pub(super) struct At<T> {
-    pub index: u64,
-    pub it: T,
-}
-
-/// An accepted bid as the record tells of it.
-pub(super) struct Accepted<'a> {
-    pub salt: &'a Salt,
-    pub arrived_at: Time,
-    pub lodged: Option<&'a str>,
-    pub manifest: Option<Statement<Manifest>>,
-    pub manifest_sha256: Hash,
-}
-
-impl Accepted<'_> {
-    /// The close's line of this bid.
-    pub(super) fn line(&self) -> Hash {
-        line(self.salt.as_bytes(), &self.manifest_sha256)
-    }
-}
-
-/// A withdrawal as the record tells of it.
-pub(super) struct Withdrawn<'a> {
-    pub arrived_at: Time,
-    pub manifest_sha256: Hash,
-    pub withdrawal: &'a str,
-}
-
-/// A custodian's release as the public record tells of it.
-pub(super) struct Released<'a> {
-    pub close_sha256: Hash,
-    pub custodian: &'a CustodianId,
-}
-
-/// Everything the file shows about one unit, in record order.
-pub(super) struct UnitFacts<'a> {
-    pub id: UnitId,
-    pub units: Vec<At<&'a Statement<Unit>>>,
-    pub amendments: Vec<At<&'a Statement<Amendment>>>,
-    pub accepted: Vec<At<Accepted<'a>>>,
-    pub withdrawn: Vec<At<Withdrawn<'a>>>,
-    pub closes: Vec<At<&'a Statement<Close>>>,
-    pub orders: Vec<At<&'a Statement<Order>>>,
-    pub suspensions: Vec<At<&'a Statement<Suspension>>>,
-    pub challenged: Vec<At<&'a Statement<Challenged>>>,
-    pub released: Vec<At<Released<'a>>>,
-    pub releases: Vec<At<&'a Statement<Release>>>,
-    pub openings: Vec<At<&'a Statement<Opening>>>,
-    pub voids: Vec<At<&'a Statement<Void>>>,
-}
+use super::unit::UnitFacts;
 
 /// A whole case, read.
 pub(super) struct Facts<'a> {
@@ -83,7 +30,7 @@ pub(super) struct Facts<'a> {
     pub rosters: Vec<Statement<Roster>>,
     /// Why a member that should be a roster is none.
     pub roster_fault: Option<(u32, String)>,
-    /// Every checkpoint under the roster that its log signature fits, or why none fits.
+    /// Every checkpoint under the roster whose log signature fits, or why none fits.
     pub heads: Vec<Result<Cosigned, CheckpointError>>,
     pub events: Vec<Event>,
     pub bodies: Bodies,
@@ -91,6 +38,10 @@ pub(super) struct Facts<'a> {
     pub shares: &'a Shares,
     /// Every leaf of the record is opened, as pad or event.
     pub is_whole: bool,
+    /// Places in `events`, by unit.
+    by_unit: HashMap<UnitId, Vec<usize>>,
+    /// Runs of leaves that are all shown, ascending: from, and the first behind.
+    runs: Vec<(u64, u64)>,
 }
 
 impl<'a> Facts<'a> {
@@ -106,16 +57,19 @@ impl<'a> Facts<'a> {
                 }
             }
         }
-        let heads = file.checkpoints.iter().map(|note| head(note, &rosters)).collect();
+        let heads = heads(&file.checkpoints, &rosters);
         let events: Vec<Event> = file.events().map(|leaf| events::read(&leaf)).collect();
-        let bodies = {
-            let plain: Vec<&Roster> = rosters.iter().map(Statement::body).collect();
-            Bodies::of(&events, &plain)
-        };
-        let is_whole = file.tree.as_ref().is_some_and(|tree| {
-            tree.leaves.len() == file.opened.len() && u64::try_from(file.opened.len()).is_ok()
-        });
-        Self { file, rosters, roster_fault, heads, events, bodies, shares, is_whole }
+        let bodies = Bodies::of(&events, &rosters);
+        let is_whole =
+            file.tree.as_ref().is_some_and(|tree| tree.leaves.len() == file.opened.len());
+        let mut by_unit: HashMap<UnitId, Vec<usize>> = HashMap::new();
+        for (place, event) in events.iter().enumerate() {
+            if let Some(id) = event.what.unit() {
+                by_unit.entry(id).or_default().push(place);
+            }
+        }
+        let runs = runs(file);
+        Self { file, rosters, roster_fault, heads, events, bodies, shares, is_whole, by_unit, runs }
     }
 
     /// The roster of this hash.
@@ -133,11 +87,23 @@ impl<'a> Facts<'a> {
 
     /// Every event about one unit.
     pub(super) fn unit(&self, id: UnitId) -> UnitFacts<'_> {
-        let mut unit = UnitFacts::empty(id);
-        for event in &self.events {
-            unit.take(event);
-        }
-        unit
+        let places = self.by_unit.get(&id).map(Vec::as_slice).unwrap_or_default();
+        UnitFacts::of(id, places.iter().filter_map(|place| self.events.get(*place)))
+    }
+
+    /// A unit by itself, and where it took effect.
+    pub(super) fn effective(&self, id: UnitId) -> Option<(u64, &Unit)> {
+        let places = self.by_unit.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let mut events = places.iter().filter_map(|place| self.events.get(*place));
+        events.find_map(|event| match &event.what {
+            What::Unit(s) => Some((event.index, s.body())),
+            _ => None,
+        })
+    }
+
+    /// Whose unit it is.
+    pub(super) fn buyer(&self, id: UnitId) -> Option<EnterpriseId> {
+        self.effective(id).map(|(_, unit)| unit.procuring_entity)
     }
 
     /// The bidder whose signature a manifest claims to carry.
@@ -145,159 +111,98 @@ impl<'a> Facts<'a> {
         manifest.note().signatures().first().and_then(|line| enterprise_of(&line.name))
     }
 
-    /// Below which index every leaf is opened: the first that is not.
-    pub(super) fn open_below(&self) -> u64 {
-        let opened = self.file.opened.iter().map(|leaf| leaf.index);
-        let beginning = opened.zip(0..).take_while(|(index, place)| index == place).count();
-        if self.file.tree.is_some() { u64::try_from(beginning).unwrap_or(0) } else { 0 }
+    /// The first leaf from an index on that is not shown.
+    pub(super) fn shown_until(&self, from: u64) -> u64 {
+        let run = self.runs.partition_point(|(_, end)| *end <= from);
+        self.runs.get(run).filter(|(start, _)| *start <= from).map_or(from, |(_, end)| *end)
     }
 
-    /// Whether every leaf below `size` is opened.
-    pub(super) fn is_open_below(&self, size: u64) -> bool {
-        self.open_below() >= size
+    /// Whether every leaf from an index up to another is shown: only then does the file leave
+    /// nothing out there.
+    pub(super) fn is_shown(&self, from: u64, until: u64) -> bool {
+        self.shown_until(from) >= until
+    }
+
+    /// Whether every leaf is shown from where a unit took effect to its end, or to the head while it
+    /// has none: what is not among them then did not happen.
+    pub(super) fn shows(&self, unit: &UnitFacts<'_>) -> bool {
+        self.is_shown(unit.start(), unit.end().unwrap_or_else(|| self.size()))
+    }
+
+    /// The same to the head, whatever the end.
+    pub(super) fn shows_rest(&self, unit: &UnitFacts<'_>) -> bool {
+        self.is_shown(unit.start(), self.size())
+    }
+
+    fn size(&self) -> u64 {
+        let last = self.heads.last().and_then(|head| head.as_ref().ok());
+        last.map_or(u64::MAX, |head| head.checkpoint().size)
     }
 }
 
-/// A checkpoint under the latest roster that it verifies with; the last reason otherwise.
-fn head(
-    note: &crate::crypto::note::Note,
-    rosters: &[Statement<Roster>],
-) -> Result<Cosigned, CheckpointError> {
-    let mut last = Err(CheckpointError::Malformed);
-    for roster in rosters.iter().rev().map(Statement::body) {
-        last = Cosigned::from_case(note, &roster.log_key, &roster.witness_keys());
-        if last.is_ok() {
-            return last;
+/// Every checkpoint under the latest roster whose log key it verifies with; the last reason
+/// otherwise. Lines by the witnesses of every roster have their place: a roster may change while a
+/// unit runs, and each unit's claims count those of its own.
+fn heads(notes: &[Note], rosters: &[Statement<Roster>]) -> Vec<Result<Cosigned, CheckpointError>> {
+    let mut witnesses: Vec<VerifyingKey> = Vec::new();
+    for key in rosters.iter().flat_map(|roster| roster.body().witness_keys()) {
+        if !witnesses.contains(&key) {
+            witnesses.push(key);
         }
     }
-    last
+    let head = |note: &Note| {
+        let mut last = Err(CheckpointError::Malformed);
+        for roster in rosters.iter().rev() {
+            last = Cosigned::from_case(note, &roster.body().log_key, &witnesses);
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    };
+    notes.iter().map(head).collect()
 }
 
-impl<'a> UnitFacts<'a> {
-    const fn empty(id: UnitId) -> Self {
-        Self {
-            id,
-            units: Vec::new(),
-            amendments: Vec::new(),
-            accepted: Vec::new(),
-            withdrawn: Vec::new(),
-            closes: Vec::new(),
-            orders: Vec::new(),
-            suspensions: Vec::new(),
-            challenged: Vec::new(),
-            released: Vec::new(),
-            releases: Vec::new(),
-            openings: Vec::new(),
-            voids: Vec::new(),
+/// Which leaves the file shows, as runs.
+fn runs(file: &CaseFile) -> Vec<(u64, u64)> {
+    let entries = file.entries.iter().map(|entry| entry.index);
+    let mut shown: Vec<u64> = file.opened.iter().map(|leaf| leaf.index).chain(entries).collect();
+    shown.sort_unstable();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for index in shown {
+        let next = index.saturating_add(1);
+        match runs.last_mut() {
+            Some((_, end)) if *end >= index => *end = next,
+            _ => runs.push((index, next)),
         }
     }
-
-    fn take(&mut self, event: &'a Event) {
-        let (index, id) = (event.index, self.id);
-        macro_rules! keep {
-            ($list:ident, $statement:ident) => {
-                if $statement.body().unit_id == id {
-                    self.$list.push(At { index, it: $statement });
-                }
-            };
-        }
-        match &event.what {
-            What::Unit(s) if s.body().id() == Ok(id) => self.units.push(At { index, it: s }),
-            What::Amendment(s) => keep!(amendments, s),
-            What::Close(s) => keep!(closes, s),
-            What::Order(s) => keep!(orders, s),
-            What::Suspension(s) => keep!(suspensions, s),
-            What::Challenged(s) => keep!(challenged, s),
-            What::Release(s) => keep!(releases, s),
-            What::Opening(s) => keep!(openings, s),
-            What::Void(s) => keep!(voids, s),
-            What::Bid(bid) => self.take_bid(event, bid),
-            What::Step(OpeningEvent::Released { close_sha256, custodian, unit_id })
-                if *unit_id == id =>
-            {
-                let it = Released { close_sha256: *close_sha256, custodian };
-                self.released.push(At { index, it });
-            }
-            _ => {}
-        }
-    }
-
-    fn take_bid(&mut self, event: &'a Event, bid: &'a BidEvent) {
-        let (index, id) = (event.index, self.id);
-        match bid {
-            BidEvent::Accepted { arrived_at, lodged, manifest, manifest_sha256, unit_id }
-                if *unit_id == id =>
-            {
-                let it = Accepted {
-                    salt: &event.salt,
-                    arrived_at: *arrived_at,
-                    lodged: lodged.as_deref(),
-                    manifest: Statement::parse(manifest.as_bytes()).ok(),
-                    manifest_sha256: *manifest_sha256,
-                };
-                self.accepted.push(At { index, it });
-            }
-            BidEvent::Withdrawn { arrived_at, manifest_sha256, unit_id, withdrawal }
-                if *unit_id == id =>
-            {
-                let (arrived_at, manifest_sha256) = (*arrived_at, *manifest_sha256);
-                let it = Withdrawn { arrived_at, manifest_sha256, withdrawal };
-                self.withdrawn.push(At { index, it });
-            }
-            _ => {}
-        }
-    }
-
-    /// The unit itself.
-    pub(super) fn unit(&self) -> Option<&Unit> {
-        self.units.first().map(|at| at.it.body())
-    }
-
-    /// The close in force: the first.
-    pub(super) fn close(&self) -> Option<&At<&'a Statement<Close>>> {
-        self.closes.first()
-    }
-
-    /// The times in force just before an index.
-    pub(super) fn terms_at(&self, index: u64) -> Option<Terms> {
-        let unit = self.unit()?;
-        let (mut deadline, mut open_at) = (unit.deadline, unit.open_at);
-        for amendment in self.amendments.iter().filter(|at| at.index < index) {
-            (deadline, open_at) = (amendment.it.body().deadline, amendment.it.body().open_at);
-        }
-        Some(Terms { deadline, open_at, challenge_ms: unit.challenge_ms })
-    }
-
-    /// The times in force in the end.
-    pub(super) fn terms(&self) -> Option<Terms> {
-        self.terms_at(u64::MAX)
-    }
-
-    /// Accepted bids by their line.
-    pub(super) fn by_line(&self) -> HashMap<Hash, &At<Accepted<'a>>> {
-        self.accepted.iter().map(|at| (at.it.line(), at)).collect()
-    }
-
-    /// Distinct custodians that released for a close, in record order, each with its first index.
-    pub(super) fn releasers(&self, close_sha256: &Hash) -> Vec<(u64, &'a CustodianId)> {
-        let mut seen = BTreeMap::new();
-        let mut releasers = Vec::new();
-        for at in self.released.iter().filter(|at| at.it.close_sha256 == *close_sha256) {
-            if seen.insert(at.it.custodian, ()).is_none() {
-                releasers.push((at.index, at.it.custodian));
-            }
-        }
-        releasers
-    }
+    runs
 }
 
-/// All keys that may sign anything: for statements whose type the verifier does not judge.
-pub(super) fn all_keys(facts: &Facts<'_>) -> Vec<VerifyingKey> {
-    let mut keys: Vec<VerifyingKey> = facts.bodies.all_keys().cloned().collect();
-    for roster in facts.rosters.iter().map(Statement::body) {
-        keys.extend(roster.statement_keys());
-        keys.extend(roster.operator_keys.iter().cloned());
-        keys.extend([roster.platform_key.clone(), roster.regulator_key.clone()]);
+/// Keys by their names: a signature is looked up, and not compared with every key of the record.
+pub(super) struct Keys(HashMap<String, Vec<VerifyingKey>>);
+
+impl Keys {
+    /// All keys that may sign anything: for statements whose type the verifier does not judge.
+    pub(super) fn of(facts: &Facts<'_>) -> Self {
+        let mut keys: HashMap<String, Vec<VerifyingKey>> = HashMap::new();
+        let mut add = |key: &VerifyingKey| {
+            let same = keys.entry(key.name().to_owned()).or_default();
+            if !same.contains(key) {
+                same.push(key.clone());
+            }
+        };
+        facts.bodies.all_keys().for_each(&mut add);
+        for roster in facts.rosters.iter().map(Statement::body) {
+            roster.statement_keys().iter().chain(&roster.operator_keys).for_each(&mut add);
+            [&roster.platform_key, &roster.regulator_key].into_iter().for_each(&mut add);
+        }
+        Self(keys)
     }
-    keys
+
+    /// Those that a note's signatures could be by.
+    pub(super) fn named_in(&self, note: &Note) -> Vec<VerifyingKey> {
+        let names = note.signatures().iter().map(|line| &line.name);
+        names.filter_map(|name| self.0.get(name)).flatten().cloned().collect()
+    }
 }

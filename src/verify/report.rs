@@ -56,15 +56,33 @@ pub struct Report {
     pub claims: Vec<Claim>,
 }
 
-/// The file is no case file, or damaged. Comes before every other code.
+/// Nothing could be judged: the command is wrong, or the file is no case file, or damaged. Comes
+/// before every other code.
 pub const EXIT_UNREADABLE: u8 = 2;
 
+/// The claim about a bidder's own receipt.
+pub(super) const MY_LINE: &str = "my-line";
+
+/// How many claims came to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Held.
+    pub ok: usize,
+    /// Did not hold.
+    pub failed: usize,
+    /// Not decidable from this file.
+    pub not_decidable: usize,
+}
+
 impl Report {
-    /// The exit code: 0 pinned and nothing failed; 1 a claim failed; 2 unreadable or damaged; 3
-    /// nothing failed, but not pinned; 4 the pin does not match, whatever else.
+    /// The exit code: 0 pinned and nothing failed; 1 a claim failed; 2 nothing could be judged; 3
+    /// nothing failed, but not pinned; 4 the pin does not match, whatever else; 5 pinned and nothing
+    /// failed, but what was asked of a receipt is not decidable from this file.
     #[must_use]
     pub fn exit(&self) -> u8 {
         let failed = |claim: &Claim| claim.verdict == Verdict::Failed;
+        let is_open = |claim: &Claim| claim.id == MY_LINE && claim.verdict == Verdict::NotDecidable;
         if self.claims.iter().any(|claim| claim.id == "archive" && failed(claim)) {
             return EXIT_UNREADABLE;
         }
@@ -74,7 +92,19 @@ impl Report {
             // Without a held archive there is nothing that a pin could be behind.
             Pin::NotCompared => EXIT_UNREADABLE,
             Pin::NotPinned => 3,
+            Pin::Pinned if self.claims.iter().any(is_open) => 5,
             Pin::Pinned => 0,
+        }
+    }
+
+    /// How many claims came to what.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let count = |verdict| self.claims.iter().filter(|claim| claim.verdict == verdict).count();
+        Counts {
+            ok: count(Verdict::Ok),
+            failed: count(Verdict::Failed),
+            not_decidable: count(Verdict::NotDecidable),
         }
     }
 
@@ -91,6 +121,7 @@ impl Report {
         JsonReport {
             pinned: self.pin,
             claims: self.claims.iter().map(claim).collect(),
+            counts: self.counts(),
             exit: self.exit(),
         }
     }
@@ -103,6 +134,8 @@ pub struct JsonReport {
     pub pinned: Pin,
     /// Every claim.
     pub claims: Vec<JsonClaim>,
+    /// How many of them came to what.
+    pub counts: Counts,
     /// The exit code.
     pub exit: u8,
 }

@@ -2,15 +2,16 @@
 //! as they pass by in a second reading, for they are not.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use crate::bid::statements::BidJson;
-use crate::crypto::hash::{Hash, Hasher};
+use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::seal::payload::{BID_JSON, LIMITS, MAX_BID_JSON, PayloadError};
-use crate::crypto::seal::{Identity, OpenError, Opened, open};
+use crate::crypto::seal::payload::{self, LIMITS, PayloadError};
+use crate::crypto::seal::profile::HEADER_LIMIT;
+use crate::crypto::seal::{Identity, OpenError, Recipient, open};
 use crate::crypto::shares::MAX_SEALED_SHARE;
-use crate::crypto::tar::{Reader, TarError};
+use crate::crypto::tar::TarError;
 use crate::opening::rules::Decryption;
 
 use super::casefile::{self, CaseError, CaseFile};
@@ -35,26 +36,72 @@ pub(super) fn read(source: &mut Source<'_>) -> Result<(CaseFile, Shares), CaseEr
     Ok((case, shares))
 }
 
-/// Opens envelopes as they pass by. A line's result is absent when its envelope is not in the file.
+/// Which envelopes to open, and with which identities.
+#[derive(Default)]
+pub(super) struct Envelopes(HashMap<Hash, Vec<Identity>>);
+
+impl Envelopes {
+    /// One more identity for an envelope.
+    pub(super) fn add(&mut self, sha256: Hash, identity: Identity) {
+        let known = self.0.entry(sha256).or_default();
+        if known.iter().all(|other| other.recipient() != identity.recipient()) {
+            known.push(identity);
+        }
+    }
+}
+
+/// What became of an envelope under the identity of a recipient.
+pub(super) type Decrypted = HashMap<(Hash, Recipient), Decryption>;
+
+/// Opens envelopes as they pass by. A result is absent when its envelope is not in the file.
 pub(super) fn open_envelopes(
     source: &mut Source<'_>,
-    keys: &HashMap<Hash, Identity>,
-) -> Result<HashMap<Hash, Decryption>, CaseError> {
-    let mut found = HashMap::new();
+    envelopes: &Envelopes,
+) -> Result<Decrypted, CaseError> {
+    let mut found = Decrypted::new();
     casefile::read_with(source()?, &mut |_, sealed| {
-        if let Some(identity) = keys.get(&sealed.sha256) {
-            found.insert(sealed.sha256, decrypt(sealed.body, identity)?);
+        let Some(identities) = envelopes.0.get(&sealed.sha256) else { return Ok(()) };
+        let fitting = fitting(sealed.body, identities)?;
+        for identity in identities {
+            let key = (sealed.sha256, identity.recipient());
+            found.insert(key, Decryption::BadCiphertext);
+        }
+        if let Some((identity, head)) = fitting {
+            let decryption = decrypt(head.chain(sealed.body), identity)?;
+            found.insert((sealed.sha256, identity.recipient()), decryption);
         }
         Ok(())
     })?;
     Ok(found)
 }
 
+/// The identity that opens an envelope's header, and what was read to find it. There is at most one:
+/// the header has one recipient, and its MAC binds the key that it wraps.
+fn fitting<'a>(
+    body: &mut (dyn Read + Send),
+    identities: &'a [Identity],
+) -> io::Result<Option<(&'a Identity, Cursor<Vec<u8>>)>> {
+    let mut head = Vec::new();
+    body.take(u64::try_from(HEADER_LIMIT).unwrap_or(u64::MAX)).read_to_end(&mut head)?;
+    for identity in identities {
+        let opened = open(head.as_slice(), identity).map(drop);
+        match opened {
+            Ok(()) | Err(OpenError::Truncated) => return Ok(Some((identity, Cursor::new(head)))),
+            Err(OpenError::Io(error)) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 /// What an envelope holds, read to its end. An error is the file's, not the bidder's.
-fn decrypt(body: &mut (dyn Read + Send), identity: &Identity) -> io::Result<Decryption> {
-    match payload(body, identity) {
-        Ok((bytes, payload_sha256)) => Ok(match json::parse::<BidJson>(&bytes) {
-            Ok(bid_json) => Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256 },
+fn decrypt(body: impl Read + Send, identity: &Identity) -> io::Result<Decryption> {
+    match payload::check_here(body, identity, LIMITS) {
+        Ok(checked) => Ok(match json::parse::<BidJson>(&checked.bid_json) {
+            Ok(bid_json) => Decryption::Payload {
+                bid_json: Box::new(bid_json),
+                payload_sha256: checked.payload_sha256,
+            },
             Err(_) => Decryption::NotAPayload,
         }),
         Err(PayloadError::Open(OpenError::Io(error)) | PayloadError::Tar(TarError::Io(error))) => {
@@ -62,33 +109,5 @@ fn decrypt(body: &mut (dyn Read + Send), identity: &Identity) -> io::Result<Decr
         }
         Err(PayloadError::Open(_)) => Ok(Decryption::BadCiphertext),
         Err(PayloadError::Tar(_)) => Ok(Decryption::NotAPayload),
-    }
-}
-
-fn payload(
-    body: &mut (dyn Read + Send),
-    identity: &Identity,
-) -> Result<(Vec<u8>, Hash), PayloadError> {
-    let source = Hashed { inner: open(body, identity)?, hasher: Hasher::new() };
-    let mut reader = Reader::new(source, BID_JSON, LIMITS);
-    let first = reader.next_member()?.ok_or(TarError::Truncated)?;
-    let bid_json = first.read_all(MAX_BID_JSON)?;
-    while reader.next_member()?.is_some() {}
-    let source = reader.into_source();
-    let payload_sha256 = source.hasher.finish();
-    source.inner.finish()?;
-    Ok((bid_json, payload_sha256))
-}
-
-struct Hashed<'a> {
-    inner: Opened<'a>,
-    hasher: Hasher,
-}
-
-impl Read for Hashed<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let got = self.inner.read(out)?;
-        self.hasher.update(out.get(..got).unwrap_or_default());
-        Ok(got)
     }
 }

@@ -159,6 +159,7 @@ fn value(lang: Lang, arg: &Arg) -> FluentValue<'static> {
         Arg::Text(text) | Arg::Day(text) => text.clone(),
         Arg::Number(number) => number.to_string(),
         Arg::Time(time) => local_time(*time),
+        Arg::Said(within) => say(lang, within),
         Arg::Word(key) => sentence(lang, key, &[]).unwrap_or_else(|| (*key).to_owned()),
     };
     FluentValue::String(Cow::Owned(text))

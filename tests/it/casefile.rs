@@ -108,7 +108,7 @@ fn read(bytes: &[u8]) -> Result<CaseFile, CaseError> {
 
 #[test]
 fn a_case_gives_back_what_it_was_given_and_its_record_holds() {
-    for kind in [CaseKind::Public, CaseKind::Party, CaseKind::Auditor] {
+    for kind in [CaseKind::Public, CaseKind::Auditor] {
         let case = read(&file(kind)).unwrap();
         let record = record();
         assert_eq!(case.header, header(kind));

@@ -310,7 +310,23 @@ pub fn check<R: Read + Send + 'static>(
     identity: &Identity,
     limits: Limits,
 ) -> Result<Checked, PayloadError> {
-    let source = Hashed { inner: open_hashed(sealed, identity)?, hasher: Hasher::new() };
+    checked(open_hashed(sealed, identity)?, limits)
+}
+
+/// The same on this thread, for a source that is only lent: without the sealed file's hash.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_here<R: Read + Send>(
+    sealed: R,
+    identity: &Identity,
+    limits: Limits,
+) -> Result<Checked, PayloadError> {
+    checked(open(sealed, identity)?, limits)
+}
+
+fn checked(opened: Opened<'_>, limits: Limits) -> Result<Checked, PayloadError> {
+    let source = Hashed { inner: opened, hasher: Hasher::new() };
     let mut reader = Reader::new(source, BID_JSON, limits);
     let bid_json = first_member(&mut reader)?;
     let mut files = Vec::new();

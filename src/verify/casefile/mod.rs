@@ -40,8 +40,6 @@ pub const FORMAT: u32 = 1;
 pub enum CaseKind {
     /// Everybody: public events only.
     Public,
-    /// The bidders of its units: what they may see after the opening.
-    Party,
     /// Auditors and the regulator: all leaves of the record, ciphertexts, released identities.
     Auditor,
 }
@@ -58,6 +56,23 @@ pub struct CaseHeader {
     pub origin: String,
     /// The units it is about, in the order of the tender.
     pub units: Vec<UnitId>,
+}
+
+/// Units of one case file at most: those of the largest tender, a thousand lots of two stages.
+const MAX_UNITS: usize = 2000;
+
+impl CaseHeader {
+    /// Why a header cannot be one, if it cannot.
+    fn fault(&self) -> Option<&'static str> {
+        let distinct: std::collections::BTreeSet<_> = self.units.iter().collect();
+        if self.format != FORMAT {
+            Some("a format that this program does not know")
+        } else if self.units.len() > MAX_UNITS {
+            Some("it lists too many units")
+        } else {
+            (distinct.len() < self.units.len()).then_some("it lists a unit twice")
+        }
+    }
 }
 
 /// One line of `index.json`.

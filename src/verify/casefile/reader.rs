@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 
 use super::{
-    CaseEntry, CaseError, CaseFile, CaseHeader, CaseKind, FORMAT, Hashing, INDEX, Index, IndexLine,
+    CaseEntry, CaseError, CaseFile, CaseHeader, CaseKind, Hashing, INDEX, Index, IndexLine,
     MemberName, OpenedLeaf, WholeTree, parse_opened,
 };
 use crate::crypto::hash::Hash;
@@ -168,8 +168,8 @@ impl Parts {
             }
             MemberName::Kind => {
                 let header: CaseHeader = json::parse(bytes).map_err(|e| e.to_string())?;
-                if header.format != FORMAT {
-                    return Err(wrong("a format that this program does not know"));
+                if let Some(fault) = header.fault() {
+                    return Err(wrong(fault));
                 }
                 self.header = Some(header);
             }

@@ -1,19 +1,17 @@
 //! Claims about single bids: after the unit, before the deadline, each signed and in its chain.
 
-use std::collections::BTreeMap;
-
-use crate::bid::rules::{self, ChainHead, ChainKind, Intake, Refused, UnitTerms};
-use crate::bid::statements::{Manifest, Withdrawal};
+use crate::bid::rules::{Intake, UnitTerms};
+use crate::bid::statements::Manifest;
 use crate::clock::{Time, is_closed};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
-use crate::enterprise::credentials::{Credential, enterprise_of};
-use crate::error::Arg;
-use crate::ids::EnterpriseId;
+use crate::custodian::roster::Roster;
 use crate::opening::statements::Lodged;
-use crate::verify::facts::{Accepted, At, Facts, UnitFacts, Withdrawn};
-use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+use crate::verify::facts::Facts;
+use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
+use crate::verify::unit::{Accepted, At, UnitFacts};
 
+use super::chains::{Chains, acts};
 use super::units::terms_of;
 
 /// No bid was accepted before the unit was signed by all.
@@ -22,7 +20,7 @@ pub(super) fn after_unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if let Some(early) = unit.accepted.iter().find(|at| at.index < first.index) {
         return Err(failed("verify-say-bid-before-unit", [("index", text(early.index))]));
     }
-    if !facts.is_open_below(first.index) {
+    if !facts.is_shown(0, first.index) {
         return Err(undecided("verify-say-no-accepted", []));
     }
     Ok(said("verify-say-bids-after-unit", [("count", text(unit.accepted.len()))]))
@@ -38,142 +36,17 @@ pub(super) fn manifests(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let n = roster.n();
     let terms = UnitTerms { unit_id: unit.id, deadline, n, intake: Intake::Open };
     let acts = acts(unit);
-    let open_below = facts.open_below();
-    let mut chains = Chains { open_below, heads: BTreeMap::new() };
+    let mut chains = Chains::new(facts.shown_until(unit.start()));
     for (_, act) in &acts {
-        match act {
-            Act::Accepted(at) => chains.accept(facts, &terms, at)?,
-            Act::Withdrawn(at) => chains.withdraw(facts, &terms, at)?,
-        }
+        chains.take(facts, &terms, act)?;
     }
-    let is_whole = acts.last().is_some_and(|(index, _)| *index <= open_below);
+    let is_whole = facts.shows(unit);
     let shown = shown_manifests(facts, unit, n)?;
     match (is_whole, shown) {
         (true, _) => Ok(said("verify-say-manifests-hold", [("count", text(acts.len()))])),
         (false, 0) => Err(undecided("verify-say-no-manifests", [])),
         (false, count) => Ok(said("verify-say-manifests-shown", [("count", text(count))])),
     }
-}
-
-enum Act<'a, 'b> {
-    Accepted(&'a At<Accepted<'b>>),
-    Withdrawn(&'a At<Withdrawn<'b>>),
-}
-
-/// Acceptances and withdrawals in record order.
-fn acts<'a, 'b>(unit: &'a UnitFacts<'b>) -> Vec<(u64, Act<'a, 'b>)> {
-    let mut acts: Vec<(u64, Act<'_, '_>)> = Vec::new();
-    acts.extend(unit.accepted.iter().map(|at| (at.index, Act::Accepted(at))));
-    acts.extend(unit.withdrawn.iter().map(|at| (at.index, Act::Withdrawn(at))));
-    acts.sort_by_key(|(index, _)| *index);
-    acts
-}
-
-struct Chains {
-    /// Up to here the file leaves no act out; beyond, each manifest's own word on the one before it
-    /// has to do.
-    open_below: u64,
-    heads: BTreeMap<EnterpriseId, ChainHead>,
-}
-
-impl Chains {
-    fn accept(
-        &mut self,
-        facts: &Facts<'_>,
-        terms: &UnitTerms,
-        at: &At<Accepted<'_>>,
-    ) -> Result<(), Stop> {
-        let index = at.index;
-        let manifest = at.it.manifest.as_ref();
-        let manifest = manifest.filter(|m| m.sha256() == at.it.manifest_sha256);
-        let manifest = manifest.ok_or_else(|| bad(index, why("verify-say-why-other-manifest")))?;
-        let signer =
-            Facts::signer(manifest).ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
-        let (line, key) = speaker(facts, signer, index)?;
-        let known = self.heads.get(&signer);
-        let head = if index <= self.open_below {
-            known.cloned()
-        } else {
-            before(manifest, known.map_or(key, |known| &known.key))
-        };
-        rules::accept(terms, head.as_ref(), manifest, line, at.it.arrived_at)
-            .map_err(|refused| bad(index, text(refused)))?;
-        let Manifest { bid_id, seq, .. } = *manifest.body();
-        let (sha256, kind, key) = (manifest.sha256(), ChainKind::Manifest, key.clone());
-        self.heads.insert(signer, ChainHead { bid_id, seq, sha256, kind, key });
-        Ok(())
-    }
-
-    fn withdraw(
-        &mut self,
-        facts: &Facts<'_>,
-        terms: &UnitTerms,
-        at: &At<Withdrawn<'_>>,
-    ) -> Result<(), Stop> {
-        let index = at.index;
-        let withdrawal = Statement::<Withdrawal>::parse(at.it.withdrawal.as_bytes())
-            .map_err(|error| bad(index, text(error)))?;
-        if withdrawal.body().manifest_sha256 != at.it.manifest_sha256 {
-            return Err(bad(index, why("verify-say-why-other-withdrawn")));
-        }
-        let signer = withdrawal.note().signatures().first();
-        let signer = signer.and_then(|line| enterprise_of(&line.name));
-        let signer = signer.ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
-        let (line, key) = speaker(facts, signer, index)?;
-        let known = self.heads.get(&signer);
-        let live = known.filter(|head| head.sha256 == at.it.manifest_sha256);
-        let Some(head) = live else {
-            return self.by_itself(&withdrawal, index, (line, key), known);
-        };
-        rules::withdraw(terms, Some(head), &withdrawal, line, at.it.arrived_at)
-            .map_err(|refused| bad(index, text(refused)))?;
-        let (bid_id, seq, sha256) = (head.bid_id, withdrawal.body().seq, withdrawal.sha256());
-        let (kind, key) = (ChainKind::Withdrawal, key.clone());
-        self.heads.insert(signer, ChainHead { bid_id, seq, sha256, kind, key });
-        Ok(())
-    }
-}
-
-impl Chains {
-    /// A withdrawal of what the file does not show: its signature is judged all the same.
-    fn by_itself(
-        &self,
-        withdrawal: &Statement<Withdrawal>,
-        index: u64,
-        (line, key): (&[VerifyingKey], &VerifyingKey),
-        known: Option<&ChainHead>,
-    ) -> Result<(), Stop> {
-        if index <= self.open_below {
-            return Err(bad(index, why("verify-say-why-not-live")));
-        }
-        let reaches = known.is_none_or(|head| line.contains(&head.key));
-        let judged = rules::check_signature(withdrawal, key);
-        judged
-            .and(reaches.then_some(()).ok_or(Refused::OtherKey))
-            .map_err(|refused| bad(index, text(refused)))
-    }
-}
-
-/// The keys that a bidder's one in force reaches back to, and that one, just before an index.
-fn speaker<'a>(
-    facts: &'a Facts<'_>,
-    signer: EnterpriseId,
-    index: u64,
-) -> Result<(&'a [VerifyingKey], &'a VerifyingKey), Stop> {
-    let line = facts.bodies.at(signer, index).and_then(Credential::line);
-    let found = line.and_then(|line| Some((line, line.last()?)));
-    found.ok_or_else(|| bad(index, why("verify-say-why-no-key")))
-}
-
-/// The head that a manifest claims to follow, where the file does not show it.
-fn before(manifest: &Statement<Manifest>, key: &VerifyingKey) -> Option<ChainHead> {
-    let Manifest { bid_id, seq, prev_sha256, .. } = *manifest.body();
-    let (seq, sha256) = (seq.checked_sub(1)?, prev_sha256?);
-    Some(ChainHead { bid_id, seq, sha256, kind: ChainKind::Manifest, key: key.clone() })
-}
-
-fn bad(index: u64, reason: Arg) -> Stop {
-    failed("verify-say-manifest-bad", [("index", text(index)), ("reason", reason)])
 }
 
 /// What the opening record shows of manifests; gives their number.
@@ -222,9 +95,8 @@ pub(super) fn deadline(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             return Err(failed("verify-say-late-line", args));
         }
     }
-    let size = unit.close().map_or(u64::MAX, |close| close.it.body().size);
     match shown {
-        _ if facts.is_whole || facts.is_open_below(size) => {
+        _ if facts.shows(unit) => {
             Ok(said("verify-say-in-time", [("count", text(unit.accepted.len()))]))
         }
         Some(opening) => {
@@ -236,7 +108,7 @@ pub(super) fn deadline(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
 
 /// When a custodian received a lodged bid, once its word is checked.
 fn lodged_at(
-    roster: &crate::custodian::roster::Roster,
+    roster: &Roster,
     unit: &UnitFacts<'_>,
     at: &At<Accepted<'_>>,
     lodged: &str,

@@ -1,6 +1,6 @@
 //! Claims about the frozen set: one close, on a fresh checkpoint, with exactly the live bids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -8,8 +8,9 @@ use crate::error::Arg;
 use crate::ids::EnterpriseId;
 use crate::opening::rules::{is_ascending, is_freeze, sorted_lines};
 use crate::opening::statements::Close;
-use crate::verify::facts::{At, Facts, UnitFacts};
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+use crate::verify::unit::{At, UnitFacts};
 
 use super::units::terms_of;
 
@@ -65,44 +66,55 @@ pub(super) fn one_close(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             "verify-say-two-closes",
             [("index", text(first.index)), ("other", text(other.index))],
         )),
-        None if facts.is_whole => Ok(said("verify-say-one-close", [])),
+        None if facts.shows_rest(unit) => Ok(said("verify-say-one-close", [])),
         None => Err(undecided("verify-say-one-close-here", [])),
     }
 }
 
-/// The close holds exactly what was accepted, without what was withdrawn or replaced.
+/// The close holds exactly what was accepted, without what was withdrawn or replaced. What was
+/// accepted or withdrawn behind the checkpoint it stands on was kept out of it: that fails too, and
+/// the file must leave nothing out up to the close itself.
 pub(super) fn complete(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
-    let close = close_of(unit)?.it.body();
-    if !facts.is_open_below(close.size) {
+    let at = close_of(unit)?;
+    let close = at.it.body();
+    let accepted = unit.accepted.iter().map(|at| at.index);
+    let acts = accepted.chain(unit.withdrawn.iter().map(|at| at.index));
+    if let Some(behind) = acts.filter(|index| *index >= close.size).min() {
+        return Err(failed("verify-say-act-behind-close", [("index", text(behind))]));
+    }
+    if !facts.is_shown(unit.start(), at.index) {
         return Err(undecided("verify-say-complete-unknown", []));
     }
-    let live = live_lines(unit, close.size);
-    if let Some(line) = live.iter().find(|line| !close.lines.contains(line)) {
+    let live = live_lines(unit);
+    let closed = unit.closed_lines();
+    if let Some(line) = live.iter().find(|line| !closed.contains(line)) {
         return Err(failed("verify-say-line-left-out", [("line", text(line))]));
     }
+    let live: BTreeSet<&Hash> = live.iter().collect();
     if let Some(line) = close.lines.iter().find(|line| !live.contains(line)) {
         return Err(failed("verify-say-line-too-many", [("line", text(line))]));
     }
     Ok(said("verify-say-complete", [("lines", text(live.len()))]))
 }
 
-/// The lines of the bids that were live under a checkpoint.
-fn live_lines(unit: &UnitFacts<'_>, size: u64) -> Vec<Hash> {
+/// The lines of the bids that were neither withdrawn nor replaced.
+fn live_lines(unit: &UnitFacts<'_>) -> Vec<Hash> {
+    let withdrawn: BTreeSet<Hash> = unit.withdrawn.iter().map(|at| at.it.manifest_sha256).collect();
     let mut live: BTreeMap<EnterpriseId, Vec<(u32, Hash, Hash)>> = BTreeMap::new();
-    for at in unit.accepted.iter().filter(|at| at.index < size) {
+    for at in &unit.accepted {
         let Some(manifest) = &at.it.manifest else { continue };
         let Some(signer) = Facts::signer(manifest) else { continue };
         let seq = manifest.body().seq;
         let chain = live.entry(signer).or_default();
-        chain.retain(|(other, _, _)| *other >= seq);
-        if chain.iter().all(|(other, _, _)| *other == seq) {
+        let last = chain.first().map_or(0, |(last, _, _)| *last);
+        if seq > last {
+            chain.clear();
+        }
+        if seq >= last {
             chain.push((seq, at.it.manifest_sha256, at.it.line()));
         }
     }
-    for at in unit.withdrawn.iter().filter(|at| at.index < size) {
-        for chain in live.values_mut() {
-            chain.retain(|(_, sha256, _)| *sha256 != at.it.manifest_sha256);
-        }
-    }
-    sorted_lines(live.into_values().flatten().map(|(_, _, line)| line).collect())
+    let chains = live.into_values().flatten();
+    let kept = chains.filter(|(_, sha256, _)| !withdrawn.contains(sha256));
+    sorted_lines(kept.map(|(_, _, line)| line).collect())
 }

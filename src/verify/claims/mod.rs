@@ -4,17 +4,22 @@
 //! a claim whose ground failed elsewhere says so and does not fail a second time.
 
 mod bids;
+mod chains;
 mod closes;
+mod lodged;
+mod notice;
 mod openings;
 mod outcomes;
 mod receipts;
 mod record;
+mod refusals;
 mod release;
 mod statements;
 mod units;
 
+use super::Receipts;
 use super::facts::Facts;
-use super::report::{Claim, Report, undecided};
+use super::report::{Claim, MY_LINE, Report, undecided};
 use super::sealed::Source;
 use super::trust::Trust;
 
@@ -23,7 +28,7 @@ use super::trust::Trust;
 pub(super) fn judge(
     facts: &Facts<'_>,
     trust: Option<&Trust>,
-    receipt: Option<&[u8]>,
+    receipts: Option<&Receipts<'_>>,
     source: &mut Source<'_>,
 ) -> Report {
     let (pin, pinned) = record::pin(facts, trust);
@@ -37,6 +42,7 @@ pub(super) fn judge(
         Claim::new("leaves", None, record::leaves(facts)),
         Claim::new("statements", None, statements::statements(facts)),
         Claim::new("credentials", None, statements::credentials(facts)),
+        Claim::new("notice", None, notice::notice(facts)),
     ];
     if facts.file.header.units.is_empty() {
         // A file about no unit must not look as if it were about a good one.
@@ -50,6 +56,7 @@ pub(super) fn judge(
         add("bids-after-unit", bids::after_unit(facts, &unit));
         add("manifests", bids::manifests(facts, &unit));
         add("deadline", bids::deadline(facts, &unit));
+        add("refusals", refusals::refusals(facts, &unit));
         add("close", closes::close(facts, &unit));
         add("one-close", closes::one_close(facts, &unit));
         add("close-complete", closes::complete(facts, &unit));
@@ -60,12 +67,13 @@ pub(super) fn judge(
         add("identities", release::identities(facts, &unit));
         add("order", release::order(facts, &unit));
         add("opening", openings::opening(facts, &unit));
+        add("one-opening", openings::one_opening(facts, &unit));
         add("outcomes", outcomes::outcomes(facts, &unit, source));
         add("void", openings::void(facts, &unit));
     }
-    if let Some(bytes) = receipt {
-        let (unit, finding) = receipts::my_line(facts, bytes);
-        claims.push(Claim::new("my-line", unit, finding));
+    if let Some(receipts) = receipts {
+        let (unit, finding) = receipts::my_line(facts, receipts);
+        claims.push(Claim::new(MY_LINE, unit, finding));
     }
     Report { pin, claims }
 }

@@ -11,10 +11,12 @@ use crate::ids::EnterpriseId;
 use crate::opening::rules::{Claimed, is_below, standing};
 use crate::opening::statements::{LineStatus, OpenedLine, Opening, Verdict, VoidReason};
 use crate::tender::statements::ReleaseBy;
-use crate::verify::facts::{Accepted, At, Facts, UnitFacts};
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+use crate::verify::unit::{Accepted, At, UnitFacts};
 
 use super::closes::close_of;
+use super::release::here;
 use super::units::{buyer_signed, terms_of};
 
 /// The opening in force, or why later claims cannot be judged.
@@ -34,9 +36,6 @@ pub(super) fn opening(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if at.it.note().require(&roster.platform_key).is_err() {
         return Err(wrong(index, "verify-say-why-no-platform"));
     }
-    if unit.openings.iter().any(|other| other.it.sha256() != at.it.sha256()) {
-        return Err(wrong(index, "verify-say-why-second-opening"));
-    }
     if opening.close_sha256 != close.it.sha256() {
         return Err(wrong(index, "verify-say-why-other-close"));
     }
@@ -55,6 +54,18 @@ pub(super) fn opening(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
     lines(unit, &close.it.body().size, opening)?;
     Ok(said("verify-say-opening-holds", [("lines", text(opening.lines.len()))]))
+}
+
+/// There is no second opening record, and no release before those that the first one used.
+pub(super) fn one_opening(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let first = opening_of(unit)?;
+    let other = unit.openings.iter().find(|other| other.it.sha256() != first.it.sha256());
+    if let Some(other) = other {
+        let args = [("index", text(first.index)), ("other", text(other.index))];
+        return Err(failed("verify-say-two-openings", args));
+    }
+    let held = said("verify-say-one-opening", []);
+    if facts.shows_rest(unit) { Ok(held) } else { Err(here(held)) }
 }
 
 fn wrong(index: u64, reason: &'static str) -> Stop {
@@ -146,10 +157,12 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let few = is_below(close.map(|close| close.it.body().lines.len()), body.min);
     let Some(at) = unit.voids.first() else {
         let touched = unit.openings.first().map(|at| at.index);
-        let touched = touched.or(unit.released.first().map(|at| at.index)).filter(|_| few);
+        let touched = touched.or(unit.handed_out.first().map(|at| at.index)).filter(|_| few);
+        let held = said("verify-say-void-none", []);
         return match touched {
             Some(index) => Err(failed("verify-say-few-opened", [("index", text(index))])),
-            None => Ok(said("verify-say-void-none", [])),
+            None if facts.shows_rest(unit) => Ok(held),
+            None => Err(here(held)),
         };
     };
     let (index, void) = (at.index, at.it.body());
@@ -157,7 +170,7 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         return Err(failed("verify-say-void-opened", [("index", text(index))]));
     }
     // A release before a later void (a challenge decided, a cancellation) is no contradiction.
-    if let Some(late) = unit.released.iter().find(|late| late.index > index || few) {
+    if let Some(late) = unit.handed_out.iter().find(|late| late.index > index || few) {
         return Err(failed("verify-say-void-opened", [("index", text(late.index))]));
     }
     let named = void.close_sha256 == close.map(|close| close.it.sha256());
@@ -168,22 +181,27 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         }
     };
     // Challenges may be kept from the public.
-    let is_hidden = void.reason == VoidReason::Challenge && !facts.is_whole && !is_challenged(unit);
+    let is_challenged = is_challenged(unit, index);
+    let is_hidden = void.reason == VoidReason::Challenge && !facts.shows(unit) && !is_challenged;
     if named && signed && void.fault == Some(Fault::Platform) && is_hidden {
         return Err(undecided("verify-say-void-challenge", [("index", text(index))]));
     }
     let fits = match void.reason {
         VoidReason::TooFew => few && void.fault.is_none(),
-        VoidReason::Challenge => void.fault == Some(Fault::Platform) && is_challenged(unit),
+        VoidReason::Challenge => void.fault == Some(Fault::Platform) && is_challenged,
         VoidReason::Cancelled => true,
     };
     if named && signed && fits {
-        Ok(said("verify-say-void-holds", [("index", text(index))]))
+        let key =
+            if facts.shows_rest(unit) { "verify-say-void-holds" } else { "verify-say-void-shown" };
+        Ok(said(key, [("index", text(index))]))
     } else {
         Err(failed("verify-say-void-bad", [("index", text(index))]))
     }
 }
 
-fn is_challenged(unit: &UnitFacts<'_>) -> bool {
-    unit.challenged.iter().any(|at| at.it.body().verdict == Verdict::Open)
+/// Whether a challenge was open before an index.
+fn is_challenged(unit: &UnitFacts<'_>, before: u64) -> bool {
+    let mut earlier = unit.challenged.iter().filter(|at| at.index < before);
+    earlier.any(|at| at.it.body().verdict == Verdict::Open)
 }

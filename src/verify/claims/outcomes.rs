@@ -11,9 +11,11 @@ use crate::custodian::roster::CustodianId;
 use crate::opening::rules::{Decryption, outcome};
 use crate::opening::statements::{LineStatus, OpenedLine};
 use crate::tender::statements::Unit;
-use crate::verify::facts::{Facts, UnitFacts};
+use crate::verify::casefile::CaseKind;
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
-use crate::verify::sealed::{Source, open_envelopes};
+use crate::verify::sealed::{Envelopes, Source, open_envelopes};
+use crate::verify::unit::UnitFacts;
 
 use super::openings::opening_of;
 use super::units::terms_of;
@@ -40,21 +42,28 @@ pub(super) fn outcomes(
     let (body, _) = terms_of(facts, unit)?;
     let opening = opening_of(unit)?.it.body();
     let used = used(unit, body, &opening.releases)?;
+    let held: HashMap<Hash, u64> = facts.file.sealed.iter().copied().collect();
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for line in &opening.lines {
         let manifest = Statement::<Manifest>::parse(line.manifest.as_bytes());
         let manifest = manifest.map_err(|_| bad(line))?;
+        let bid = &manifest.body().bid;
         match line.outcome {
-            LineStatus::Lost if is_held(facts, &manifest) => return Err(bad(line)),
+            LineStatus::Lost if held.contains_key(&bid.sha256) => return Err(bad(line)),
             // The first two are judged without their envelopes, by the claim `opening`.
             LineStatus::Superseded | LineStatus::Doubled | LineStatus::Lost => continue,
             _ => {}
         }
-        let found = shares(facts, &manifest, &used)?;
+        match held.get(&bid.sha256) {
+            None => return Err(not_held(facts, line)),
+            Some(size) if *size != bid.size => return Err(bad(line)),
+            Some(_) => {}
+        }
+        let found = shares(facts, line, &manifest, &used)?;
         jobs.push(Job { line, manifest, found });
     }
     let count = ("count", text(jobs.len()));
-    for job in rounds(jobs, source)? {
+    for job in decrypted(jobs, source)? {
         let expected = outcome(unit.id, job.manifest.body(), job.line.bidder, job.decryption);
         if expected != job.line.outcome {
             return Err(bad(job.line));
@@ -63,10 +72,13 @@ pub(super) fn outcomes(
     Ok(said("verify-say-outcomes-hold", [count]))
 }
 
-/// Whether the file holds an envelope.
-fn is_held(facts: &Facts<'_>, manifest: &Statement<Manifest>) -> bool {
-    let sha256 = manifest.body().bid.sha256;
-    facts.file.sealed.iter().any(|(held, _)| *held == sha256)
+/// What the opening record says was opened, and an auditors' file does not hold, cannot be opened
+/// again by anybody: a platform that leaves it out must not look as if all were well.
+fn not_held(facts: &Facts<'_>, line: &OpenedLine) -> Stop {
+    match facts.file.header.kind {
+        CaseKind::Auditor => failed("verify-say-sealed-missing", [("line", text(line.line))]),
+        CaseKind::Public => undecided("verify-say-no-sealed", []),
+    }
 }
 
 fn bad(line: &OpenedLine) -> Stop {
@@ -91,6 +103,7 @@ fn used<'a>(
 /// Opens the shares of one manifest: the first bad one decides.
 fn shares(
     facts: &Facts<'_>,
+    line: &OpenedLine,
     manifest: &Statement<Manifest>,
     used: &[Used<'_>],
 ) -> Result<Found, Stop> {
@@ -99,7 +112,7 @@ fn shares(
     for Used { place, identity, .. } in used {
         let sha256 = body.shares.get(*place);
         let found = sha256.and_then(|sha256| Some((sha256, facts.shares.get(sha256)?)));
-        let (sha256, sealed) = found.ok_or_else(|| undecided("verify-say-no-sealed", []))?;
+        let (sha256, sealed) = found.ok_or_else(|| not_held(facts, line))?;
         parts.push(Release { index: *place, sealed, sha256, identity });
     }
     let custodian_at = |place: usize| used.iter().find(|used| used.place == place);
@@ -128,45 +141,36 @@ struct Done<'a> {
     decryption: Decryption,
 }
 
-/// Decrypts the envelopes. A copied envelope serves two lines: usually with one identity, and then
-/// one reading suffices; the file is read again only for another identity.
-fn rounds<'a>(jobs: Vec<Job<'a>>, source: &mut Source<'_>) -> Result<Vec<Done<'a>>, Stop> {
+/// Decrypts the envelopes in one reading. A copied envelope serves several lines, each with an
+/// identity of its own making.
+fn decrypted<'a>(jobs: Vec<Job<'a>>, source: &mut Source<'_>) -> Result<Vec<Done<'a>>, Stop> {
     let mut done = Vec::new();
     let mut waiting = Vec::new();
+    let mut envelopes = Envelopes::default();
     for Job { line, manifest, found } in jobs {
         match found {
             Found::Fault(decryption) => done.push(Done { line, manifest, decryption }),
-            Found::Identity(identity) => waiting.push((line, manifest, identity)),
-        }
-    }
-    while !waiting.is_empty() {
-        let (mut keys, mut now) = (HashMap::<Hash, Identity>::new(), Vec::new());
-        let mut later = Vec::new();
-        for (line, manifest, identity) in waiting {
-            let sha256 = manifest.body().bid.sha256;
-            let same = keys.get(&sha256).map(|key| key.recipient() == identity.recipient());
-            match same {
-                Some(false) => later.push((line, manifest, identity)),
-                Some(true) => now.push((line, manifest)),
-                None => {
-                    keys.insert(sha256, identity);
-                    now.push((line, manifest));
-                }
+            Found::Identity(identity) => {
+                let recipient = identity.recipient();
+                envelopes.add(manifest.body().bid.sha256, identity);
+                waiting.push((line, manifest, recipient));
             }
         }
-        let read = open_envelopes(source, &keys);
-        let read = read.map_err(|error| {
-            failed(
-                "verify-say-archive-bad",
-                [("member", text(error.member().unwrap_or("-"))), ("reason", text(&error))],
-            )
-        })?;
-        for (line, manifest) in now {
-            let decryption = read.get(&manifest.body().bid.sha256).cloned();
-            let decryption = decryption.ok_or_else(|| undecided("verify-say-no-sealed", []))?;
-            done.push(Done { line, manifest, decryption });
-        }
-        waiting = later;
+    }
+    if waiting.is_empty() {
+        return Ok(done);
+    }
+    let read = open_envelopes(source, &envelopes);
+    let read = read.map_err(|error| {
+        failed(
+            "verify-say-archive-bad",
+            [("member", text(error.member().unwrap_or("-"))), ("reason", text(&error))],
+        )
+    })?;
+    for (line, manifest, recipient) in waiting {
+        let decryption = read.get(&(manifest.body().bid.sha256, recipient)).cloned();
+        let decryption = decryption.ok_or_else(|| undecided("verify-say-no-sealed", []))?;
+        done.push(Done { line, manifest, decryption });
     }
     Ok(done)
 }

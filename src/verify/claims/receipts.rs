@@ -1,18 +1,29 @@
 //! The claim of a bidder: what my receipt says was honoured.
+//!
+//! Invariant: a platform is accused only of what the file shows. A bidder that replaced or withdrew
+//! its bid and shows the old receipt beside a public file is told that nothing there explains it, and
+//! which receipt would.
 
 use crate::bid::rules::line as line_of;
 use crate::bid::statements::{BidEvent, Manifest};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::statement::Statement;
+use crate::crypto::note::Note;
+use crate::crypto::statement::{Body as _, Statement, type_of};
 use crate::error::Arg;
-use crate::ids::UnitId;
-use crate::opening::statements::OpenedLine;
+use crate::ids::{EnterpriseId, UnitId};
+use crate::opening::statements::{Lodged, OpenedLine};
+use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
-use crate::verify::facts::{Facts, UnitFacts};
+use crate::verify::Receipts;
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+use crate::verify::unit::{At, Refused, UnitFacts};
 
 use super::closes::close_of;
+use super::lodged;
+use super::refusals::{Judged, Replay};
+use super::units::terms_of;
 
 /// A receipt that holds, and its event.
 struct Mine {
@@ -22,15 +33,43 @@ struct Mine {
     provisional: bool,
 }
 
+/// What a bidder holds of one manifest, and may show of what came after it.
+pub(super) struct Held<'a> {
+    pub manifest_sha256: Hash,
+    /// Whose it is and its seq, where that is known.
+    pub place: Option<(EnterpriseId, u32)>,
+    /// Of a later receipt: its event and its place.
+    pub later: Option<&'a (BidEvent, u64)>,
+}
+
 /// The receipt holds, and what it acknowledges was honoured. Also says which unit it is about.
-pub(super) fn my_line(facts: &Facts<'_>, bytes: &[u8]) -> (Option<UnitId>, Finding) {
-    match mine(facts, bytes) {
+pub(super) fn my_line(facts: &Facts<'_>, receipts: &Receipts<'_>) -> (Option<UnitId>, Finding) {
+    let later = receipts.later.map(|bytes| mine(facts, bytes)).transpose();
+    let later = match later {
+        Ok(later) => later.map(|mine| (mine.event, mine.receipt.index)),
+        Err(stop) => return (None, Err(stop)),
+    };
+    if let Some(note) = lodged_note(receipts.receipt) {
+        let (id, finding) = lodged::my_word(facts, note, later.as_ref());
+        return (id, finding);
+    }
+    match mine(facts, receipts.receipt) {
         Ok(mine) => {
             let id = unit_of(&mine.event);
-            (Some(id), honoured(facts, &mine, &facts.unit(id)))
+            let finding = if facts.file.header.units.contains(&id) {
+                honoured(facts, &mine, later.as_ref(), &facts.unit(id))
+            } else {
+                Err(undecided("verify-say-receipt-elsewhere", [("unit", text(id))]))
+            };
+            (Some(id), finding)
         }
         Err(stop) => (None, Err(stop)),
     }
+}
+
+fn lodged_note(bytes: &[u8]) -> Option<Note> {
+    let note = Note::parse(bytes).ok()?;
+    (type_of(note.text()) == Some(Lodged::TYPE)).then_some(note)
 }
 
 const fn unit_of(event: &BidEvent) -> UnitId {
@@ -41,22 +80,23 @@ const fn unit_of(event: &BidEvent) -> UnitId {
     }
 }
 
+fn bad(reason: Arg) -> Stop {
+    failed("verify-say-receipt-bad", [("reason", reason)])
+}
+
 fn mine(facts: &Facts<'_>, bytes: &[u8]) -> Result<Mine, Stop> {
-    let bad = |reason: Arg| failed("verify-say-receipt-bad", [("reason", reason)]);
     let receipt = Receipt::parse(bytes).map_err(|error| bad(text(error)))?;
-    let mut cosigned = None;
+    let (mut verified, mut provisional) = (None, true);
     for roster in facts.rosters.iter().rev().map(Statement::body) {
         if let Ok(found) = receipt.verify(&roster.log_key, &roster.witness_keys()) {
-            cosigned = Some((found, roster.q()));
-            break;
+            provisional &= !found.is_cosigned_by(roster.q());
+            verified.get_or_insert(found);
         }
     }
-    let (cosigned, q) = cosigned.ok_or_else(|| bad(why("verify-say-why-receipt-foreign")))?;
-    let same = |head: &&crate::record::checkpoint::Cosigned| {
-        head.checkpoint().size == cosigned.checkpoint().size
-    };
+    let verified = verified.ok_or_else(|| bad(why("verify-say-why-receipt-foreign")))?;
+    let same = |head: &&Cosigned| head.checkpoint().size == verified.checkpoint().size;
     let mut heads = facts.heads.iter().filter_map(|head| head.as_ref().ok());
-    if heads.find(same).is_some_and(|head| head.checkpoint() != cosigned.checkpoint()) {
+    if heads.find(same).is_some_and(|head| head.checkpoint() != verified.checkpoint()) {
         return Err(bad(why("verify-say-why-receipt-fork")));
     }
     if let Some(tree) = &facts.file.tree {
@@ -67,62 +107,116 @@ fn mine(facts: &Facts<'_>, bytes: &[u8]) -> Result<Mine, Stop> {
     }
     let event =
         json::parse(&receipt.event).map_err(|_| bad(why("verify-say-why-receipt-not-bid")))?;
-    Ok(Mine { receipt, event, provisional: !cosigned.is_cosigned_by(q) })
+    Ok(Mine { receipt, event, provisional })
 }
 
-fn honoured(facts: &Facts<'_>, mine: &Mine, unit: &UnitFacts<'_>) -> Finding {
-    let provisional = || undecided("verify-say-receipt-provisional", []);
-    if !facts.file.header.units.contains(&unit.id) {
-        return Err(undecided("verify-say-receipt-elsewhere", [("unit", text(unit.id))]));
-    }
-    let close = close_of(unit)?.it.body();
-    let opened = unit.openings.first().map(|at| at.it.body().lines.as_slice()).unwrap_or_default();
+fn honoured(
+    facts: &Facts<'_>,
+    mine: &Mine,
+    later: Option<&(BidEvent, u64)>,
+    unit: &UnitFacts<'_>,
+) -> Finding {
+    let index = mine.receipt.index;
     let holds = match &mine.event {
         BidEvent::Accepted { manifest, manifest_sha256, .. } => {
             let line = line_of(mine.receipt.salt.as_bytes(), manifest_sha256);
-            if mine.receipt.index >= close.size {
-                return Err(failed("verify-say-receipt-after", [("line", text(line))]));
-            }
-            if close.lines.contains(&line) {
-                said("verify-say-my-line-in", [("line", text(line))])
-            } else if is_followed(unit, opened, manifest, manifest_sha256) {
-                said("verify-say-my-line-followed", [("line", text(line))])
-            } else {
-                return Err(failed("verify-say-my-line-out", [("line", text(line))]));
-            }
+            let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).ok();
+            let place = manifest.and_then(|own| Some((Facts::signer(&own)?, own.body().seq)));
+            let held = Held { manifest_sha256: *manifest_sha256, place, later };
+            accepted(facts, unit, (index, line), &held)?
         }
-        BidEvent::Withdrawn { manifest_sha256, .. } => withdrawn(unit, opened, manifest_sha256)?,
-        BidEvent::Refused { code, .. } => said("verify-say-my-refusal", [("code", text(code))]),
+        BidEvent::Withdrawn { manifest_sha256, .. } => withdrawn(unit, manifest_sha256)?,
+        BidEvent::Refused { arrived_at, code, fault, statement, .. } => {
+            let (arrived_at, fault) = (*arrived_at, *fault);
+            let at = At { index, it: Refused { arrived_at, code, fault, statement } };
+            refused(facts, unit, &at)?
+        }
     };
-    if mine.provisional { Err(provisional()) } else { Ok(holds) }
+    if mine.provisional { Err(undecided("verify-say-receipt-provisional", [])) } else { Ok(holds) }
 }
 
-/// Whether the file shows a later statement of the same bidder that took this one's place.
-fn is_followed(
+fn accepted(
+    facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
-    opened: &[OpenedLine],
-    manifest: &str,
-    manifest_sha256: &Hash,
-) -> bool {
-    let Ok(mine) = Statement::<Manifest>::parse(manifest.as_bytes()) else { return false };
-    let signer = Facts::signer(&mine);
-    let is_later = |other: &Statement<Manifest>| {
-        Facts::signer(other) == signer && other.body().seq > mine.body().seq
-    };
-    let shown = opened.iter().filter_map(|line| Statement::parse(line.manifest.as_bytes()).ok());
-    unit.withdrawn.iter().any(|at| at.it.manifest_sha256 == *manifest_sha256)
-        || unit.accepted.iter().filter_map(|at| at.it.manifest.as_ref()).any(is_later)
-        || shown.into_iter().any(|other| is_later(&other))
+    (index, line): (u64, Hash),
+    held: &Held<'_>,
+) -> Finding {
+    let close = close_of(unit)?;
+    let shown = [("line", text(line))];
+    if index >= close.it.body().size {
+        return Err(failed("verify-say-receipt-after", shown));
+    }
+    if unit.closed_lines().contains(&line) {
+        return Ok(said("verify-say-my-line-in", shown));
+    }
+    if is_followed(unit, held) {
+        return Ok(said("verify-say-my-line-followed", shown));
+    }
+    if facts.is_shown(unit.start(), close.index) {
+        return Err(failed("verify-say-my-line-out", shown));
+    }
+    Err(undecided("verify-say-my-line-unexplained", shown))
 }
 
-fn withdrawn(unit: &UnitFacts<'_>, opened: &[OpenedLine], withdrawn: &Hash) -> Finding {
-    let again = opened.iter().find(|line| {
-        Statement::<Manifest>::parse(line.manifest.as_bytes())
-            .is_ok_and(|manifest| manifest.sha256() == *withdrawn)
+/// Whether the file, or the later receipt, shows a statement of the same bidder that took this one's
+/// place before the set was frozen: it withdraws this manifest, names it as the one before it, or
+/// stands later in its chain.
+pub(super) fn is_followed(unit: &UnitFacts<'_>, held: &Held<'_>) -> bool {
+    let size = unit.close().map_or(0, |close| close.it.body().size);
+    let names = |manifest: &Statement<Manifest>| {
+        let body = manifest.body();
+        let is_later = |(own, seq)| Facts::signer(manifest) == Some(own) && body.seq > seq;
+        let is_next = body.prev_sha256 == Some(held.manifest_sha256);
+        body.unit_id == unit.id && (is_next || held.place.is_some_and(is_later))
+    };
+    let later = held.later.filter(|(_, index)| *index < size);
+    let by_receipt = later.is_some_and(|(event, _)| match event {
+        BidEvent::Accepted { manifest, .. } => {
+            Statement::parse(manifest.as_bytes()).is_ok_and(|manifest| names(&manifest))
+        }
+        BidEvent::Withdrawn { manifest_sha256, unit_id, .. } => {
+            *unit_id == unit.id && *manifest_sha256 == held.manifest_sha256
+        }
+        BidEvent::Refused { .. } => false,
     });
-    match again {
+    let withdrawn = unit.withdrawn.iter().filter(|at| at.index < size);
+    let accepted = unit.accepted.iter().filter(|at| at.index < size);
+    let opened = opened(unit).iter();
+    let mut opened = opened.filter_map(|line| Statement::parse(line.manifest.as_bytes()).ok());
+    by_receipt
+        || withdrawn.into_iter().any(|at| at.it.manifest_sha256 == held.manifest_sha256)
+        || accepted.filter_map(|at| at.it.manifest.as_ref()).any(names)
+        || opened.any(|manifest| names(&manifest))
+}
+
+/// The lines of the opening record.
+pub(super) fn opened<'a>(unit: &UnitFacts<'a>) -> &'a [OpenedLine] {
+    unit.openings.first().map(|at| at.it.body().lines.as_slice()).unwrap_or_default()
+}
+
+/// The line of the opening record that a manifest became.
+pub(super) fn opened_as<'a>(unit: &UnitFacts<'a>, sha256: &Hash) -> Option<&'a OpenedLine> {
+    opened(unit).iter().find(|line| {
+        Note::parse(line.manifest.as_bytes()).is_ok_and(|manifest| manifest.sha256() == *sha256)
+    })
+}
+
+fn withdrawn(unit: &UnitFacts<'_>, withdrawn: &Hash) -> Finding {
+    close_of(unit)?;
+    match opened_as(unit, withdrawn) {
         Some(line) => Err(failed("verify-say-my-line-again", [("line", text(line.line))])),
         None if unit.openings.is_empty() => Err(undecided("verify-say-not-opened", [])),
         None => Ok(said("verify-say-my-withdrawal", [])),
+    }
+}
+
+/// What a bidder was refused, judged as every refusal is.
+pub(super) fn refused(facts: &Facts<'_>, unit: &UnitFacts<'_>, at: &At<Refused<'_>>) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    let code = [("code", text(at.it.code))];
+    match Replay::new(facts, unit, roster.n()).judge(at)? {
+        Judged::Holds => Ok(said("verify-say-my-refusal", code)),
+        Judged::PlatformFault => Ok(said("verify-say-my-refusal-own", code)),
+        Judged::Unjudged => Err(undecided("verify-say-my-refusal-here", code)),
     }
 }

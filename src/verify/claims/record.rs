@@ -1,7 +1,7 @@
 //! Claims about the record itself: whom to believe, one history, everything shown stands in it.
 
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::check_next;
+use crate::custodian::roster::{Roster, check_next};
 use crate::error::Said;
 use crate::record::checkpoint::Cosigned;
 use crate::verify::casefile::{CaseHeads, RecordError};
@@ -71,27 +71,44 @@ fn bad_roster(version: &u32, reason: &dyn std::fmt::Display) -> crate::verify::r
 /// Every checkpoint is signed by the log and cosigned. After a close t custodians suffice to go on
 /// (protocol §0), but fewer than q cannot rule out a second history.
 pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
-    let Some(roster) = facts.rosters.last().map(Statement::body) else {
+    if facts.rosters.is_empty() {
         return Err(failed("verify-say-no-roster", []));
-    };
-    let mut last = 0;
+    }
+    let mut last = (0, 0);
     for (place, head) in facts.heads.iter().enumerate() {
         let head = head.as_ref().map_err(|error| {
             let reason = ("reason", text(error));
             failed("verify-say-checkpoint-bad", [("place", text(place)), reason])
         })?;
-        last = head.cosignatures().len();
-        if last < usize::from(roster.t) {
+        let (found, roster) = best(facts, head);
+        if roster.is_none_or(|roster| found < usize::from(roster.t)) {
             let size = ("size", text(head.checkpoint().size));
-            return Err(failed("verify-say-checkpoint-few", [size, ("found", text(last))]));
+            return Err(failed("verify-say-checkpoint-few", [size, ("found", text(found))]));
         }
+        last = (found, roster.map_or(0, Roster::q));
     }
-    let args = [("found", text(last)), ("q", text(roster.q()))];
-    if last < roster.q() {
+    let (found, q) = last;
+    let args = [("found", text(found)), ("q", text(q))];
+    if found < q {
         return Err(undecided("verify-say-checkpoint-below-q", args));
     }
     let [found, q] = args;
     Ok(said("verify-say-checkpoint-holds", [("count", text(facts.heads.len())), found, q]))
+}
+
+/// The roster of whose custodians most cosigned a checkpoint, the later one of equals, and how many
+/// did: a roster may change while units of the one before are under way.
+fn best<'a>(facts: &'a Facts<'_>, head: &Cosigned) -> (usize, Option<&'a Roster>) {
+    let count = |roster: &Roster| {
+        roster
+            .custodians
+            .iter()
+            .filter(|member| head.time_of(&member.witness_key).is_some())
+            .count()
+    };
+    let counted = facts.rosters.iter().map(Statement::body).map(|roster| (count(roster), roster));
+    let best = counted.max_by_key(|(found, _)| *found);
+    best.map_or((0, None), |(found, roster)| (found, Some(roster)))
 }
 
 fn heads(facts: &Facts<'_>) -> Result<CaseHeads, crate::verify::report::Stop> {

@@ -2,12 +2,15 @@
 
 use crate::clock::Time;
 use crate::crypto::seal::Identity;
-use crate::custodian::roster::Roster;
+use crate::custodian::roster::{CustodianId, Roster};
+use crate::error::{Arg, Said};
+use crate::opening::rules::is_ascending;
 use crate::opening::rules::quorum_time;
-use crate::opening::statements::{SuspensionState, Verdict};
+use crate::opening::statements::{Challenged, Release, SuspensionState, Verdict};
 use crate::tender::statements::ReleaseBy;
-use crate::verify::facts::{Facts, UnitFacts};
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
+use crate::verify::unit::{At, Released, UnitFacts};
 
 use super::closes::close_of;
 use super::units::{buyer_signed, terms_of};
@@ -27,18 +30,18 @@ fn too_early(facts: &Facts<'_>, roster: &Roster, unit: &UnitFacts<'_>, from: Tim
     });
     let first = reached.min();
     let early = |index: &u64| first.is_none_or(|size| *index < size);
-    unit.released.iter().map(|at| at.index).find(early)
+    unit.handed_out.iter().map(|at| at.index).find(early)
 }
 
 /// No key was released before the challenge window was over.
 pub(super) fn window(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (body, roster) = terms_of(facts, unit)?;
     let close = close_of(unit)?;
-    if let Some(early) = unit.released.iter().find(|at| at.index < close.index) {
+    if let Some(early) = unit.handed_out.iter().find(|at| at.index < close.index) {
         return Err(failed("verify-say-released-before-close", [("index", text(early.index))]));
     }
     let Some(from) = window_from(facts, roster, close.index) else {
-        return match unit.released.first() {
+        return match unit.handed_out.first() {
             Some(at) => Err(failed("verify-say-window-open", [("index", text(at.index))])),
             None => Err(undecided("verify-say-window-unknown", [])),
         };
@@ -48,7 +51,10 @@ pub(super) fn window(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         Some(index) => {
             Err(failed("verify-say-window-early", [("index", text(index)), ("time", end.into())]))
         }
-        None => Ok(said("verify-say-window-holds", [("from", from.into()), ("time", end.into())])),
+        None => {
+            let args = [("from", from.into()), ("time", end.into())];
+            none_or_here(facts, unit, said("verify-say-window-holds", args))
+        }
     }
 }
 
@@ -62,7 +68,10 @@ pub(super) fn time(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             "verify-say-release-early",
             [("index", text(index)), ("time", open_at.into())],
         )),
-        None => Ok(said("verify-say-release-in-time", [("time", open_at.into())])),
+        None => {
+            let held = said("verify-say-release-in-time", [("time", open_at.into())]);
+            none_or_here(facts, unit, held)
+        }
     }
 }
 
@@ -74,7 +83,7 @@ pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             return Err(failed("verify-say-suspension-bad", [("index", text(at.index))]));
         }
     }
-    for release in &unit.released {
+    for release in &unit.handed_out {
         let before = unit.suspensions.iter().filter(|at| at.index < release.index);
         let last = before.max_by_key(|at| at.it.body().no).map(|at| at.it.body().state);
         let challenges = unit.challenged.iter().map(|at| at.it.body());
@@ -87,13 +96,22 @@ pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
             return Err(failed("verify-say-release-stopped", [("index", text(release.index))]));
         }
     }
-    Ok(said("verify-say-unstopped", [("count", text(unit.suspensions.len()))]))
+    let held = said("verify-say-unstopped", [("count", text(unit.suspensions.len()))]);
+    none_or_here(facts, unit, held)
 }
 
-fn is_answer(
-    challenge: &crate::opening::statements::Challenged,
-    other: &crate::opening::statements::Challenged,
-) -> bool {
+/// That something did not happen is only shown by a file that leaves nothing out from where the unit
+/// took effect to its end: otherwise whoever made it may have left just that out.
+pub(super) fn none_or_here(facts: &Facts<'_>, unit: &UnitFacts<'_>, held: Said) -> Finding {
+    if facts.shows(unit) { Ok(held) } else { Err(here(held)) }
+}
+
+/// What holds in this file, which does not show everything.
+pub(super) fn here(held: Said) -> Stop {
+    Stop::Undecided(Said::new("verify-say-here", vec![("held", Arg::Said(Box::new(held)))]))
+}
+
+fn is_answer(challenge: &Challenged, other: &Challenged) -> bool {
     other.line == challenge.line && other.verdict == Verdict::Answered
 }
 
@@ -139,9 +157,18 @@ pub(super) fn identities(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         }
     }
     let used = unit.openings.first().map(|opening| opening.it.body().releases.as_slice());
-    let is_shown = |id: &crate::custodian::roster::CustodianId| {
-        unit.releases.iter().any(|at| at.it.body().custodian == *id)
+    let is_signed = |at: &&At<Released<'_>>| {
+        let Released { close_sha256, custodian } = &at.it;
+        let same =
+            |body: &Release| body.custodian == **custodian && body.close_sha256 == *close_sha256;
+        unit.releases.iter().any(|at| same(at.it.body()))
     };
+    // The regulator's level is open to auditors: a key that was used must be there to be tried.
+    if let Some(at) = unit.released.iter().find(|at| !is_signed(at)).filter(|_| facts.shows(unit)) {
+        let args = [("index", text(at.index)), ("custodian", text(at.it.custodian))];
+        return Err(failed("verify-say-identity-missing", args));
+    }
+    let is_shown = |id: &CustodianId| unit.releases.iter().any(|at| at.it.body().custodian == *id);
     if unit.releases.is_empty() || !used.unwrap_or_default().iter().all(is_shown) {
         return Err(undecided("verify-say-no-identities", []));
     }
@@ -155,7 +182,7 @@ pub(super) fn order(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         return Ok(said("verify-say-order-none", []));
     }
     let close = close_of(unit)?;
-    let first = unit.released.first().map(|at| at.index);
+    let first = unit.handed_out.first().map(|at| at.index);
     let Some(at) = unit.orders.first() else {
         return Err(match first {
             Some(index) => failed("verify-say-order-missing", [("index", text(index))]),
@@ -164,14 +191,14 @@ pub(super) fn order(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     };
     let order = at.it.body();
     let is_later = at.index > close.index && first.is_none_or(|first| at.index < first);
-    let lines = &close.it.body().lines;
-    let selects = crate::opening::rules::is_ascending(&order.lines)
-        && order.lines.iter().all(|line| lines.contains(line));
+    let lines = unit.closed_lines();
+    let selects = is_ascending(&order.lines) && order.lines.iter().all(|line| lines.contains(line));
     let signed =
         at.it.note().require(&roster.regulator_key).is_ok() && buyer_signed(facts, unit, at);
     let single = unit.orders.iter().all(|other| other.it.sha256() == at.it.sha256());
     if order.close_sha256 == close.it.sha256() && is_later && selects && signed && single {
-        Ok(said("verify-say-order-holds", [("lines", text(order.lines.len()))]))
+        let held = said("verify-say-order-holds", [("lines", text(order.lines.len()))]);
+        none_or_here(facts, unit, held)
     } else {
         Err(bad_order(at.index))
     }

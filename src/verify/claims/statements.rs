@@ -9,19 +9,19 @@ use crate::custodian::roster::{CustodianId, Roster};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::OpeningEvent;
 use crate::verify::events::{Event, What};
-use crate::verify::facts::{Facts, all_keys};
+use crate::verify::facts::{Facts, Keys};
 use crate::verify::report::{Finding, Stop, failed, said, text};
 
 /// Every event shown is canonical and carries no signature that does not verify or belong.
 pub(super) fn statements(facts: &Facts<'_>) -> Finding {
-    let all = all_keys(facts);
+    let all = Keys::of(facts);
     for event in &facts.events {
         let index = event.index;
         if let What::Bad(reason) = &event.what {
             return Err(bad(index, reason));
         }
         if let Some(note) = event.what.note() {
-            let allowed = places(facts, event, &all);
+            let allowed = places(facts, event, note, &all);
             check(note, &allowed).map_err(|error| bad(index, &error))?;
         }
         carried(&event.what, &all).map_err(|reason| bad(index, &reason))?;
@@ -39,25 +39,25 @@ fn check(note: &Note, allowed: &[VerifyingKey]) -> Result<(), NoteError> {
 }
 
 /// A proposal carries the statement that was asked for, named by its hash.
-fn carried(what: &What, all: &[VerifyingKey]) -> Result<(), String> {
+fn carried(what: &What, all: &Keys) -> Result<(), String> {
     match what {
         What::Step(OpeningEvent::Proposed { statement, statement_sha256, .. }) => {
             let note = Note::parse(statement.as_bytes()).map_err(|error| error.to_string())?;
             if note.sha256() != *statement_sha256 {
                 return Err("the statement it carries has another SHA-256".to_owned());
             }
-            check(&note, all).map_err(|error| error.to_string())
+            check(&note, &all.named_in(&note)).map_err(|error| error.to_string())
         }
         What::Bid(BidEvent::Refused { statement, .. }) => {
             let note = Note::parse(statement.as_bytes()).map_err(|error| error.to_string())?;
-            check(&note, all).map_err(|error| error.to_string())
+            check(&note, &all.named_in(&note)).map_err(|error| error.to_string())
         }
         _ => Ok(()),
     }
 }
 
 /// The keys that may have signed an event of this type.
-fn places(facts: &Facts<'_>, event: &Event, all: &[VerifyingKey]) -> Vec<VerifyingKey> {
+fn places(facts: &Facts<'_>, event: &Event, note: &Note, all: &Keys) -> Vec<VerifyingKey> {
     let rosters = || facts.rosters.iter().map(Statement::body);
     let each = |key: fn(&Roster) -> Vec<VerifyingKey>| rosters().flat_map(key).collect::<Vec<_>>();
     let platform = || each(|roster| vec![roster.platform_key.clone()]);
@@ -65,7 +65,7 @@ fn places(facts: &Facts<'_>, event: &Event, all: &[VerifyingKey]) -> Vec<Verifyi
     let operators = || each(|roster| roster.operator_keys.clone());
     let custodians = || each(Roster::statement_keys);
     let body = |id: EnterpriseId| facts.bodies.key_at(id, event.index).cloned();
-    let buyer = |id: UnitId| buyer(facts, id).and_then(body);
+    let buyer = |id: UnitId| facts.buyer(id).and_then(body);
     let one = |id: &CustodianId| {
         let members = rosters().filter_map(|roster| roster.member(id));
         members.map(|member| member.statement_key.clone()).collect::<Vec<_>>()
@@ -95,12 +95,8 @@ fn places(facts: &Facts<'_>, event: &Event, all: &[VerifyingKey]) -> Vec<Verifyi
         What::Notice(s) => {
             [platform(), body(s.body().procuring_entity).into_iter().collect()].concat()
         }
-        _ => all.to_vec(),
+        _ => all.named_in(note),
     }
-}
-
-fn buyer(facts: &Facts<'_>, id: UnitId) -> Option<EnterpriseId> {
-    facts.unit(id).unit().map(|unit| unit.procuring_entity)
 }
 
 /// Every verification, rotation and revocation follows from what held before it.

@@ -7,8 +7,11 @@ use crate::custodian::roster::{Roster, is_allowed};
 use crate::enterprise::statements::Kind;
 use crate::opening::rules::{AmendmentFault, Terms};
 use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
-use crate::verify::facts::{At, Facts, UnitFacts};
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+use crate::verify::unit::{At, UnitFacts};
+
+use super::release::none_or_here;
 
 /// The unit and its roster, or why later claims cannot be judged.
 pub(super) fn terms_of<'a>(
@@ -88,10 +91,10 @@ pub(super) fn buyer_signed<B: crate::crypto::statement::Body>(
         let first = unit.units.first()?;
         let buyer = first.it.body().procuring_entity;
         let own = facts.bodies.key_at(buyer, first.index)?;
-        let credential = facts.bodies.at(buyer, at.index)?;
-        let line = credential.line()?;
+        let standing = facts.bodies.at(buyer, at.index)?;
+        let line = standing.line?;
         let signed = at.it.note().require(line.last()?).is_ok();
-        Some(signed && line.contains(own) && credential.kind == Kind::Organisation)
+        Some(signed && line.contains(own) && standing.kind == Kind::Organisation)
     };
     holds() == Some(true)
 }
@@ -119,7 +122,8 @@ pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         prev = (amendment.no, at.it.sha256());
     }
     let (count, deadline) = (text(unit.amendments.len()), terms.deadline);
-    Ok(said("verify-say-amendments-hold", [("count", count), ("deadline", deadline.into())]))
+    let args = [("count", count), ("deadline", deadline.into())];
+    none_or_here(facts, unit, said("verify-say-amendments-hold", args))
 }
 
 fn bad_amendment(index: u64, reason: &'static str) -> Stop {

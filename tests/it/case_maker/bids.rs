@@ -113,7 +113,7 @@ impl Maker {
         entered
     }
 
-    pub(super) fn lodged(&self, bid: &Bid, arrived_at: Time) -> String {
+    pub(super) fn lodged(&mut self, bid: &Bid, arrived_at: Time) -> String {
         let body = Lodged {
             arrived_at,
             custodian: "c1".parse().unwrap(),
@@ -121,7 +121,9 @@ impl Maker {
             unit_id: bid.manifest.body().unit_id,
         };
         let by = usize::from(self.is(Twist::LodgedByNobody));
-        Statement::signed(body, &self.keys.statement[by]).unwrap().encode()
+        let word = Statement::signed(body, &self.keys.statement[by]).unwrap().encode();
+        self.word = Some(word.clone());
+        word
     }
 
     /// The operator puts a key of its own in a bidder's place.
@@ -143,6 +145,35 @@ impl Maker {
         let by = if self.is(Twist::WithdrawalForged) { &forged } else { own };
         let withdrawal = Statement::signed(body, by).unwrap().encode();
         let event = BidEvent::Withdrawn { arrived_at, manifest_sha256, unit_id, withdrawal };
-        self.line(&event, Shown::Auditor);
+        self.withdrawal = Some(self.told(&event, arrived_at));
+    }
+
+    /// Records an event about a bid that becomes no line.
+    fn told(&mut self, event: &BidEvent, arrived_at: Time) -> Entered {
+        let (index, salt) = self.line(event, Shown::Auditor);
+        let event = json::to_string(event).unwrap().into_bytes();
+        Entered { index, salt, line: Hash::of(b"none"), arrived_at, event }
+    }
+
+    /// Refuses a bid: late, unless something is twisted.
+    pub(super) fn refuse(&mut self, bid: &Bid) {
+        let (mut arrived_at, mut code, mut fault) = (DEADLINE, "late", Fault::Bidder);
+        match self.twist {
+            Twist::RefusedInTime => arrived_at = DEADLINE.plus(-60 * MINUTE),
+            Twist::RefusedFault => fault = Fault::Platform,
+            Twist::RefusedUndecided | Twist::Undecided => {
+                (arrived_at, code, fault) = (DEADLINE.plus(-1), "undecided", Fault::Platform);
+            }
+            _ => {}
+        }
+        let forged =
+            key(self.bidders[bid.bidder].key.verifying().name(), KeyKind::Statement, [66, 8]);
+        let by =
+            if self.is(Twist::RefusedByNobody) { &forged } else { &self.bidders[bid.bidder].key };
+        let statement = Statement::signed(bid.manifest.body().clone(), by).unwrap().encode();
+        let (code, unit_id) = (code.to_owned(), bid.manifest.body().unit_id);
+        let event =
+            BidEvent::Refused { arrived_at, code, fault, provisional: false, statement, unit_id };
+        self.refusal = Some(self.told(&event, arrived_at));
     }
 }

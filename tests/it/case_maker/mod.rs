@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use sealbid::bid::rules::line;
-use sealbid::bid::statements::{BidEvent, BidJson, BlobRef, Manifest, Offer, Withdrawal};
+use sealbid::bid::statements::{BidEvent, BidJson, BlobRef, Fault, Manifest, Offer, Withdrawal};
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::{self, SeededEntropy};
 use sealbid::crypto::hash::Hash;
@@ -31,8 +31,8 @@ use sealbid::enterprise::credentials::key_name;
 use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Kind, Verified};
 use sealbid::ids::{BidId, EnterpriseId, LotId, TenderId, UnitId};
 use sealbid::opening::statements::{
-    Close, FailCode, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order, RejectCode,
-    Release, Suspension, SuspensionState, Void, VoidReason,
+    Challenged, Close, FailCode, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order,
+    RejectCode, Release, Suspension, SuspensionState, Verdict, Void, VoidReason,
 };
 use sealbid::record::checkpoint::{Checkpoint, cosign};
 use sealbid::record::leaf::{Salt, leaf};
@@ -40,7 +40,7 @@ use sealbid::record::proof::Receipt;
 use sealbid::record::tiles::encode_bundle;
 use sealbid::record::tree::{self, HashSource, SourceError, leaf_hash, node_hash};
 use sealbid::tender::statements::{
-    Amendment, AmendmentReason, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
+    Amendment, AmendmentReason, LotNotice, Notice, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
 };
 use sealbid::verify::casefile::{
     CaseEntry, CaseHeader, CaseKind, CaseWriter, FORMAT, MemberName, OpenedLeaf,
@@ -114,6 +114,26 @@ pub enum Twist {
     ReplacedByOther,
     BuyerTakenOver,
     WithdrawalForged,
+    NoticeMissing,
+    NoticeUnsigned,
+    NoticeOther,
+    SecondUnit,
+    OutageBackwards,
+    BehindClose,
+    NeverTakenIn,
+    Doubled,
+    RefusedInTime,
+    RefusedByNobody,
+    RefusedFault,
+    RefusedUndecided,
+    Undecided,
+    SignedEarly,
+    ReleaseChallenged,
+    IdentityMissing,
+    SealedMissing,
+    SecondOpening,
+    VoidChallenge,
+    VoidCancelled,
 }
 
 /// The record of a case: every perfect subtree of its leaves.
@@ -157,6 +177,7 @@ struct Head {
 }
 
 /// A sealed bid.
+#[derive(Clone)]
 struct Bid {
     manifest: Statement<Manifest>,
     outcome: LineStatus,
@@ -186,6 +207,10 @@ pub struct Maker {
     pub units: Vec<UnitId>,
     /// Accepted bids of the first unit by who and seq.
     pub entered: HashMap<(usize, u32), Entered>,
+    /// The withdrawal, the refusal and the custodian's note of the first unit.
+    pub withdrawal: Option<Entered>,
+    pub refusal: Option<Entered>,
+    pub word: Option<String>,
 }
 
 /// How a bid's envelope is spoilt.
@@ -214,6 +239,9 @@ impl Maker {
             sealed: HashMap::new(),
             units: Vec::new(),
             entered: HashMap::new(),
+            withdrawal: None,
+            refusal: None,
+            word: None,
         };
         maker.verify_bodies();
         maker
@@ -304,6 +332,31 @@ impl Maker {
         statement
     }
 
+    /// The procuring entity's word on which units there are.
+    fn notice(&mut self, units: &[&Unit]) {
+        let mut lots: Vec<LotNotice> = Vec::new();
+        for unit in units {
+            let id = unit.id().unwrap();
+            lots.push(LotNotice { lot: unit.lot, title: "标段".into(), units: vec![id] });
+        }
+        if self.is(Twist::NoticeOther) {
+            lots[1].units = vec![UnitId(Hash::of(b"another"))];
+        }
+        let body = Notice {
+            documents: Vec::new(),
+            lots,
+            procuring_entity: self.buyer.id,
+            rule_pack_sha256: Hash::of(b"rule pack"),
+            tender: units[0].tender,
+            title: "道路工程".into(),
+        };
+        let by = if self.is(Twist::NoticeUnsigned) { &self.keys.platform } else { &self.buyer.key };
+        let notice = Statement::signed(body, by).unwrap();
+        if !self.is(Twist::NoticeMissing) {
+            self.note(&notice);
+        }
+    }
+
     fn amend(&mut self, id: UnitId, prev: Hash) {
         if self.is(Twist::BuyerTakenOver) {
             let old = self.buyer.key.verifying().clone();
@@ -317,6 +370,10 @@ impl Maker {
             reason: AmendmentReason::Postponed { text: "延期".into() },
             unit_id: id,
         };
+        if self.is(Twist::OutageBackwards) {
+            let (from, until) = (START.plus(MINUTE), START.plus(MINUTE));
+            amendment.reason = AmendmentReason::Outage { from, until, text: "停电".into() };
+        }
         if self.is(Twist::AmendmentNumber) {
             amendment.no = 2;
         }
@@ -337,15 +394,21 @@ impl Maker {
         close
     }
 
-    fn release(&mut self, id: UnitId, close: Hash, place: usize) {
+    fn sign_release(&mut self, id: UnitId, close: Hash, place: usize) {
         let custodian = self.roster.body().custodians[place].id.clone();
         let wrong = self.is(Twist::OtherIdentity) && place == 0;
         let identity = if wrong { id.0 } else { custodian_seed(place) };
         let identity = unit_identity(identity.as_bytes(), &id.0).encode().to_string();
-        let body =
-            Release { close_sha256: close, custodian: custodian.clone(), identity, unit_id: id };
+        let body = Release { close_sha256: close, custodian, identity, unit_id: id };
         let release = Statement::signed(body, &self.keys.statement[place]).unwrap();
-        self.put(release.encode().into_bytes(), Shown::Auditor);
+        if !(self.is(Twist::IdentityMissing) && place == 0) {
+            self.put(release.encode().into_bytes(), Shown::Auditor);
+        }
+    }
+
+    fn release(&mut self, id: UnitId, close: Hash, place: usize) {
+        self.sign_release(id, close, place);
+        let custodian = self.roster.body().custodians[place].id.clone();
         let other = self.is(Twist::ReleaseOtherClose) && place == 0;
         let close_sha256 = if other { Hash::of(b"other") } else { close };
         self.line(&OpeningEvent::Released { close_sha256, custodian, unit_id: id }, Shown::Public);

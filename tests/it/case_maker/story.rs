@@ -16,13 +16,21 @@ pub fn make(twist: Twist) -> Maker {
         let at = maker.accept(&good, arrived, None);
         entered.push((at, &good));
     }
+    maker.notice(&[&unit, &small]);
     let statement = maker.signed_unit(&unit, 1);
     maker.note(&statement);
+    if twist == Twist::SecondUnit {
+        let mut second = unit.clone();
+        second.recipients.swap(0, 1);
+        let second = maker.signed_unit(&second, 1);
+        maker.note(&second);
+    }
     let other = maker.signed_unit(&small, 2);
     maker.note(&other);
     maker.amend(first, statement.sha256());
     let old = maker.seal(&unit, 0, None, Spoil::Nothing);
     let mut new = maker.seal(&unit, 0, Some(&old), Spoil::Nothing);
+    let late = maker.seal(&unit, 2, Some(&good), Spoil::Nothing);
     let gone = maker.seal(&unit, 1, None, Spoil::Nothing);
     let copy = maker.copied(&good, 3);
     let bad_share = maker.seal(&unit, 4, None, Spoil::Share);
@@ -35,21 +43,30 @@ pub fn make(twist: Twist) -> Maker {
     }
     let withdrawn = maker.accept(&gone, arrived.plus(1), None);
     if !early {
-        let late = maker.is(Twist::LateByOne);
-        let at = maker.accept(&good, if late { DEADLINE } else { arrived.plus(2) }, None);
+        let is_late = maker.is(Twist::LateByOne);
+        let at = maker.accept(&good, if is_late { DEADLINE } else { arrived.plus(2) }, None);
         entered.push((at, &good));
+    }
+    let twin = (twist == Twist::Doubled).then(|| maker.seal(&unit, 2, None, Spoil::Nothing));
+    if let Some(twin) = &twin {
+        entered.push((maker.accept(twin, arrived.plus(3), None), twin));
     }
     for bid in [&copy, &new, &bad_share, &bad_secret] {
         let at = maker.accept(bid, DEADLINE.plus(-1), None);
         entered.push((at, bid));
     }
     maker.withdraw(&gone, DEADLINE.plus(-1));
-    let late_line = maker.is(Twist::CloseLineLater);
+    if twist != Twist::Undecided {
+        maker.refuse(&late);
+    }
+    let late_line = matches!(twist, Twist::CloseLineLater | Twist::BehindClose);
     let lodge = |maker: &mut Maker| {
         let word = maker.lodged(&garbage, arrived);
         maker.accept(&garbage, arrived, Some(word))
     };
-    if !late_line {
+    if twist == Twist::NeverTakenIn {
+        maker.lodged(&garbage, arrived);
+    } else if !late_line {
         let at = lodge(&mut maker);
         entered.push((at, &garbage));
     }
@@ -60,7 +77,9 @@ pub fn make(twist: Twist) -> Maker {
     let size = maker.head(frozen, &[0, 1, 2, 3]);
     if late_line {
         let at = lodge(&mut maker);
-        entered.push((at, &garbage));
+        if twist == Twist::CloseLineLater {
+            entered.push((at, &garbage));
+        }
     }
     match twist {
         Twist::LineLeftOut => drop(entered.pop()),
@@ -81,7 +100,16 @@ pub fn make(twist: Twist) -> Maker {
         let two = maker.close(first, size, lines[1..].to_vec());
         maker.note(&two);
     }
+    if twist == Twist::Undecided {
+        maker.refuse(&late);
+    }
+    if twist == Twist::SealedMissing {
+        maker.sealed.remove(&good.manifest.body().bid.sha256).unwrap();
+    }
     maker.head(frozen.plus(8000), &[1, 2, 3, 4]);
+    if twist == Twist::SignedEarly {
+        maker.sign_release(first, close.sha256(), 2);
+    }
     maker.open(&unit, &close, &entered);
     maker.fail(second, &small_close);
     let witnesses: &[usize] = match twist {
@@ -93,10 +121,11 @@ pub fn make(twist: Twist) -> Maker {
     maker
 }
 
-/// A case of many bids, nothing of it sealed: for measuring.
+/// A case of many bids, nothing of it sealed: for measuring. Their ciphertexts are lost.
 pub fn make_many(bids: usize) -> Maker {
     let mut maker = Maker::start(Twist::None, bids);
     let (id, unit) = maker.unit(2, 3);
+    maker.notice(&[&unit]);
     let statement = maker.signed_unit(&unit, 2);
     maker.note(&statement);
     let mut all = Vec::new();
@@ -120,12 +149,6 @@ impl Maker {
     /// A bid whose envelope nobody has.
     fn unsealed(&mut self, id: UnitId, bidder: usize) -> Bid {
         let random = || Hash::from_bytes(entropy::array(&self.entropy).unwrap());
-        let offer = Offer {
-            currency: "CNY".into(),
-            duration_days: None,
-            price: Some("1000000.00".into()),
-            promises: Vec::new(),
-        };
         let manifest = Manifest {
             bid: BlobRef { sha256: random(), size: 1_000_000 },
             bid_id: format!("bid_{bidder:032x}").parse().unwrap(),
@@ -135,7 +158,7 @@ impl Maker {
             shares: (0..N).map(|_| random()).collect(),
             unit_id: id,
         };
-        let outcome = LineStatus::Opened { offer, payload_sha256: random() };
+        let outcome = LineStatus::Lost;
         let manifest = Statement::signed(manifest, &self.bidders[bidder].key).unwrap();
         Bid { manifest, outcome, bidder }
     }
@@ -163,6 +186,18 @@ impl Maker {
             let suspension = Statement::signed(body, &self.keys.regulator).unwrap();
             self.note(&suspension);
         }
+        if self.is(Twist::ReleaseChallenged) {
+            let body = Challenged {
+                close_sha256: close.sha256(),
+                custodian: self.roster.body().custodians[3].id.clone(),
+                line: Hash::of(b"a line that is missing"),
+                received_at: DEADLINE.plus(MINUTE),
+                unit_id: id,
+                verdict: Verdict::Open,
+            };
+            let challenged = Statement::signed(body, &self.keys.statement[3]).unwrap();
+            self.note(&challenged);
+        }
         let places: &[usize] = if self.is(Twist::ReleasedFew) { &[3, 1] } else { &[3, 1, 4, 0] };
         for place in places {
             self.release(id, close.sha256(), *place);
@@ -180,8 +215,13 @@ impl Maker {
         let close_sha256 = close.sha256();
         let opened_at = OPEN_AT.plus(6000);
         let body = Opening { close_sha256, lines, opened_at, releases, unit_id: id };
-        let opening = Statement::signed(body, &self.keys.platform).unwrap();
+        let opening = Statement::signed(body.clone(), &self.keys.platform).unwrap();
         self.note(&opening);
+        if self.is(Twist::SecondOpening) {
+            let body = Opening { opened_at: opened_at.plus(1), ..body };
+            let second = Statement::signed(body, &self.keys.platform).unwrap();
+            self.note(&second);
+        }
     }
 
     fn opened(&self, at: &Entered, bid: &Bid) -> OpenedLine {
@@ -220,7 +260,12 @@ impl Maker {
             return;
         }
         let close_sha256 = Some(close.sha256());
-        let body = Void { close_sha256, fault: None, reason: VoidReason::TooFew, unit_id: id };
+        let (reason, fault) = match self.twist {
+            Twist::VoidChallenge => (VoidReason::Challenge, Some(Fault::Platform)),
+            Twist::VoidCancelled => (VoidReason::Cancelled, None),
+            _ => (VoidReason::TooFew, None),
+        };
+        let body = Void { close_sha256, fault, reason, unit_id: id };
         let void = Statement::signed(body, &self.keys.platform).unwrap();
         self.note(&void);
     }
@@ -251,7 +296,16 @@ impl Maker {
 
     /// The case file of a kind.
     pub fn case(&self, kind: CaseKind) -> Vec<u8> {
-        let units = self.units.clone();
+        self.case_without(kind, &self.units, &[])
+    }
+
+    /// The case file of some units, with the public events of these types left out.
+    pub fn case_without(&self, kind: CaseKind, units: &[UnitId], left_out: &[&str]) -> Vec<u8> {
+        let units = units.to_vec();
+        let is_left_out = |one: &Leaf| {
+            let event = String::from_utf8_lossy(&one.event);
+            left_out.iter().any(|kind| event.contains(kind))
+        };
         let header = CaseHeader { format: FORMAT, kind, origin: ORIGIN.into(), units };
         let mut case = CaseWriter::new(&header).unwrap();
         case.roster(1, self.roster.note());
@@ -263,7 +317,8 @@ impl Maker {
                 case.consistency(*size, &tree::prove_consistency(&levels, *size, head).unwrap());
             }
         }
-        for (index, one) in (0..).zip(&self.leaves).filter(|(_, one)| one.shown == Shown::Public) {
+        let public = (0..).zip(&self.leaves).filter(|(_, one)| one.shown == Shown::Public);
+        for (index, one) in public.filter(|(_, one)| !is_left_out(one)) {
             let mut proof = tree::prove_inclusion(&levels, index, head).unwrap();
             if self.is(Twist::WrongProof) {
                 proof[1] = Hash::of(b"wrong");

@@ -37,13 +37,13 @@ use sealbid::rulepack::Pack;
 use sealbid::tender::Platform;
 use sealbid::tender::consent::ask_pending;
 use sealbid::tender::outage::beat;
-use sealbid::tender::statements::{ReleaseBy, Unit};
+use sealbid::tender::statements::{Notice, ReleaseBy, Unit};
 use sealbid::tender::units::{self, UnitRow};
 use zeroize::Zeroizing;
 
 pub use self::agents::Agents;
 pub use self::bids::{Bid, Spoil, accept};
-use self::rows::{draft, insert_unit, public};
+use self::rows::{draft, insert_unit, notice, public};
 use crate::support::{START, TestBase, TestFolder, folder, wait};
 
 pub const ORIGIN: &str = "bids.example/record";
@@ -256,9 +256,11 @@ impl World {
         }
         let (id, note, draft) = (self.id, unit.encode(), unit.body().clone());
         let last = unit.sha256();
+        let notice = notice(id, &draft).encode();
         self.act(move |tx| {
+            let noticed = tx.record(public(None, Notice::TYPE, &notice))?;
             let at = tx.record(public(Some(id), Unit::TYPE, &note))?;
-            insert_unit(tx, id, &note, &draft, (at.index, last))
+            insert_unit(tx, id, &note, &draft, (noticed.index, at.index, last))
         });
         self.unit = unit;
     }

@@ -11,7 +11,9 @@ use sealbid::ids::{LotId, TenderId, UnitId};
 use sealbid::on_each;
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;
-use sealbid::tender::statements::{ReleaseBy, SUITE, Stage, Unit, UnitRecipient};
+use sealbid::tender::statements::{
+    LotNotice, Notice, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
+};
 
 use super::agents::Agents;
 use super::{CHALLENGE, DEADLINE, N, OPEN_AT, T, World, key, who};
@@ -77,12 +79,26 @@ pub(super) fn draft(
     unit
 }
 
+/// The notice of a tender with one unit.
+pub(super) fn notice(id: UnitId, unit: &Unit) -> Statement<Notice> {
+    let lot = LotNotice { lot: unit.lot, title: "l".into(), units: vec![id] };
+    let body = Notice {
+        documents: Vec::new(),
+        lots: vec![lot],
+        procuring_entity: unit.procuring_entity,
+        rule_pack_sha256: Hash::from_bytes([0; 32]),
+        tender: unit.tender,
+        title: "t".into(),
+    };
+    Statement::signed(body, &who(0).1).unwrap()
+}
+
 pub(super) fn insert_unit(
     tx: &mut Tx<'_>,
     id: UnitId,
     note: &str,
     body: &Unit,
-    (index, sha256): (u64, Hash),
+    (noticed, index, sha256): (u64, u64, Hash),
 ) -> Result<(), Error> {
     let row = diesel::insert_into(tender::table).values((
         tender::id.eq(body.tender.to_string()),
@@ -93,7 +109,7 @@ pub(super) fn insert_unit(
             r#"{{"title":"t","documents_until":{},"lots":[]}}"#,
             body.deadline.millis()
         )),
-        tender::notice_index.eq(index as i64),
+        tender::notice_index.eq(noticed as i64),
         tender::rule_pack_sha256.eq(vec![0_u8; 32]),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;

@@ -6,6 +6,8 @@
 //! record is read twice, once for the index and once for the bodies, which cannot differ because the
 //! record only grows. Deliberately absent: who may have which file.
 
+mod entries;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Write};
 use std::ops::Range;
@@ -13,19 +15,19 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::rules::{UnitState, release_from};
-use super::statements::{LineStatus, Opening};
-use super::store;
+use self::entries::{about, bidders, framing, head_for, public_of};
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
-use crate::crypto::statement::{Body, Statement};
+use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::Roster;
 use crate::db::schema::{entry, unit};
 use crate::db::{Conn, Db, Error as DbError};
-use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
-use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::ids::{UnitId, UploadId};
 use crate::on_each;
+use crate::opening::rules::{UNIT_STATES, UnitState, release_from};
+use crate::opening::statements::{LineStatus, Opening};
+use crate::opening::store;
 use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
 use crate::record::leaf::PadKey;
@@ -156,9 +158,10 @@ impl CaseSource<'_> {
     fn find(&self, conn: &mut Conn, units: &[UnitId], roster: &Roster) -> Result<Found, Error> {
         let mut found =
             Found { entries: Vec::new(), heads: BTreeMap::new(), rows: vec![], bids: vec![] };
-        let mut bodies = BTreeSet::new();
+        let (mut bodies, mut tenders) = (BTreeSet::new(), BTreeSet::new());
         for id in units {
             let row = units::unit(conn, *id)?;
+            tenders.insert(row.unit.body().tender);
             self.heads_of(conn, &row, &mut found.heads)?;
             bodies.insert(row.unit.body().procuring_entity);
             for entry in public_of(conn, *id)? {
@@ -168,6 +171,7 @@ impl CaseSource<'_> {
             found.bids.extend(store::envelopes(conn, id)?);
             found.rows.push(row);
         }
+        found.entries.extend(framing(conn, &tenders)?);
         found.entries.extend(about(conn, &bodies)?);
         found.entries.sort_by_key(|entry| entry.index);
         let head = head_for(conn, roster, found.entries.last().map_or(0, |last| last.index))?;
@@ -285,8 +289,9 @@ struct Shown {
 
 /// The first entry that is sealed until a unit's opening which is still to come.
 fn sealed_from(conn: &mut Conn) -> Result<Option<u64>, Error> {
-    let over = [UnitState::Opened, UnitState::Void].map(UnitState::code);
-    let waiting = unit::table.filter(unit::state.ne_all(over)).select(unit::unit_id.nullable());
+    let over = UNIT_STATES.into_iter().filter(|state| state.is_over()).map(UnitState::code);
+    let is_waiting = unit::state.ne_all(over.collect::<Vec<_>>());
+    let waiting = unit::table.filter(is_waiting).select(unit::unit_id.nullable());
     let sealed = entry::unit.eq_any(waiting).and(entry::level.like("sealed:%"));
     let first = entry::table.filter(sealed).select(diesel::dsl::min(entry::idx));
     let first: Option<i64> = on_each!(conn, |c| first.first(c)).map_err(DbError::from)?;
@@ -303,74 +308,6 @@ fn may_show(conn: &mut Conn, level: &Level, shown: &mut Shown) -> Result<bool, E
     let is_over = units::unit(conn, *id)?.state.is_over();
     shown.over.insert(*id, is_over);
     Ok(is_over)
-}
-
-/// The head of a case: the last that q have cosigned, or, when that does not hold everything and t
-/// have cosigned a later one, that one.
-fn head_for(conn: &mut Conn, roster: &Roster, last: u64) -> Result<StoredCheckpoint, Error> {
-    let quorum = u32::try_from(roster.q()).unwrap_or(u32::MAX);
-    let by_quorum = record::latest_cosigned(conn, quorum)?;
-    match by_quorum {
-        Some(head) if head.size > last => Ok(head),
-        other => {
-            record::latest_cosigned(conn, u32::from(roster.t))?.or(other).ok_or(Error::NotCosigned)
-        }
-    }
-}
-
-type Row = (i64,);
-
-/// The public entries of one unit, in order.
-fn public_of(conn: &mut Conn, id: UnitId) -> Result<Vec<Entry>, Error> {
-    let query = entry::table
-        .filter(entry::unit.eq(id.to_string()).and(entry::level.eq(Level::Public.to_string())))
-        .order(entry::idx)
-        .select((entry::idx,));
-    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
-    entries_at(conn, rows)
-}
-
-fn entries_at(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::with_capacity(rows.len());
-    for (idx,) in rows {
-        let index = u64::try_from(idx).map_err(|_| DbError::Corrupt("an index".to_owned()))?;
-        entries.extend(record::entry(conn, index)?);
-    }
-    Ok(entries)
-}
-
-/// The public statements about these bodies and their keys, in order.
-fn about(conn: &mut Conn, bodies: &BTreeSet<EnterpriseId>) -> Result<Vec<Entry>, Error> {
-    let query = entry::table
-        .filter(entry::kind.eq_any([Verified::TYPE, KeyRotation::TYPE, KeyRevocation::TYPE]))
-        .filter(entry::level.eq(Level::Public.to_string()))
-        .order(entry::idx)
-        .select((entry::idx,));
-    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
-    let all = entries_at(conn, rows)?;
-    let is_wanted = |entry: &Entry| enterprise_in(entry).is_some_and(|id| bodies.contains(&id));
-    Ok(all.into_iter().filter(is_wanted).collect())
-}
-
-fn enterprise_in(entry: &Entry) -> Option<EnterpriseId> {
-    fn body<B: Body>(entry: &Entry) -> Option<Statement<B>> {
-        Statement::parse(&entry.event).ok()
-    }
-    match entry.kind.as_str() {
-        Verified::TYPE => body::<Verified>(entry).map(|s| s.body().enterprise),
-        KeyRotation::TYPE => body::<KeyRotation>(entry).map(|s| s.body().enterprise),
-        KeyRevocation::TYPE => body::<KeyRevocation>(entry).map(|s| s.body().enterprise),
-        _ => None,
-    }
-}
-
-/// Whom an opening names.
-fn bidders(entry: &Entry) -> Vec<EnterpriseId> {
-    if entry.kind != Opening::TYPE {
-        return Vec::new();
-    }
-    let opening = Statement::<Opening>::parse(&entry.event);
-    opening.map_or_else(|_| Vec::new(), |s| s.body().lines.iter().map(|l| l.bidder).collect())
 }
 
 type Files = BTreeMap<Hash, UploadId>;

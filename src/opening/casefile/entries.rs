@@ -1,0 +1,106 @@
+//! Which entries of the record a case file is about, and the head that proves them.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+
+use super::Error;
+use crate::crypto::statement::{Body, Statement};
+use crate::custodian::roster::Roster;
+use crate::db::schema::{entry, tender};
+use crate::db::{Conn, Error as DbError};
+use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
+use crate::ids::{EnterpriseId, TenderId, UnitId};
+use crate::on_each;
+use crate::opening::statements::Opening;
+use crate::record::disclosure::Level;
+use crate::record::store::{self as record, Entry, StoredCheckpoint};
+
+/// The head of a case: the last that q have cosigned, or, when that does not hold everything and t
+/// have cosigned a later one, that one.
+pub(super) fn head_for(
+    conn: &mut Conn,
+    roster: &Roster,
+    last: u64,
+) -> Result<StoredCheckpoint, Error> {
+    let quorum = u32::try_from(roster.q()).unwrap_or(u32::MAX);
+    let by_quorum = record::latest_cosigned(conn, quorum)?;
+    match by_quorum {
+        Some(head) if head.size > last => Ok(head),
+        other => {
+            record::latest_cosigned(conn, u32::from(roster.t))?.or(other).ok_or(Error::NotCosigned)
+        }
+    }
+}
+
+type Row = (i64,);
+
+/// The public entries of one unit, in order.
+pub(super) fn public_of(conn: &mut Conn, id: UnitId) -> Result<Vec<Entry>, Error> {
+    let query = entry::table
+        .filter(entry::unit.eq(id.to_string()).and(entry::level.eq(Level::Public.to_string())))
+        .order(entry::idx)
+        .select((entry::idx,));
+    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
+    entries_at(conn, rows)
+}
+
+fn entries_at(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::with_capacity(rows.len());
+    for (idx,) in rows {
+        let index = u64::try_from(idx).map_err(|_| DbError::Corrupt("an index".to_owned()))?;
+        entries.extend(record::entry(conn, index)?);
+    }
+    Ok(entries)
+}
+
+/// What ties units to the world: the rosters, and the notices of their tenders.
+pub(super) fn framing(conn: &mut Conn, tenders: &BTreeSet<TenderId>) -> Result<Vec<Entry>, Error> {
+    let ids: Vec<String> = tenders.iter().map(ToString::to_string).collect();
+    let notices = tender::table
+        .filter(tender::id.eq_any(ids).and(tender::notice_index.is_not_null()))
+        .order(tender::id)
+        .select((tender::notice_index.assume_not_null(),));
+    let notices: Vec<Row> = on_each!(conn, |c| notices.load(c)).map_err(DbError::from)?;
+    let rosters = entry::table
+        .filter(entry::kind.eq(Roster::TYPE))
+        .filter(entry::level.eq(Level::Public.to_string()))
+        .order(entry::idx)
+        .select((entry::idx,));
+    let rosters: Vec<Row> = on_each!(conn, |c| rosters.load(c)).map_err(DbError::from)?;
+    entries_at(conn, rosters.into_iter().chain(notices).collect())
+}
+
+/// The public statements about these bodies and their keys, in order.
+pub(super) fn about(conn: &mut Conn, bodies: &BTreeSet<EnterpriseId>) -> Result<Vec<Entry>, Error> {
+    let query = entry::table
+        .filter(entry::kind.eq_any([Verified::TYPE, KeyRotation::TYPE, KeyRevocation::TYPE]))
+        .filter(entry::level.eq(Level::Public.to_string()))
+        .order(entry::idx)
+        .select((entry::idx,));
+    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
+    let all = entries_at(conn, rows)?;
+    let is_wanted = |entry: &Entry| enterprise_in(entry).is_some_and(|id| bodies.contains(&id));
+    Ok(all.into_iter().filter(is_wanted).collect())
+}
+
+fn enterprise_in(entry: &Entry) -> Option<EnterpriseId> {
+    fn body<B: Body>(entry: &Entry) -> Option<Statement<B>> {
+        Statement::parse(&entry.event).ok()
+    }
+    match entry.kind.as_str() {
+        Verified::TYPE => body::<Verified>(entry).map(|s| s.body().enterprise),
+        KeyRotation::TYPE => body::<KeyRotation>(entry).map(|s| s.body().enterprise),
+        KeyRevocation::TYPE => body::<KeyRevocation>(entry).map(|s| s.body().enterprise),
+        _ => None,
+    }
+}
+
+/// Whom an opening names.
+pub(super) fn bidders(entry: &Entry) -> Vec<EnterpriseId> {
+    if entry.kind != Opening::TYPE {
+        return Vec::new();
+    }
+    let opening = Statement::<Opening>::parse(&entry.event);
+    opening.map_or_else(|_| Vec::new(), |s| s.body().lines.iter().map(|l| l.bidder).collect())
+}

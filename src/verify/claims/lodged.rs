@@ -1,0 +1,75 @@
+//! The claim of a bidder that lodged its bid with a custodian: its word has a receipt's force.
+
+use crate::bid::statements::BidEvent;
+use crate::clock::is_closed;
+use crate::crypto::note::Note;
+use crate::crypto::statement::Statement;
+use crate::ids::UnitId;
+use crate::opening::statements::Lodged;
+use crate::verify::facts::Facts;
+use crate::verify::report::{Finding, failed, said, text, undecided, why};
+use crate::verify::unit::UnitFacts;
+
+use super::closes::close_of;
+use super::receipts::{Held, is_followed, opened_as, refused};
+use super::refusals::is_about;
+use super::release::none_or_here;
+use super::units::terms_of;
+
+/// What a custodian received in time is in the close, was followed by another statement of its
+/// bidder, or was refused as the rules demand.
+pub(super) fn my_word(
+    facts: &Facts<'_>,
+    note: Note,
+    later: Option<&(BidEvent, u64)>,
+) -> (Option<UnitId>, Finding) {
+    let lodged = match Statement::<Lodged>::from_note(note) {
+        Ok(lodged) => lodged,
+        Err(error) => {
+            let bad = failed("verify-say-receipt-bad", [("reason", text(error))]);
+            return (None, Err(bad));
+        }
+    };
+    let id = lodged.body().unit_id;
+    if !facts.file.header.units.contains(&id) {
+        return (Some(id), Err(undecided("verify-say-receipt-elsewhere", [("unit", text(id))])));
+    }
+    (Some(id), judged(facts, &facts.unit(id), &lodged, later))
+}
+
+fn judged(
+    facts: &Facts<'_>,
+    unit: &UnitFacts<'_>,
+    lodged: &Statement<Lodged>,
+    later: Option<&(BidEvent, u64)>,
+) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    let Lodged { arrived_at, custodian, manifest_sha256, .. } = lodged.body();
+    let key = roster.member(custodian).map(|member| &member.statement_key);
+    if key.is_none_or(|key| lodged.note().require(key).is_err()) {
+        let reason = ("reason", why("verify-say-why-receipt-foreign"));
+        return Err(failed("verify-say-receipt-bad", [reason]));
+    }
+    if unit.terms().is_none_or(|terms| is_closed(*arrived_at, terms.deadline)) {
+        let late = said("verify-say-my-lodged-late", [("time", (*arrived_at).into())]);
+        return none_or_here(facts, unit, late);
+    }
+    let close = close_of(unit)?;
+    let lines = unit.closed_lines();
+    let accepted = unit.accepted.iter().filter(|at| at.it.manifest_sha256 == *manifest_sha256);
+    let mut accepted = accepted.map(|at| at.it.line());
+    let opened = opened_as(unit, manifest_sha256).map(|line| line.line);
+    if let Some(line) = accepted.find(|line| lines.contains(line)).or(opened) {
+        return Ok(said("verify-say-my-line-in", [("line", text(line))]));
+    }
+    if is_followed(unit, &Held { manifest_sha256: *manifest_sha256, place: None, later }) {
+        return Ok(said("verify-say-my-lodged-followed", []));
+    }
+    if let Some(at) = unit.refused.iter().find(|at| is_about(&at.it, manifest_sha256)) {
+        return refused(facts, unit, at);
+    }
+    if facts.is_shown(unit.start(), close.index) {
+        return Err(failed("verify-say-my-lodged-out", [("time", (*arrived_at).into())]));
+    }
+    Err(undecided("verify-say-my-lodged-unexplained", [("time", (*arrived_at).into())]))
+}

@@ -1,0 +1,250 @@
+//! The claim that what was refused had to be: each refusal is decided again by the platform's own
+//! rules, as far as the file shows what they depend on.
+//!
+//! Without it a platform could turn a bid away in time, write "late" beside an hour before the
+//! deadline, and no other claim would notice.
+
+use crate::bid::rules::{self, Intake, UnitTerms};
+use crate::bid::statements::{Fault, Manifest, Withdrawal};
+use crate::clock::{Time, is_closed};
+use crate::crypto::hash::Hash;
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
+use crate::crypto::statement::{Body as _, Statement, type_of};
+use crate::enterprise::credentials::enterprise_of;
+use crate::error::Arg;
+use crate::ids::{EnterpriseId, UnitId};
+use crate::verify::facts::Facts;
+use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
+use crate::verify::unit::{At, Refused, UnitFacts};
+
+use super::chains::{Act, Chains, acts};
+use super::units::terms_of;
+
+/// Entries that a sentence names at most.
+const NAMED: usize = 10;
+
+/// Refusals for what was sent, or not sent, beside the signed statement.
+const UNSHOWN: [rules::Refused; 3] =
+    [rules::Refused::Shares, rules::Refused::ShareProfile, rules::Refused::Envelope];
+
+/// What a refusal comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// The rules demand it.
+    Holds,
+    /// The platform did not decide in time, and says so.
+    PlatformFault,
+    /// The file does not show what decides it.
+    Unjudged,
+}
+
+/// Every refusal is what the rules demand.
+pub(super) fn refusals(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let (_, roster) = terms_of(facts, unit)?;
+    let mut replay = Replay::new(facts, unit, roster.n());
+    let (mut own, mut unjudged) = (Vec::new(), 0_usize);
+    for at in &unit.refused {
+        match replay.judge(at)? {
+            Judged::Holds => {}
+            Judged::PlatformFault => own.push(at.index.to_string()),
+            Judged::Unjudged => unjudged = unjudged.saturating_add(1),
+        }
+    }
+    let count = ("count", text(unit.refused.len()));
+    if !facts.shows(unit) || unjudged > 0 {
+        return Err(undecided("verify-say-refusals-here", [count]));
+    }
+    if own.is_empty() {
+        return Ok(said("verify-say-refusals-hold", [count]));
+    }
+    let (number, entries) = (text(own.len()), text(own.get(..NAMED).unwrap_or(&own).join(", ")));
+    Ok(said("verify-say-refusals-own", [count, ("own", number), ("entries", entries)]))
+}
+
+/// A unit's record, replayed up to each refusal in turn.
+pub(super) struct Replay<'a, 'b> {
+    facts: &'a Facts<'b>,
+    unit: &'a UnitFacts<'a>,
+    n: usize,
+    shown_until: u64,
+    acts: std::iter::Peekable<std::vec::IntoIter<(u64, Act<'a, 'a>)>>,
+    /// `None` once an act did not follow: the claim `manifests` names it, and what came after
+    /// cannot be replayed.
+    chains: Option<Chains>,
+}
+
+impl<'a, 'b> Replay<'a, 'b> {
+    /// Before the first act.
+    pub(super) fn new(facts: &'a Facts<'b>, unit: &'a UnitFacts<'a>, n: usize) -> Self {
+        let shown_until = facts.shown_until(unit.start());
+        let acts = acts(unit).into_iter().peekable();
+        Self { facts, unit, n, shown_until, acts, chains: Some(Chains::new(shown_until)) }
+    }
+
+    /// Judges a refusal that comes after all judged before.
+    ///
+    /// # Errors
+    /// When it is not what the rules demand.
+    pub(super) fn judge(&mut self, at: &At<Refused<'_>>) -> Result<Judged, Stop> {
+        self.go_to(at.index);
+        let bad = |reason| bad(at, why(reason));
+        let stated = Stated::parse(at.it.statement).ok_or(bad("verify-say-why-no-statement"))?;
+        if stated.unit_id() != self.unit.id {
+            return Err(bad("verify-say-why-refused-elsewhere"));
+        }
+        let signer = stated.signer().ok_or(bad("verify-say-why-unsigned"))?;
+        let standing = self.facts.bodies.at(signer, at.index);
+        let line = standing.and_then(|standing| standing.line);
+        if let Some(key) = line.and_then(<[_]>::last) {
+            stated.check_signature(key).map_err(|_| bad("verify-say-why-unsigned"))?;
+        } else if self.facts.is_shown(0, at.index) {
+            return Err(bad("verify-say-why-no-key"));
+        }
+        match (line, self.chains.as_ref().filter(|_| at.index <= self.shown_until)) {
+            (Some(line), Some(chains)) => self.decide(at, &stated, line, chains.head(signer)),
+            _ => self.by_itself(at, &stated),
+        }
+    }
+
+    /// Replays the acts before an index.
+    fn go_to(&mut self, index: u64) {
+        // The deadline is another claim's.
+        let terms = self.terms(Time::from_millis(i64::MAX), Intake::Open);
+        while let Some((_, act)) = self.acts.next_if(|(at, _)| *at < index) {
+            let taken = self.chains.as_mut().map(|chains| chains.take(self.facts, &terms, &act));
+            if taken.is_some_and(|taken| taken.is_err()) {
+                self.chains = None;
+            }
+        }
+    }
+
+    const fn terms(&self, deadline: Time, intake: Intake) -> UnitTerms {
+        UnitTerms { unit_id: self.unit.id, deadline, n: self.n, intake }
+    }
+
+    fn is_shut(&self, index: u64) -> bool {
+        index < self.unit.start() || self.unit.voids.first().is_some_and(|void| void.index < index)
+    }
+
+    /// Decides again with all that the platform knew.
+    fn decide(
+        &self,
+        at: &At<Refused<'_>>,
+        stated: &Stated,
+        line: &[VerifyingKey],
+        head: Option<&rules::ChainHead>,
+    ) -> Result<Judged, Stop> {
+        let Some(terms) = self.unit.terms_at(at.index) else { return Ok(Judged::Unjudged) };
+        let intake = if self.is_shut(at.index) { Intake::Shut } else { Intake::Open };
+        let terms = self.terms(terms.deadline, intake);
+        let arrived_at = at.it.arrived_at;
+        let decided = match stated {
+            Stated::Manifest(s) => rules::decide(&terms, head, s, line, arrived_at),
+            Stated::Withdrawal(s) => rules::decide_withdrawal(&terms, head, s, line, arrived_at),
+        };
+        let expected = match decided {
+            Err(refused) => Some(refused),
+            Ok(()) if self.unit.is_closing_at(at.index) => Some(rules::Refused::Undecided),
+            Ok(()) => None,
+        };
+        let Some(expected) = expected else {
+            // What was sent beside the statement is not on the record.
+            let is_unshown = UNSHOWN.iter().any(|refused| refused.code() == at.it.code);
+            return match check_fault(at, Fault::Bidder) {
+                Ok(_) if is_unshown => Ok(Judged::Unjudged),
+                _ => Err(bad(at, why("verify-say-why-acceptable"))),
+            };
+        };
+        if expected.code() != at.it.code {
+            return Err(bad(at, text(expected)));
+        }
+        check_fault(at, expected.fault())
+    }
+
+    /// Judges by what the refusal itself and the public acts tell.
+    fn by_itself(&self, at: &At<Refused<'_>>, stated: &Stated) -> Result<Judged, Stop> {
+        let Some(terms) = self.unit.terms_at(at.index) else { return Ok(Judged::Unjudged) };
+        let (code, is_late) = (at.it.code, is_closed(at.it.arrived_at, terms.deadline));
+        let is_shown = self.facts.is_shown(self.unit.start(), at.index);
+        // An amendment that the file leaves out can only have moved the deadline later.
+        let fits = match code {
+            "late" if !is_late => return Err(bad(at, why("verify-say-why-not-late"))),
+            "late" => is_shown.then_some(true),
+            "not-open" => Some(self.is_shut(at.index)).filter(|shut| *shut || is_shown),
+            "share-count" => Some(stated.shares().is_some_and(|shares| shares != self.n)),
+            "undecided" => Some(self.unit.is_closing_at(at.index) || !is_shown),
+            _ => None,
+        };
+        match fits {
+            Some(true) if code == "undecided" => check_fault(at, Fault::Platform),
+            Some(true) => check_fault(at, Fault::Bidder),
+            Some(false) => Err(bad(at, why("verify-say-why-acceptable"))),
+            None => Ok(Judged::Unjudged),
+        }
+    }
+}
+
+fn check_fault(at: &At<Refused<'_>>, fault: Fault) -> Result<Judged, Stop> {
+    match fault {
+        fault if fault != at.it.fault => Err(bad(at, why("verify-say-why-fault"))),
+        Fault::Platform => Ok(Judged::PlatformFault),
+        Fault::Bidder => Ok(Judged::Holds),
+    }
+}
+
+fn bad(at: &At<Refused<'_>>, reason: Arg) -> Stop {
+    let args = [("index", text(at.index)), ("code", text(at.it.code)), ("reason", reason)];
+    failed("verify-say-refusal-bad", args)
+}
+
+/// What was refused.
+enum Stated {
+    Manifest(Statement<Manifest>),
+    Withdrawal(Statement<Withdrawal>),
+}
+
+impl Stated {
+    fn parse(statement: &str) -> Option<Self> {
+        let note = Note::parse(statement.as_bytes()).ok()?;
+        match type_of(note.text())? {
+            Manifest::TYPE => Statement::from_note(note).ok().map(Self::Manifest),
+            Withdrawal::TYPE => Statement::from_note(note).ok().map(Self::Withdrawal),
+            _ => None,
+        }
+    }
+
+    const fn unit_id(&self) -> UnitId {
+        match self {
+            Self::Manifest(s) => s.body().unit_id,
+            Self::Withdrawal(s) => s.body().unit_id,
+        }
+    }
+
+    fn signer(&self) -> Option<EnterpriseId> {
+        let note = match self {
+            Self::Manifest(s) => s.note(),
+            Self::Withdrawal(s) => s.note(),
+        };
+        note.signatures().first().and_then(|line| enterprise_of(&line.name))
+    }
+
+    fn check_signature(&self, key: &VerifyingKey) -> Result<(), rules::Refused> {
+        match self {
+            Self::Manifest(s) => rules::check_signature(s, key),
+            Self::Withdrawal(s) => rules::check_signature(s, key),
+        }
+    }
+
+    fn shares(&self) -> Option<usize> {
+        match self {
+            Self::Manifest(s) => Some(s.body().shares.len()),
+            Self::Withdrawal(_) => None,
+        }
+    }
+}
+
+/// Whether a refusal is about the statement of this hash.
+pub(super) fn is_about(refused: &Refused<'_>, sha256: &Hash) -> bool {
+    Note::parse(refused.statement.as_bytes()).is_ok_and(|note| note.sha256() == *sha256)
+}
