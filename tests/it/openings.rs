@@ -206,6 +206,17 @@ on_both! {
 }
 
 on_both! {
+    fn a_refusal_for_a_unit_that_never_took_effect_keeps_no_leaf_closed(base: TestBase) {
+        let world = with_bids(base);
+        world.lapsed();
+        close(&world);
+        world.to(OPEN_AT);
+        world.settle(4);
+        verified(&world);
+    }
+}
+
+on_both! {
     fn one_custodian_missing_at_the_close_and_another_at_the_release_stop_nothing(base: TestBase) {
         let world = with_bids(base);
         world.agents.sleep(&[2]);

@@ -1,7 +1,7 @@
 //! Cuts case files out of the record: the public's, and the auditors' with everything.
 //!
 //! Invariants: the public file holds public events only; nothing that is sealed until a unit's end
-//! leaves before its opening or void stands on the record, for auditors neither. Both calls block. In memory
+//! leaves before its opening, void or lapse stands on the record, for auditors neither. Both calls block. In memory
 //! are a line of the index for each member, the units' public events and one bundle at a time: the
 //! record is read twice, once for the index and once for the bodies, which cannot differ because the
 //! record only grows. Deliberately absent: who may have which file.

@@ -157,6 +157,7 @@ pub(super) fn identities(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         }
     }
     let used = unit.openings.first().map(|opening| opening.it.body().releases.as_slice());
+    let of_this = unit.released.iter().filter(|at| at.it.close_sha256 == close_sha256);
     let is_signed = |at: &&At<Released<'_>>| {
         let Released { close_sha256, custodian } = &at.it;
         let same =
@@ -164,7 +165,8 @@ pub(super) fn identities(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         unit.releases.iter().any(|at| same(at.it.body()))
     };
     // The regulator's level is open to auditors: a key that was used must be there to be tried.
-    if let Some(at) = unit.released.iter().find(|at| !is_signed(at)).filter(|_| facts.shows(unit)) {
+    let mut unsigned = of_this.filter(|at| !is_signed(at) && facts.shows(unit));
+    if let Some(at) = unsigned.next() {
         let args = [("index", text(at.index)), ("custodian", text(at.it.custodian))];
         return Err(failed("verify-say-identity-missing", args));
     }

@@ -5,9 +5,11 @@
 mod bids;
 mod people;
 mod story;
+mod twist;
 
 pub use people::{Keys, Who};
 pub use story::{make, make_many};
+pub use twist::Twist;
 
 use people::{custodian_identity, custodian_seed, key, roster, who};
 
@@ -56,85 +58,6 @@ const MINUTE: i64 = 60_000;
 pub const DEADLINE: Time = START.plus(60 * MINUTE);
 const OPEN_AT: Time = DEADLINE.plus(10 * MINUTE);
 const CHALLENGE: i64 = 5 * MINUTE;
-
-/// One thing that goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twist {
-    None,
-    OtherRegulator,
-    RosterKeyTwice,
-    CheckpointForged,
-    CheckpointFew,
-    HeadBelowQ,
-    Fork,
-    WrongProof,
-    OtherLeaf,
-    LeafClosed,
-    NotCanonical,
-    HungSignature,
-    RotationUnsigned,
-    UnitUnsigned,
-    UnitSameRecipients,
-    UnitThreshold,
-    UnitByBidder,
-    AmendmentNumber,
-    AmendmentBySelf,
-    BidBeforeUnit,
-    ManifestByOther,
-    SeqSkipped,
-    LateByOne,
-    LodgedByNobody,
-    CloseBelowQ,
-    CloseUnsorted,
-    CloseStale,
-    CloseLineLater,
-    TwoCloses,
-    LineLeftOut,
-    WithdrawnKept,
-    WindowEarly,
-    ReleaseEarly,
-    ReleasedFew,
-    ReleaseOtherClose,
-    OtherIdentity,
-    OrderMissing,
-    Ordered,
-    OrderBySelf,
-    OpeningMisses,
-    OpeningFault,
-    OpeningReleases,
-    SupersededHidden,
-    OtherPrice,
-    FailedFalsely,
-    VoidWithoutReason,
-    VoidOpened,
-    TooFewOpened,
-    Suspended,
-    LostFalsely,
-    TakenOver,
-    ReplacedByOther,
-    BuyerTakenOver,
-    WithdrawalForged,
-    NoticeMissing,
-    NoticeUnsigned,
-    NoticeOther,
-    SecondUnit,
-    OutageBackwards,
-    BehindClose,
-    NeverTakenIn,
-    Doubled,
-    RefusedInTime,
-    RefusedByNobody,
-    RefusedFault,
-    RefusedUndecided,
-    Undecided,
-    SignedEarly,
-    ReleaseChallenged,
-    IdentityMissing,
-    SealedMissing,
-    SecondOpening,
-    VoidChallenge,
-    VoidCancelled,
-}
 
 /// The record of a case: every perfect subtree of its leaves.
 pub struct Levels(Vec<Vec<Hash>>);

@@ -349,9 +349,13 @@ impl Maker {
         let mut opened: Vec<OpenedLeaf> = (0..).zip(&self.leaves).map(opened).collect();
         // A pad: nothing else is known of it.
         let pad = opened.iter().position(|leaf| leaf.event.is_empty()).unwrap();
-        if matches!(self.twist, Twist::LeafClosed | Twist::OtherLeaf | Twist::WithdrawalForged) {
-            // Behind a closed leaf chains are not judged; signatures are.
+        if self.is(Twist::OtherLeaf) {
             opened.remove(pad);
+        }
+        if matches!(self.twist, Twist::LeafClosed | Twist::WithdrawalForged) {
+            // Behind a closed leaf chains are not judged; signatures are.
+            let closed = self.entered[&(1, 1)].index;
+            opened.retain(|leaf| leaf.index != closed);
         }
         if self.is(Twist::OtherLeaf) {
             leaves[pad] = Hash::of(b"another leaf");

@@ -88,7 +88,8 @@ pub fn the_refusal_of_the_late_bid_is_proven_by_its_receipt(dir: &Path) {
     let mut found = Vec::new();
     find(&dir.join("bids"), ".refused.tlog-proof", &mut found);
     let [receipt] = found.as_slice() else { panic!("{found:?}") };
-    let (case, trust) = (dir.join("case.sealbid"), dir.join("trust"));
+    // Only the whole record shows that no amendment moved the deadline later.
+    let (case, trust) = (dir.join("auditor.sealbid"), dir.join("trust"));
     let [case, trust, receipt] = [&case, &trust, receipt].map(|path| path.to_str().unwrap());
     let arguments =
         ["verify", case, "--trust", trust, "--receipt", receipt, "--lang", "en", "--json"];

@@ -1,7 +1,9 @@
 //! Rows of before the deadline, put in by hand: their making is another question.
 
 use diesel::prelude::*;
+use sealbid::bid::statements::{BidEvent, Fault, Withdrawal};
 use sealbid::crypto::hash::Hash;
+use sealbid::crypto::json;
 use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::roster::Roster;
 use sealbid::db::schema::{credential, lot, tender, unit};
@@ -37,6 +39,48 @@ impl World {
                 credential::enterprise.eq(enterprise.to_string()),
                 credential::no.eq(1),
                 credential::note.eq(note),
+            ));
+            on_each!(tx.conn(), |c| row.execute(c))?;
+            Ok(())
+        });
+    }
+}
+
+impl World {
+    /// Another unit of the tender that never took effect, and a bid that was refused for it.
+    pub fn lapsed(&self) {
+        let body = Unit { nonce: Hash::of(b"lapsed"), ..self.unit.body().clone() };
+        let id = body.id().unwrap();
+        let note = Statement::signed(body.clone(), &who(0).1).unwrap().encode();
+        let asked = Withdrawal { manifest_sha256: Hash::of(b"m"), seq: 2, unit_id: id };
+        let refused = BidEvent::Refused {
+            arrived_at: START,
+            code: "not-open".into(),
+            fault: Fault::Bidder,
+            provisional: false,
+            statement: Statement::signed(asked, &who(1).1).unwrap().encode(),
+            unit_id: id,
+        };
+        let bytes = json::to_string(&refused).unwrap().into_bytes();
+        self.act(move |tx| {
+            let (kind, level) = ("sealbid/refused/v1", Level::Sealed(id));
+            let refused = tx.record(Event { kind, level, unit: Some(id), bytes })?;
+            let row = diesel::insert_into(unit::table).values((
+                unit::unit_id.eq(id.to_string()),
+                unit::tender.eq(body.tender.to_string()),
+                unit::lot.eq(body.lot.to_string()),
+                unit::stage.eq(body.stage.code()),
+                unit::note.eq(note),
+                unit::state.eq("lapsed"),
+                unit::deadline.eq(body.deadline.millis()),
+                unit::open_at.eq(body.open_at.millis()),
+                unit::challenge_ms.eq(body.challenge_ms),
+                unit::min.eq(i64::from(body.min)),
+                unit::release_by.eq("time"),
+                unit::t.eq(i64::from(T)),
+                unit::n.eq(i64::from(N)),
+                unit::proposed_index.eq(refused.index as i64),
+                unit::last_sha256.eq(vec![0_u8; 32]),
             ));
             on_each!(tx.conn(), |c| row.execute(c))?;
             Ok(())

@@ -1,11 +1,14 @@
 //! Does the verifier find exactly what is wrong with a case, and nothing wrong with a good one?
 
+mod absence;
+mod receipts;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use sealbid::cli::verify as command;
 use sealbid::verify::casefile::CaseKind;
-use sealbid::verify::{Claim, Pin, Receipts, Report, Trust, Verdict, verify_bytes};
+use sealbid::verify::{Claim, Pin, Report, Trust, Verdict, verify_bytes};
 use sealbid::web::i18n::Lang;
 
 use crate::case_maker::{Maker, Twist, make, make_many};
@@ -168,63 +171,19 @@ fn a_claim_that_a_file_cannot_decide_says_so_and_is_never_left_out() {
     assert_eq!(closed.exit(), 0);
 }
 
-/// What a public file's maker may leave out, and which claim then must not hold.
-const LEFT_OUT: &[(Twist, &str, &str)] = &[
-    (Twist::Suspended, "sealbid/suspension/v1", "unstopped"),
-    (Twist::ReleaseChallenged, "sealbid/challenged/v1", "unstopped"),
-    (Twist::ReleaseEarly, "sealbid/released/v1", "release-time"),
-    (Twist::WindowEarly, "sealbid/released/v1", "challenge-window"),
-    (Twist::AmendmentBySelf, "sealbid/amendment/v1", "amendments"),
-    (Twist::SecondOpening, "sealbid/opening/v1", "one-opening"),
-    (Twist::VoidWithoutReason, "sealbid/void/v1", "void"),
-    (Twist::TwoCloses, "sealbid/close/v1", "one-close"),
-    (Twist::OrderBySelf, "sealbid/order/v1", "order"),
-];
-
-#[test]
-fn nothing_holds_by_what_a_files_maker_may_have_left_out() {
-    for (twist, left_out, id) in LEFT_OUT {
-        let maker = make(*twist);
-        let bytes = maker.case_without(CaseKind::Public, &maker.units, &[left_out]);
-        let report = verify_bytes(&bytes, Some(&trust(&maker)), None);
-        let claims = report.claims.iter().filter(|claim| claim.id == *id);
-        let held: Vec<_> = claims.filter(|claim| claim.verdict == Verdict::Ok).collect();
-        // The second unit of the order's case opens by time: no order is needed there.
-        let by_time = |claim: &&Claim| claim.detail.key == "verify-say-order-none";
-        assert!(held.iter().all(by_time), "{twist:?} {held:?}");
-    }
-}
-
-#[test]
-fn a_file_about_a_part_of_the_tender_says_so() {
-    let maker = make(Twist::None);
-    for kind in KINDS {
-        let bytes = maker.case_without(kind, &maker.units[..1], &[]);
-        let report = verify_bytes(&bytes, Some(&trust(&maker)), None);
-        let notice = report.claims.iter().find(|claim| claim.id == "notice").unwrap();
-        let told = (notice.verdict, notice.detail.key);
-        assert_eq!(told, (Verdict::NotDecidable, "verify-say-notice-part"));
-    }
-}
-
-#[test]
-fn a_refusal_by_the_platforms_own_fault_is_named() {
-    let maker = make(Twist::Undecided);
-    let report = report(&maker, CaseKind::Auditor);
-    let refusals = report.claims.iter().find(|claim| claim.id == "refusals").unwrap();
-    let told = (refusals.verdict, refusals.detail.key, report.exit());
-    assert_eq!(told, (Verdict::Ok, "verify-say-refusals-own", 0));
-    let entry = maker.refusal.as_ref().unwrap().index;
-    assert!(command::text(&report, Lang::En).contains(&format!("at entries {entry}.")));
-}
-
 #[test]
 fn second_envelopes_open_by_order_and_only_those_ordered() {
     let maker = make(Twist::Ordered);
     for kind in KINDS {
         let report = report(&maker, kind);
         assert_eq!(with(&report, Verdict::Failed), set(&[]));
-        assert!(report.claims.iter().any(|c| c.detail.key == "verify-say-order-holds"));
+        let first = |c: &&Claim| c.id == "order" && c.unit == Some(maker.units[0]);
+        let order = report.claims.iter().find(first).unwrap();
+        let expected = match kind {
+            CaseKind::Public => "verify-say-here",
+            CaseKind::Auditor => "verify-say-order-holds",
+        };
+        assert_eq!(order.detail.key, expected);
     }
 }
 
@@ -261,124 +220,6 @@ proptest! {
         bytes[at] ^= flip;
         prop_assert_ne!(verify_bytes(&bytes, Some(pin), None).exit(), 0, "byte {}", at);
     }
-}
-
-/// The claim about what a bidder shows.
-fn shown(maker: &Maker, kind: CaseKind, receipts: Receipts<'_>) -> Claim {
-    let report = verify_bytes(&maker.case(kind), Some(&trust(maker)), Some(receipts));
-    let claim = report.claims.last().unwrap().clone();
-    assert_eq!(claim.id, "my-line");
-    let open = claim.verdict == Verdict::NotDecidable;
-    assert!(!open || report.exit() == 5, "what was asked and not answered is no success");
-    claim
-}
-
-/// The claim about a receipt of who and seq, cosigned by so many.
-fn mine(maker: &Maker, kind: CaseKind, who: (usize, u32), count: usize) -> Claim {
-    shown(maker, kind, Receipts::one(&maker.receipt(&maker.entered[&who], count)))
-}
-
-#[test]
-fn a_bidder_sees_whether_its_line_is_in() {
-    let maker = make(Twist::None);
-    for kind in KINDS {
-        let key = |who, count| {
-            let claim = mine(&maker, kind, who, count);
-            (claim.verdict, claim.detail.key)
-        };
-        assert_eq!(key((2, 1), 4), (Verdict::Ok, "verify-say-my-line-in"));
-        assert_eq!(key((0, 1), 4), (Verdict::Ok, "verify-say-my-line-followed"));
-        assert_eq!(key((2, 1), 3).1, "verify-say-receipt-provisional");
-    }
-    let gone = |kind| mine(&maker, kind, (1, 1), 4).verdict;
-    assert_eq!(gone(CaseKind::Auditor), Verdict::Ok, "its withdrawal is on the record");
-    assert_eq!(
-        gone(CaseKind::Public),
-        Verdict::NotDecidable,
-        "the public file shows no withdrawal"
-    );
-}
-
-#[test]
-fn a_bidder_that_withdrew_shows_the_later_receipt_and_accuses_nobody() {
-    let maker = make(Twist::None);
-    let receipt = maker.receipt(&maker.entered[&(1, 1)], 4);
-    let later = maker.receipt(maker.withdrawal.as_ref().unwrap(), 4);
-    let key = |later| {
-        let claim = shown(&maker, CaseKind::Public, Receipts { receipt: &receipt, later });
-        (claim.verdict, claim.detail.key)
-    };
-    assert_eq!(key(None), (Verdict::NotDecidable, "verify-say-my-line-unexplained"));
-    assert_eq!(key(Some(later.as_slice())), (Verdict::Ok, "verify-say-my-line-followed"));
-    let others = maker.receipt(&maker.entered[&(0, 2)], 4);
-    assert_eq!(
-        key(Some(others.as_slice())).0,
-        Verdict::NotDecidable,
-        "another bidder's explains nothing"
-    );
-    assert_eq!(key(Some(b"no receipt".as_slice())).0, Verdict::Failed);
-}
-
-#[test]
-fn a_refusal_is_judged_for_its_bidder_as_for_the_regulator() {
-    for (twist, public, auditor) in [
-        (Twist::None, Verdict::NotDecidable, Verdict::Ok),
-        (Twist::RefusedInTime, Verdict::Failed, Verdict::Failed),
-        (Twist::RefusedFault, Verdict::NotDecidable, Verdict::Failed),
-        (Twist::Undecided, Verdict::Ok, Verdict::Ok),
-    ] {
-        let maker = make(twist);
-        let receipt = maker.receipt(maker.refusal.as_ref().unwrap(), 4);
-        for (kind, expected) in KINDS.into_iter().zip([public, auditor]) {
-            let claim = shown(&maker, kind, Receipts::one(&receipt));
-            assert_eq!(claim.verdict, expected, "{twist:?} {kind:?} {claim:?}");
-        }
-    }
-}
-
-#[test]
-fn a_custodians_word_that_a_bid_was_lodged_has_a_receipts_force() {
-    let told = |maker: &Maker, kind| {
-        let word = maker.word.clone().unwrap();
-        let claim = shown(maker, kind, Receipts::one(word.as_bytes()));
-        (claim.verdict, claim.detail.key)
-    };
-    let good = make(Twist::None);
-    for kind in KINDS {
-        assert_eq!(told(&good, kind), (Verdict::Ok, "verify-say-my-line-in"));
-        let nobody = told(&make(Twist::LodgedByNobody), kind);
-        assert_eq!(nobody, (Verdict::Failed, "verify-say-receipt-bad"));
-    }
-    let out = make(Twist::NeverTakenIn);
-    let unexplained = (Verdict::NotDecidable, "verify-say-my-lodged-unexplained");
-    assert_eq!(told(&out, CaseKind::Public), unexplained);
-    assert_eq!(told(&out, CaseKind::Auditor), (Verdict::Failed, "verify-say-my-lodged-out"));
-}
-
-#[test]
-fn a_bidder_whose_line_was_left_out_sees_it_and_a_forged_receipt_is_refused() {
-    let maker = make(Twist::LineLeftOut);
-    for (kind, expected) in
-        KINDS.into_iter().zip(["verify-say-my-line-unexplained", "verify-say-my-line-out"])
-    {
-        let left_out = maker.entered.iter().filter(|(who, _)| ![(0, 1), (1, 1)].contains(*who));
-        let verdicts = left_out.map(|(who, _)| mine(&maker, kind, *who, 4).detail.key);
-        let out: Vec<_> = verdicts.filter(|key| *key != "verify-say-my-line-in").collect();
-        assert_eq!(out, [expected]);
-    }
-    let maker = make(Twist::None);
-    let mut receipt = maker.receipt(&maker.entered[&(2, 1)], 4);
-    let at = receipt.len() / 2;
-    receipt[at] ^= 1;
-    let pin = trust(&maker);
-    let mine = Some(Receipts::one(&receipt));
-    let report = verify_bytes(&maker.case(CaseKind::Public), Some(&pin), mine);
-    assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]));
-    let other = make(Twist::OtherRegulator);
-    let foreign = other.receipt(&other.entered[&(2, 1)], 4);
-    let case = maker.case(CaseKind::Auditor);
-    let report = verify_bytes(&case, Some(&pin), Some(Receipts::one(&foreign)));
-    assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]), "another history's receipt");
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! What does a bidder learn from its receipts, and is nobody accused falsely?
+
+use sealbid::verify::casefile::CaseKind;
+use sealbid::verify::{Claim, Receipts, Verdict, verify_bytes};
+
+use super::{KINDS, set, trust, with};
+use crate::case_maker::{Maker, Twist, make};
+
+/// The claim about what a bidder shows.
+fn shown(maker: &Maker, kind: CaseKind, receipts: Receipts<'_>) -> Claim {
+    let report = verify_bytes(&maker.case(kind), Some(&trust(maker)), Some(receipts));
+    let claim = report.claims.last().unwrap().clone();
+    assert_eq!(claim.id, "my-line");
+    let open = claim.verdict == Verdict::NotDecidable;
+    assert!(!open || report.exit() == 5, "what was asked and not answered is no success");
+    claim
+}
+
+/// The claim about a receipt of who and seq, cosigned by so many.
+fn mine(maker: &Maker, kind: CaseKind, who: (usize, u32), count: usize) -> Claim {
+    shown(maker, kind, Receipts::one(&maker.receipt(&maker.entered[&who], count)))
+}
+
+#[test]
+fn a_bidder_sees_whether_its_line_is_in() {
+    let maker = make(Twist::None);
+    for kind in KINDS {
+        let key = |who, count| {
+            let claim = mine(&maker, kind, who, count);
+            (claim.verdict, claim.detail.key)
+        };
+        assert_eq!(key((2, 1), 4), (Verdict::Ok, "verify-say-my-line-in"));
+        assert_eq!(key((0, 1), 4), (Verdict::Ok, "verify-say-my-line-followed"));
+        assert_eq!(key((2, 1), 3).1, "verify-say-receipt-provisional");
+    }
+    let gone = |kind| mine(&maker, kind, (1, 1), 4).verdict;
+    assert_eq!(gone(CaseKind::Auditor), Verdict::Ok, "its withdrawal is on the record");
+    assert_eq!(
+        gone(CaseKind::Public),
+        Verdict::NotDecidable,
+        "the public file shows no withdrawal"
+    );
+}
+
+#[test]
+fn a_bidder_that_withdrew_shows_the_later_receipt_and_accuses_nobody() {
+    let maker = make(Twist::None);
+    let receipt = maker.receipt(&maker.entered[&(1, 1)], 4);
+    let later = maker.receipt(maker.withdrawal.as_ref().unwrap(), 4);
+    let key = |later| {
+        let claim = shown(&maker, CaseKind::Public, Receipts { receipt: &receipt, later });
+        (claim.verdict, claim.detail.key)
+    };
+    assert_eq!(key(None), (Verdict::NotDecidable, "verify-say-my-line-unexplained"));
+    assert_eq!(key(Some(later.as_slice())), (Verdict::Ok, "verify-say-my-line-followed"));
+    let others = maker.receipt(&maker.entered[&(0, 2)], 4);
+    assert_eq!(
+        key(Some(others.as_slice())).0,
+        Verdict::NotDecidable,
+        "another bidder's explains nothing"
+    );
+    assert_eq!(key(Some(b"no receipt".as_slice())).0, Verdict::Failed);
+}
+
+#[test]
+fn a_refusal_is_judged_for_its_bidder_as_for_the_regulator() {
+    for (twist, public, auditor) in [
+        (Twist::None, Verdict::NotDecidable, Verdict::Ok),
+        (Twist::RefusedInTime, Verdict::Failed, Verdict::Failed),
+        (Twist::RefusedFault, Verdict::NotDecidable, Verdict::Failed),
+        (Twist::Undecided, Verdict::Ok, Verdict::Ok),
+    ] {
+        let maker = make(twist);
+        let receipt = maker.receipt(maker.refusal.as_ref().unwrap(), 5);
+        for (kind, expected) in KINDS.into_iter().zip([public, auditor]) {
+            let claim = shown(&maker, kind, Receipts::one(&receipt));
+            assert_eq!(claim.verdict, expected, "{twist:?} {kind:?} {claim:?}");
+        }
+    }
+}
+
+#[test]
+fn a_custodians_word_that_a_bid_was_lodged_has_a_receipts_force() {
+    let told = |maker: &Maker, kind| {
+        let word = maker.word.clone().unwrap();
+        let claim = shown(maker, kind, Receipts::one(word.as_bytes()));
+        (claim.verdict, claim.detail.key)
+    };
+    let good = make(Twist::None);
+    for kind in KINDS {
+        assert_eq!(told(&good, kind), (Verdict::Ok, "verify-say-my-line-in"));
+        let nobody = told(&make(Twist::LodgedByNobody), kind);
+        assert_eq!(nobody, (Verdict::Failed, "verify-say-receipt-bad"));
+    }
+    let out = make(Twist::NeverTakenIn);
+    let unexplained = (Verdict::NotDecidable, "verify-say-my-lodged-unexplained");
+    assert_eq!(told(&out, CaseKind::Public), unexplained);
+    assert_eq!(told(&out, CaseKind::Auditor), (Verdict::Failed, "verify-say-my-lodged-out"));
+}
+
+#[test]
+fn a_bidder_whose_line_was_left_out_sees_it_and_a_forged_receipt_is_refused() {
+    let maker = make(Twist::LineLeftOut);
+    for (kind, expected) in
+        KINDS.into_iter().zip(["verify-say-my-line-unexplained", "verify-say-my-line-out"])
+    {
+        let left_out = maker.entered.iter().filter(|(who, _)| ![(0, 1), (1, 1)].contains(*who));
+        let verdicts = left_out.map(|(who, _)| mine(&maker, kind, *who, 4).detail.key);
+        let out: Vec<_> = verdicts.filter(|key| *key != "verify-say-my-line-in").collect();
+        assert_eq!(out, [expected]);
+    }
+    let maker = make(Twist::None);
+    let mut receipt = maker.receipt(&maker.entered[&(2, 1)], 4);
+    let at = receipt.len() / 2;
+    receipt[at] ^= 1;
+    let pin = trust(&maker);
+    let mine = Some(Receipts::one(&receipt));
+    let report = verify_bytes(&maker.case(CaseKind::Public), Some(&pin), mine);
+    assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]));
+    let other = make(Twist::OtherRegulator);
+    let foreign = other.receipt(&other.entered[&(2, 1)], 4);
+    let case = maker.case(CaseKind::Auditor);
+    let report = verify_bytes(&case, Some(&pin), Some(Receipts::one(&foreign)));
+    assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]), "another history's receipt");
+}
