@@ -75,12 +75,15 @@ pub(super) fn open_envelopes(
     Ok(found)
 }
 
+/// An identity that opens an envelope, and the beginning that was read.
+type Fitting<'a> = (&'a Identity, Cursor<Vec<u8>>);
+
 /// The identity that opens an envelope's header, and what was read to find it. There is at most one:
 /// the header has one recipient, and its MAC binds the key that it wraps.
 fn fitting<'a>(
     body: &mut (dyn Read + Send),
     identities: &'a [Identity],
-) -> io::Result<Option<(&'a Identity, Cursor<Vec<u8>>)>> {
+) -> io::Result<Option<Fitting<'a>>> {
     let mut head = Vec::new();
     body.take(u64::try_from(HEADER_LIMIT).unwrap_or(u64::MAX)).read_to_end(&mut head)?;
     for identity in identities {

@@ -152,19 +152,9 @@ fn check_accepted(
 
 /// A unit fails only for a reason that holds, and is never opened then.
 pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
-    let (body, roster) = terms_of(facts, unit)?;
-    let close = unit.close();
-    let few = is_below(close.map(|close| close.it.body().lines.len()), body.min);
-    let Some(at) = unit.voids.first() else {
-        let touched = unit.openings.first().map(|at| at.index);
-        let touched = touched.or(unit.handed_out.first().map(|at| at.index)).filter(|_| few);
-        let held = said("verify-say-void-none", []);
-        return match touched {
-            Some(index) => Err(failed("verify-say-few-opened", [("index", text(index))])),
-            None if facts.shows_rest(unit) => Ok(held),
-            None => Err(here(held)),
-        };
-    };
+    let (_, roster) = terms_of(facts, unit)?;
+    let (close, few) = (unit.close(), has_too_few(unit));
+    let Some(at) = unit.voids.first() else { return not_void(facts, unit) };
     let (index, void) = (at.index, at.it.body());
     if let Some(index) = unit.openings.first().map(|at| at.index) {
         return Err(failed("verify-say-void-opened", [("index", text(index))]));
@@ -174,30 +164,41 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         return Err(failed("verify-say-void-opened", [("index", text(late.index))]));
     }
     let named = void.close_sha256 == close.map(|close| close.it.sha256());
-    let signed = match void.reason {
-        VoidReason::Cancelled => buyer_signed(facts, unit, at),
-        VoidReason::TooFew | VoidReason::Challenge => {
-            at.it.note().require(&roster.platform_key).is_ok()
-        }
-    };
-    // Challenges may be kept from the public.
+    let by_platform = || at.it.note().require(&roster.platform_key).is_ok();
     let is_challenged = is_challenged(unit, index);
-    let is_hidden = void.reason == VoidReason::Challenge && !facts.shows(unit) && !is_challenged;
-    if named && signed && void.fault == Some(Fault::Platform) && is_hidden {
+    let fits = match void.reason {
+        VoidReason::TooFew => by_platform() && few && void.fault.is_none(),
+        VoidReason::Challenge => by_platform() && void.fault == Some(Fault::Platform),
+        VoidReason::Cancelled => buyer_signed(facts, unit, at),
+    };
+    let needs_challenge = void.reason == VoidReason::Challenge && !is_challenged;
+    if named && fits && needs_challenge && !facts.shows(unit) {
         return Err(undecided("verify-say-void-challenge", [("index", text(index))]));
     }
-    let fits = match void.reason {
-        VoidReason::TooFew => few && void.fault.is_none(),
-        VoidReason::Challenge => void.fault == Some(Fault::Platform) && is_challenged,
-        VoidReason::Cancelled => true,
-    };
-    if named && signed && fits {
-        let key =
-            if facts.shows_rest(unit) { "verify-say-void-holds" } else { "verify-say-void-shown" };
-        Ok(said(key, [("index", text(index))]))
-    } else {
-        Err(failed("verify-say-void-bad", [("index", text(index))]))
+    if !named || !fits || needs_challenge {
+        return Err(failed("verify-say-void-bad", [("index", text(index))]));
     }
+    let is_all = facts.shows_rest(unit);
+    let key = if is_all { "verify-say-void-holds" } else { "verify-say-void-shown" };
+    Ok(said(key, [("index", text(index))]))
+}
+
+/// Whether the close has fewer lines than the unit's minimum.
+fn has_too_few(unit: &UnitFacts<'_>) -> bool {
+    let lines = unit.close().map(|close| close.it.body().lines.len());
+    unit.unit().is_some_and(|body| is_below(lines, body.min))
+}
+
+/// A unit without a void had bids enough to be opened.
+fn not_void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
+    let few = has_too_few(unit);
+    let touched = unit.openings.first().map(|at| at.index);
+    let touched = touched.or(unit.handed_out.first().map(|at| at.index)).filter(|_| few);
+    if let Some(index) = touched {
+        return Err(failed("verify-say-few-opened", [("index", text(index))]));
+    }
+    let held = said("verify-say-void-none", []);
+    if facts.shows_rest(unit) { Ok(held) } else { Err(here(held)) }
 }
 
 /// Whether a challenge was open before an index.
