@@ -12,7 +12,7 @@ use reqwest::Method;
 use sealbid::cli::verify as command;
 use sealbid::crypto::hash::Hash;
 use sealbid::verify::casefile::CaseKind;
-use sealbid::verify::{Trust, verify_bytes};
+use sealbid::verify::{Receipts, Trust, verify_bytes};
 use sealbid::web::i18n::Lang;
 use sealbid::web::openapi::Api;
 use serde_json::{Value, json};
@@ -82,7 +82,8 @@ fn the_verifiers_report() {
 #[test]
 fn every_claim_is_explained_and_no_other() {
     let good = make(Twist::None);
-    let report = verify_bytes(&good.case(CaseKind::Auditor), None, Some(b"no receipt"));
+    let receipt = Some(Receipts::one(b"no receipt"));
+    let report = verify_bytes(&good.case(CaseKind::Auditor), None, receipt);
     let judged: BTreeSet<String> = report.claims.iter().map(|claim| claim.id.to_owned()).collect();
     let (_, claims) = include_str!("../../docs/VERIFY.md").split_once("## The claims").unwrap();
     let rows = claims.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
