@@ -56,7 +56,8 @@ pub struct Config {
     pub max_uploads_bytes: u64,
     /// The rule pack's TOML file.
     pub rule_pack: PathBuf,
-    /// The roster's note, signed by the regulator.
+    /// The rosters' notes one after another, version 1 first: what the next holds beyond those of the
+    /// record comes into force with the next start.
     pub roster_file: PathBuf,
     /// The file with the key that pad salts derive from.
     pub pad_key_file: PathBuf,

@@ -12,7 +12,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::bid;
-use crate::custodian::client::Custodians;
 use crate::ids::UnitId;
 use crate::opening::Opener;
 use crate::tender::Platform;
@@ -27,12 +26,12 @@ const SELDOM: Duration = Duration::from_secs(3600);
 /// Does what is due for as long as it is polled. A tick that fails is said and tried again. The
 /// opening's hour never waits for the housekeeping, nor an amendment for drafts: each has its own
 /// ticks.
-pub async fn run(opener: &Opener, platform: &Platform, wire: &dyn Custodians) {
+pub async fn run(opener: &Opener, platform: &Platform) {
     let consent = |what: Waiting| {
         side_by_side(
             what.at_once(),
             async move || Ok(what.all(platform).await?),
-            async move |unit| Ok(what.ask(platform, wire, unit).await?),
+            async move |unit| Ok(what.ask(platform, unit).await?),
         )
     };
     tokio::join!(

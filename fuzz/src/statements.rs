@@ -10,10 +10,10 @@ use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Verified,
 };
 use sealbid::opening::statements::{
-    Challenged, Close, Lodged, Opening, OpeningEvent, Order, Release, Suspension, Void,
+    Challenged, Close, Lodged, LodgedQuery, Opening, OpeningEvent, Order, Release, Suspension, Void,
 };
 use sealbid::record::succession::Succession;
-use sealbid::tender::statements::{Amendment, Notice, Unit};
+use sealbid::tender::statements::{Amendment, Notice, Outage, Unit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -51,7 +51,7 @@ fn body<B: Body>(text: &str) -> Option<bool> {
 /// default is filled in.
 pub fn statement(bytes: &[u8]) -> bool {
     let Some(text) = text(bytes) else { return false };
-    let known: [fn(&str) -> Option<bool>; 21] = [
+    let known: [fn(&str) -> Option<bool>; 23] = [
         body::<Application>,
         body::<Verified>,
         body::<Declined>,
@@ -62,9 +62,11 @@ pub fn statement(bytes: &[u8]) -> bool {
         body::<Notice>,
         body::<Unit>,
         body::<Amendment>,
+        body::<Outage>,
         body::<Manifest>,
         body::<Withdrawal>,
         body::<Lodged>,
+        body::<LodgedQuery>,
         body::<Close>,
         body::<Challenged>,
         body::<Order>,

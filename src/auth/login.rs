@@ -49,7 +49,7 @@ impl ChallengeKey {
     pub fn derive(seed: &[u8; 32], origin: &str) -> Self {
         let parent = hmac::Key::new(hmac::HMAC_SHA256, seed);
         let mut context = hmac::Context::with_key(&parent);
-        context.update(labels::CHALLENGE_KEY.as_bytes());
+        context.update(labels::LOGIN_NONCE_KEY.as_bytes());
         context.update(origin.as_bytes());
         Self(hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()))
     }
@@ -84,7 +84,7 @@ impl ChallengeKey {
     fn nonce(&self, expires_at: Time, random: [u8; 8]) -> Hash {
         let expiry = expires_at.millis().to_be_bytes();
         let mut context = hmac::Context::with_key(&self.0);
-        context.update(labels::CHALLENGE.as_bytes());
+        context.update(labels::LOGIN_NONCE.as_bytes());
         context.update(&expiry);
         context.update(&random);
         let tag = context.sign();

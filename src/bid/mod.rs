@@ -10,7 +10,7 @@ mod gate;
 pub mod http;
 pub mod offer;
 pub mod refusal;
-mod refuse;
+pub mod refusing;
 mod resupply;
 pub mod rules;
 pub mod statements;

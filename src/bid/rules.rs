@@ -147,6 +147,30 @@ impl Refused {
         !again.iter().any(|refused| refused.code() == code)
     }
 
+    /// The refusal of that code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        let all = [
+            Self::Late,
+            Self::NotOpen,
+            Self::WrongUnit,
+            Self::Signature,
+            Self::OtherKey,
+            Self::ShareCount,
+            Self::BidId,
+            Self::Replayed,
+            Self::SeqTaken,
+            Self::SeqNotNext,
+            Self::WrongPrev,
+            Self::NothingToWithdraw,
+            Self::Shares,
+            Self::ShareProfile,
+            Self::Envelope,
+            Self::Undecided,
+        ];
+        all.into_iter().find(|refused| refused.code() == code)
+    }
+
     /// Who answers for it.
     #[must_use]
     pub const fn fault(self) -> Fault {
@@ -256,6 +280,54 @@ pub fn decide_withdrawal(
     check_place(unit, head, &place, arrived_at)?;
     let live = head.filter(|head| head.kind == ChainKind::Manifest).map(|head| head.sha256);
     if live == Some(body.manifest_sha256) { Ok(()) } else { Err(Refused::NothingToWithdraw) }
+}
+
+/// A statement of a bidder that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stood {
+    /// Its seq.
+    pub seq: u32,
+    /// SHA-256 of its text.
+    pub sha256: Hash,
+    /// Its bid's id; a withdrawal has none.
+    pub bid_id: Option<BidId>,
+}
+
+impl Stood {
+    /// Of an accepted manifest.
+    #[must_use]
+    pub fn manifest(manifest: &Statement<Manifest>) -> Self {
+        let body = manifest.body();
+        Self { seq: body.seq, sha256: manifest.sha256(), bid_id: Some(body.bid_id) }
+    }
+
+    /// Of an accepted withdrawal.
+    #[must_use]
+    pub fn withdrawal(withdrawal: &Statement<Withdrawal>) -> Self {
+        Self { seq: withdrawal.body().seq, sha256: withdrawal.sha256(), bid_id: None }
+    }
+
+    /// Whether a manifest goes on from this statement.
+    #[must_use]
+    pub fn is_before(&self, manifest: &Manifest) -> bool {
+        manifest.prev_sha256 == Some(self.sha256)
+            && self.seq.checked_add(1) == Some(manifest.seq)
+            && self.bid_id.is_none_or(|bid_id| bid_id == manifest.bid_id)
+    }
+
+    /// Whether a manifest of the same bidder could not be accepted because this statement was: it
+    /// stands in its place or beyond, in the place before it without being named, or under
+    /// another id.
+    #[must_use]
+    pub fn is_against(&self, manifest: &Statement<Manifest>) -> bool {
+        let body = manifest.body();
+        let is_other_before =
+            self.seq.checked_add(1) == Some(body.seq) && body.prev_sha256 != Some(self.sha256);
+        self.sha256 != manifest.sha256()
+            && (self.seq >= body.seq
+                || is_other_before
+                || self.bid_id.is_some_and(|bid_id| bid_id != body.bid_id))
+    }
 }
 
 /// Where a statement claims to stand, and the keys that its own reaches back to.

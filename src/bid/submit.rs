@@ -21,10 +21,10 @@ use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::Lodged;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
-use crate::tender::{Held, Platform};
+use crate::tender::{Held, Platform, units};
 
 use super::envelope::pack_shares;
-use super::refuse::{Refusal, in_time, refuse};
+use super::refusing::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, NewEnvelope, Place, uploads};
@@ -83,7 +83,10 @@ impl Answer {
 /// why the actor may not.
 pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Result<Answer, Error> {
     let manifest = Statement::<Manifest>::parse(submission.manifest.as_bytes())?;
-    let lodged = submission.lodged.as_deref().map(|note| lodged(p, note, &manifest)).transpose()?;
+    let lodged = match &submission.lodged {
+        Some(note) => Some(lodged(p, note, &manifest).await?),
+        None => None,
+    };
     let bidder = match &lodged {
         Some(_) => {
             allow(actor, Act::HandInLodged, &Owner::Actor)?;
@@ -165,10 +168,11 @@ async fn decide(
 }
 
 /// The custodian's statement about this manifest, its signature checked.
-fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Result<Lodged, Error> {
+async fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Result<Lodged, Error> {
     let lodged = Statement::<Lodged>::parse(note.as_bytes())?;
-    let body = lodged.body();
-    let member = p.roster.member(&body.custodian).ok_or(Error::Lodged)?;
+    let (body, id) = (lodged.body(), lodged.body().unit_id);
+    let row = p.db.query(move |conn| units::unit(conn, id)).await?;
+    let member = p.roster_of(row.unit.body())?.member(&body.custodian).ok_or(Error::Lodged)?;
     rules::check_signature(&lodged, &member.statement_key).map_err(|_| Error::Lodged)?;
     let fits = body.manifest_sha256 == manifest.sha256() && body.unit_id == manifest.body().unit_id;
     if fits { Ok(body.clone()) } else { Err(Error::Lodged) }
@@ -260,7 +264,7 @@ impl Prepared {
             return Ok(Some(Answer::again(Outcome::Accepted, index)));
         }
         let head = place.head.as_ref().map(|(head, _)| head);
-        let (line, arrived_at) = (&self.line, self.arrived_at);
+        let (line, arrived_at, id) = (&self.line, self.arrived_at, body.unit_id);
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
         // What was lodged with a custodian is decided when it is fetched.
         let now = (self.through == Through::Us).then(|| tx.now());
@@ -275,11 +279,10 @@ impl Prepared {
                     return refuse(tx, &place, refused, statement).map(Some);
                 }
             };
-        let (kind, level) = ("sealbid/accepted/v1", Level::Sealed(body.unit_id));
-        let unit = Some(body.unit_id);
+        let (kind, level, unit) = ("sealbid/accepted/v1", Level::Sealed(id), Some(id));
         let recorded = tx.record(Event { kind, level, unit, bytes: self.event.clone() })?;
         let envelope = NewEnvelope {
-            unit: body.unit_id,
+            unit: id,
             bidder: self.bidder,
             manifest,
             manifest_sha256,
@@ -290,8 +293,7 @@ impl Prepared {
             shares,
         };
         let key = line.last().cloned().ok_or(Error::NoKey)?;
-        let new = Advance { body, key, envelope };
-        store_accepted(tx, &place, new, &recorded)?;
+        store_accepted(tx, &place, Advance { body, key, envelope }, &recorded)?;
         Ok(Some(Answer::fresh(Outcome::Accepted, recorded, self.event)))
     }
 }

@@ -14,7 +14,7 @@ use crate::record::disclosure::Level;
 use crate::tender::Platform;
 
 use super::Error;
-use super::refuse::{Refusal, in_time, refuse};
+use super::refusing::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Withdrawal};
 use super::store;

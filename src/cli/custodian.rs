@@ -8,15 +8,20 @@ use actix_web::{App, HttpServer, web};
 use zeroize::Zeroizing;
 
 use crate::config::Origin;
-use crate::crypto::statement::Statement;
-use crate::custodian::home::{Home, Loaded, Start};
-use crate::custodian::http::{Service, routes};
-use crate::custodian::roster::{CustodianId, Roster, check_next};
+use crate::crypto::note::Note;
+use crate::crypto::statement::{Body, Statement};
+use crate::custodian::by_hand;
+use crate::custodian::chain::Chain;
+use crate::custodian::home::{Home, Loaded, Memory, Start};
+use crate::custodian::http::{Limits, Service, routes};
+use crate::custodian::roster::CustodianId;
+use crate::custodian::wire::MAX_BID;
 use crate::error::Said;
+use crate::verify::Trust;
 
 use super::client::innermost;
 use super::failed::Failed;
-use super::output::Report;
+use super::output::{Access, Report, write_new};
 use super::{Context, args, read_file};
 
 /// `sealbid custodian …`
@@ -44,8 +49,39 @@ pub enum CustodianCommand {
         #[arg(long)]
         address: String,
     },
-    /// Enrol the folder's seed in a signed roster
+    /// Enrol the folder's seed in the roster of --roster, which --trust pins
     Enrol {
+        /// The agent's folder
+        dir: PathBuf,
+        /// The seed is a restored one and what it signed is gone: start as lost
+        #[arg(long)]
+        restored: bool,
+    },
+    /// Sign the next version of the roster, by the key of this agent's version
+    SignRoster {
+        /// The agent's folder
+        dir: PathBuf,
+        /// The next roster, signed by the regulator and perhaps by other custodians
+        file: PathBuf,
+        /// The roster with this signature more
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Sign a succession: the record goes on under another origin and key
+    SignSuccession {
+        /// The agent's folder
+        dir: PathBuf,
+        /// The succession, signed by the regulator and perhaps by other custodians
+        file: PathBuf,
+        /// The last checkpoint that the platform still holds, with its cosignatures
+        #[arg(long, value_name = "FILE")]
+        checkpoint: PathBuf,
+        /// The succession with this signature more
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Follow the record through a succession; the agent is stopped before and started after
+    Succeed {
         /// The agent's folder
         dir: PathBuf,
     },
@@ -72,9 +108,12 @@ pub struct Serve {
     /// The memory was lost: release for earlier units only, and sign none of them again
     #[arg(long)]
     recover: bool,
-    /// The largest lodged bid, in bytes
-    #[arg(long, default_value_t = 2 << 30)]
+    /// The largest lodged bid's sealed payload, in bytes; at most 2 GiB
+    #[arg(long, default_value_t = MAX_BID)]
     max_bid: u64,
+    /// The shortest time for challenges that a unit may leave its bidders, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    challenge_floor: u32,
 }
 
 impl CustodianCommand {
@@ -94,21 +133,72 @@ impl CustodianCommand {
             Self::Member { dir, origin, id, name, address } => {
                 member(dir, origin, id, [name, address])
             }
-            Self::Enrol { dir } => {
-                let path = context.roster.as_ref().ok_or(Failed::Missing("--roster"))?;
-                let roster = Statement::<Roster>::parse(&read_file(path)?)
-                    .map_err(|e| Failed::content(path.display(), e))?;
-                if roster.body().version == 1 {
-                    check_next(None, &roster).map_err(|e| Failed::content(path.display(), e))?;
-                }
-                Home::enrol(dir, &roster)?;
-                let pin = roster.sha256().to_string();
-                Ok(Report::said("cli-say-enrolled", args([("pin", pin)])))
+            Self::Enrol { dir, restored } => {
+                let now = context.clock.now();
+                let memory = if *restored { Memory::Lost(now) } else { Memory::New };
+                enrol(context, dir, memory)
+            }
+            Self::SignRoster { dir, file, out } => {
+                let (loaded, roster) = (Home::open(dir, Start::Suspicious)?, statement(file)?);
+                let signed = by_hand::sign_roster(&loaded, roster)?;
+                write_new(out, signed.encode().as_bytes(), Access::Usual)?;
+                let values = args([("pin", signed.sha256().to_string())]);
+                Ok(Report::said("cli-say-roster-signed", values))
+            }
+            Self::SignSuccession { dir, file, checkpoint, out } => {
+                sign_succession(dir, file, checkpoint, out)
+            }
+            Self::Succeed { dir } => {
+                let rosters = rosters(context)?;
+                Home::succeed(dir, &rosters)?;
+                let origin = rosters.log_key().name().to_owned();
+                Ok(Report::said("cli-say-succeeded", args([("origin", origin)])))
             }
             Self::Serve(serve) => serve.run(context),
             Self::Adopt { checkpoint, agent } => context.wait(adopt(context, checkpoint, agent)),
         }
     }
+}
+
+/// Enrols in the newest of a chain of rosters, one of which the pin names: an invented roster names an
+/// invented regulator, and the agent would guard it.
+fn enrol(context: &Context, dir: &Path, memory: Memory) -> Result<Report, Failed> {
+    let (pin, rosters) = (context.pin()?, rosters(context)?);
+    let is_pinned = match &pin {
+        Trust::Roster(sha256) => rosters.iter().any(|roster| roster.sha256() == *sha256),
+        Trust::Regulator(key) => rosters.first().body().regulator_key == *key,
+    };
+    if !is_pinned {
+        return Err(Failed::NotPinned);
+    }
+    Home::enrol_in(dir, &rosters, memory)?;
+    let sha256 = rosters.newest().sha256().to_string();
+    Ok(Report::said("cli-say-enrolled", args([("pin", sha256)])))
+}
+
+fn rosters(context: &Context) -> Result<Chain, Failed> {
+    let path = context.roster.as_ref().ok_or(Failed::Missing("--roster"))?;
+    Chain::parse(&read_file(path)?).map_err(|e| Failed::content(path.display(), e))
+}
+
+fn statement<B: Body>(file: &Path) -> Result<Statement<B>, Failed> {
+    Statement::parse(&read_file(file)?).map_err(|e| Failed::content(file.display(), e))
+}
+
+fn sign_succession(
+    dir: &Path,
+    file: &Path,
+    checkpoint: &Path,
+    out: &Path,
+) -> Result<Report, Failed> {
+    let succession = statement(file)?;
+    let held = Note::parse(&read_file(checkpoint)?)
+        .map_err(|e| Failed::content(checkpoint.display(), e))?;
+    let loaded = Home::open(dir, Start::Suspicious)?;
+    let signed = by_hand::sign_succession(&loaded, succession, &held)?;
+    write_new(out, signed.encode().as_bytes(), Access::Usual)?;
+    let values = args([("sha256", signed.sha256().to_string())]);
+    Ok(Report::said("cli-say-succession-signed", values))
 }
 
 /// The roster's `[[custodians]]` table of an agent.
@@ -155,7 +245,9 @@ impl Serve {
         listener: TcpListener,
         context: &Context,
     ) -> std::io::Result<()> {
-        let service = Service::new(loaded, Arc::clone(&context.clock), self.max_bid);
+        let challenge_floor_ms = i64::from(self.challenge_floor).saturating_mul(1000);
+        let limits = Limits { max_bid: self.max_bid, challenge_floor_ms };
+        let service = Service::new(loaded, Arc::clone(&context.clock), limits);
         let service = web::Data::new(service);
         let app = move || App::new().app_data(service.clone()).configure(routes);
         // One request at a time is decided anyway; two threads keep answers flowing beside uploads.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::config::ConfigError;
 use crate::crypto::entropy::NoEntropy;
+use crate::custodian::by_hand;
 use crate::custodian::home::HomeError;
 use crate::error::{Arg, Args, Refusal};
 
@@ -53,6 +54,9 @@ pub enum Failed {
     /// A custodian's folder.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// What a custodian does not sign.
+    #[error(transparent)]
+    ByHand(#[from] by_hand::Refused),
     /// An option without which the command cannot go on.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -141,6 +145,7 @@ impl Refusal for Failed {
             Self::Content { .. } => "cli-content",
             Self::Config(error) => error.code(),
             Self::Home(_) => "cli-home",
+            Self::ByHand(refused) => refused.code(),
             Self::Missing(_) => "cli-missing",
             Self::NotPinned => "cli-not-pinned",
             Self::Unit(_) => "cli-unit",
@@ -163,6 +168,7 @@ impl Refusal for Failed {
         match self {
             Self::Unreachable { .. } => 503,
             Self::Refused(told) => told.status,
+            Self::ByHand(refused) => refused.status(),
             Self::Machine(_) => 500,
             _ => 422,
         }
@@ -175,6 +181,7 @@ impl Refusal for Failed {
             Self::Content { what, reason } => text(&[("what", what), ("reason", reason)]),
             Self::Config(error) => error.args(),
             Self::Home(error) => vec![("reason", error.to_string().into())],
+            Self::ByHand(refused) => refused.args(),
             Self::Missing(option) => vec![("option", (*option).into())],
             Self::Unreachable { server, reason } => text(&[("server", server), ("reason", reason)]),
             Self::OtherPlatform(origin) => text(&[("origin", origin)]),

@@ -19,6 +19,7 @@ pub mod operator;
 pub mod output;
 pub mod record;
 pub mod roster;
+pub mod succession;
 pub mod tender;
 pub mod trust;
 pub mod upload;
@@ -87,6 +88,9 @@ enum Command {
     /// The regulator: draft, sign and pin the roster of custodians
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Operator and regulator: the record goes on under another origin and key
+    #[command(subcommand)]
+    Succession(succession::SuccessionCommand),
     /// Enterprises and operators: register, verify, change keys
     #[command(subcommand)]
     Enterprise(enterprise::EnterpriseCommand),
@@ -230,6 +234,7 @@ impl Cli {
         let report = match self.command {
             Command::Key(command) => command.run(&context)?,
             Command::Roster(command) => command.run(&context)?,
+            Command::Succession(command) => command.run(&context)?,
             Command::Enterprise(command) => command.run(&context)?,
             Command::Tender(command) => command.run(&context)?,
             Command::Bid(command) => command.run(&context)?,

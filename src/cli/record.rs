@@ -91,8 +91,9 @@ impl Follower {
         let note = Note::parse(&client.fetch("/record/checkpoint").await?);
         let roster = pinned.roster();
         let note = note.map_err(|e| wrong(&e))?;
-        let head = Cosigned::from_network(&note, &roster.log_key, &roster.witness_keys())
-            .map_err(|e| wrong(&e))?;
+        let head =
+            Cosigned::from_network(&note, pinned.rosters().log_key(), &roster.witness_keys())
+                .map_err(|e| wrong(&e))?;
         let size = head.checkpoint().size;
         if size < self.tree.size() {
             return Err(wrong(&"the record is shorter than it was"));

@@ -12,7 +12,8 @@ use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::{Member, Roster};
+use crate::custodian::chain::Chain;
+use crate::custodian::roster::{Member, Roster, follows};
 
 use super::failed::Failed;
 use super::output::{Access, Report, write_new};
@@ -26,7 +27,7 @@ pub enum RosterCommand {
         /// The TOML file: origin, t, log_key, platform_key, regulator_key, operator_keys,
         /// `[[custodians]]` as `sealbid custodian member` prints them
         file: PathBuf,
-        /// The roster in force, which this one follows
+        /// The roster in force, which this one follows, or the chain that ends with it
         #[arg(long, value_name = "FILE")]
         after: Option<PathBuf>,
         /// The draft to write
@@ -41,7 +42,17 @@ pub enum RosterCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Print the SHA-256 by which others pin a roster
+    /// Put rosters one after another, version 1 first, if each follows the one before: what a platform
+    /// serves under, and what new custodians enrol with
+    Chain {
+        /// The signed rosters, or chains of them, in their order
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The chain to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print the SHA-256 by which others pin a roster: the newest of a chain
     Pin {
         /// The signed roster
         file: PathBuf,
@@ -74,8 +85,10 @@ impl RosterCommand {
                 let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
                 let source: Source =
                     toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
-                let after = after.as_ref().map(|path| parse(&read_file(path)?)).transpose()?;
-                let roster = source.roster(after.as_ref(), context)?;
+                let after =
+                    after.as_ref().map(|path| Chain::parse(&read_file(path)?).map_err(wrong));
+                let after = after.transpose()?;
+                let roster = source.roster(after.as_ref().map(Chain::newest), context)?;
                 let draft = Statement::new(roster).map_err(wrong)?;
                 write_new(out, draft.note().text().as_bytes(), Access::Usual)?;
                 Ok(Report::plain(draft.sha256().to_string()))
@@ -88,14 +101,31 @@ impl RosterCommand {
                 let values = args([("pin", roster.sha256().to_string())]);
                 Ok(Report::said("cli-say-roster-signed", values))
             }
-            Self::Pin { file } => {
-                let roster = parse(&read_file(file)?)?;
-                roster.body().check().map_err(wrong)?;
-                roster.note().require(&roster.body().regulator_key).map_err(wrong)?;
-                Ok(Report::plain(roster.sha256().to_string()))
+            Self::Chain { files, out } => {
+                let mut notes = Vec::new();
+                for file in files {
+                    notes.extend(read_file(file)?);
+                }
+                let chain = Chain::parse(&notes).map_err(wrong)?;
+                write_new(out, chain.encode().as_bytes(), Access::Usual)?;
+                Ok(Report::plain(chain.newest().sha256().to_string()))
             }
+            Self::Pin { file } => Ok(Report::plain(pin(&read_file(file)?)?.to_string())),
         }
     }
+}
+
+/// The hash of a chain's newest roster, or of one that stands alone and whose regulator signed it.
+fn pin(bytes: &[u8]) -> Result<Hash, Failed> {
+    if let Ok(chain) = Chain::parse(bytes)
+        && chain.first() != chain.newest()
+    {
+        return Ok(chain.newest().sha256());
+    }
+    let roster = parse(bytes)?;
+    roster.body().check().map_err(wrong)?;
+    roster.note().require(&roster.body().regulator_key).map_err(wrong)?;
+    Ok(roster.sha256())
 }
 
 impl Source {
@@ -120,6 +150,10 @@ impl Source {
             version,
         };
         roster.check().map_err(wrong)?;
+        if let Some(before) = after {
+            let draft = Statement::new(roster.clone()).map_err(wrong)?;
+            follows(before, &draft).map_err(wrong)?;
+        }
         Ok(roster)
     }
 }

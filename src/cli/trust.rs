@@ -2,20 +2,23 @@
 
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::{Roster, check_next};
+use crate::custodian::chain::Chain;
+use crate::custodian::roster::Roster;
 use crate::ids::UnitId;
 use crate::opening::statements::Close;
 use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
+use crate::tender::statements::Unit;
 use crate::verify::Trust as Pin;
 
 use super::failed::Failed;
 
-/// A pinned roster.
+/// The rosters that follow from a pinned one, and those before it.
 #[derive(Clone, Debug)]
 pub struct Pinned {
-    roster: Statement<Roster>,
+    rosters: Chain,
 }
 
 /// A receipt that holds.
@@ -30,77 +33,107 @@ pub struct Checked {
 }
 
 impl Pinned {
-    /// A roster's note, if it is the one that the pin names.
+    /// Rosters' notes one after another, if the pin names one of them, or the key that signed the first:
+    /// those before it stand by their hashes, those after it by their signatures.
     ///
     /// # Errors
-    /// [`Failed::NotPinned`], or [`Failed::Content`] when it is no roster.
-    pub fn new(note: &[u8], pin: &Pin) -> Result<Self, Failed> {
+    /// [`Failed::NotPinned`], or [`Failed::Content`] when they are no rosters, or do not follow each
+    /// other.
+    pub fn new(notes: &[u8], pin: &Pin) -> Result<Self, Failed> {
         let wrong = |e: &dyn std::fmt::Display| Failed::content("the roster", e);
-        let roster = Statement::<Roster>::parse(note).map_err(|e| wrong(&e))?;
+        let rosters = Chain::parse(notes).map_err(|e| wrong(&e))?;
         let is_pinned = match pin {
-            Pin::Roster(sha256) => roster.sha256() == *sha256,
+            Pin::Roster(sha256) => rosters.of(sha256).is_some(),
+            // A later version could name a key without its holder's consent.
             Pin::Regulator(key) => {
-                roster.body().regulator_key == *key
-                    && roster.note().signed_by(key).map_err(|e| wrong(&e))?
+                let first = rosters.first();
+                first.body().regulator_key == *key
+                    && first.note().signed_by(key).map_err(|e| wrong(&e))?
             }
         };
-        if !is_pinned {
-            return Err(Failed::NotPinned);
-        }
-        if roster.body().version == 1 {
-            check_next(None, &roster).map_err(|e| wrong(&e))?;
-        } else {
-            // The pin stands for the versions before it.
-            roster.body().check().map_err(|e| wrong(&e))?;
-        }
-        Ok(Self { roster })
+        if is_pinned { Ok(Self { rosters }) } else { Err(Failed::NotPinned) }
     }
 
-    /// The roster.
+    /// All of them.
     #[must_use]
-    pub const fn roster(&self) -> &Roster {
-        self.roster.body()
+    pub const fn rosters(&self) -> &Chain {
+        &self.rosters
     }
 
-    /// SHA-256 of its text.
+    /// The roster in force.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        self.rosters.newest().body()
+    }
+
+    /// SHA-256 of the text of the roster in force.
     #[must_use]
     pub fn sha256(&self) -> Hash {
-        self.roster.sha256()
+        self.rosters.newest().sha256()
     }
 
-    /// Checks a receipt: the log signed a checkpoint that holds the event.
+    /// The roster that a unit stands on.
+    #[must_use]
+    pub fn roster_of(&self, unit: &Unit) -> Option<&Roster> {
+        self.rosters.of(&unit.roster_sha256).map(Statement::body)
+    }
+
+    /// Checks a receipt: the log signed a checkpoint that holds the event. It is final when a quorum of
+    /// one roster cosigned it.
     ///
     /// # Errors
     /// [`Failed::Receipt`].
     pub fn receipt(&self, text: &[u8]) -> Result<Checked, Failed> {
         let wrong = |e: crate::record::proof::ReceiptError| Failed::Receipt(e.to_string());
         let receipt = Receipt::parse(text).map_err(wrong)?;
-        let cosigned: Cosigned =
-            receipt.verify(&self.roster().log_key, &self.roster().witness_keys()).map_err(wrong)?;
-        let count = cosigned.cosignatures().len();
-        Ok(Checked { receipt, cosigned: count, is_final: count >= self.roster().q() })
+        let (mut most, mut is_final) = (0, false);
+        // Which of the record's keys signed it shows in its origin.
+        let mut keys = self.rosters.log_keys();
+        let log_key = keys.find(|key| receipt.verify(key, &[]).is_ok());
+        let log_key = log_key.unwrap_or(self.rosters.log_key());
+        for roster in self.rosters.iter().map(Statement::body) {
+            let cosigned: Cosigned =
+                receipt.verify(log_key, &roster.witness_keys()).map_err(wrong)?;
+            let count = cosigned.cosignatures().len();
+            most = most.max(count);
+            is_final |= count >= roster.q();
+        }
+        Ok(Checked { receipt, cosigned: most, is_final })
     }
 
-    /// A unit's effective close: the platform and q custodians signed it.
+    /// A unit's effective close, and the roster of which the platform and q custodians signed it.
     ///
     /// # Errors
     /// [`Failed::Content`].
-    pub fn close(&self, note: &str, unit: &UnitId) -> Result<Statement<Close>, Failed> {
+    pub fn close(&self, note: &str, unit: &UnitId) -> Result<(Statement<Close>, &Roster), Failed> {
         let wrong = |e: &dyn std::fmt::Display| Failed::content("the close", e);
         let close = Statement::<Close>::parse(note.as_bytes()).map_err(|e| wrong(&e))?;
-        let roster = self.roster();
-        close.note().require(&roster.platform_key).map_err(|e| wrong(&e))?;
-        let signed = close.note().count(&roster.statement_keys()).map_err(|e| wrong(&e))?;
-        if signed < roster.q() || close.body().unit_id != *unit {
-            return Err(wrong(&"not signed by a quorum for this unit"));
+        let signed = |roster: &&Roster| {
+            let signed = close.note().count(&roster.statement_keys());
+            close.note().require(&roster.platform_key).is_ok()
+                && signed.is_ok_and(|signed| signed >= roster.q())
+        };
+        let roster = self.rosters.iter().rev().map(Statement::body).find(signed);
+        match roster.filter(|_| close.body().unit_id == *unit) {
+            Some(roster) => Ok((close, roster)),
+            None => Err(wrong(&"not signed by a quorum for this unit")),
         }
-        Ok(close)
     }
 
-    /// The platform's and the custodians' statement keys: who may sign a unit beside its buyer.
-    #[must_use]
-    pub fn unit_keys(&self) -> Vec<VerifyingKey> {
-        let roster = self.roster();
-        std::iter::once(roster.platform_key.clone()).chain(roster.statement_keys()).collect()
+    /// Demands that the platform signed a statement, by the key of one of the rosters.
+    ///
+    /// # Errors
+    /// [`NoteError::MissingSignature`].
+    pub fn require_platform(&self, note: &Note) -> Result<(), NoteError> {
+        let mut rosters = self.rosters.iter().map(Statement::body);
+        let signed = rosters.any(|roster| note.require(&roster.platform_key).is_ok());
+        if signed { Ok(()) } else { Err(NoteError::MissingSignature) }
     }
+}
+
+/// The platform's and the custodians' statement keys of a roster: who may sign a unit beside its
+/// buyer.
+#[must_use]
+pub fn unit_keys(roster: &Roster) -> Vec<VerifyingKey> {
+    std::iter::once(roster.platform_key.clone()).chain(roster.statement_keys()).collect()
 }

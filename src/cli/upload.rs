@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{Stream, try_unfold};
+use futures_util::stream::{Stream, StreamExt as _, iter, try_unfold};
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -125,7 +125,7 @@ impl Client {
         let request = request
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, slice.size)
-            .body(body(slice).await?);
+            .body(body(Vec::new(), slice).await?);
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let answer = self.body(self.refusal_of(response).await?).await?;
         serde_json::from_slice(&answer).map_err(|e| Failed::Answer(e.to_string()))
@@ -184,9 +184,10 @@ impl Client {
     }
 }
 
-/// A slice as a body, from its first byte.
-pub(super) async fn body(slice: &Slice) -> Result<reqwest::Body, Failed> {
-    Ok(reqwest::Body::wrap_stream(pieces(slice, 0).await?.0))
+/// A body that begins with these bytes; then comes the slice.
+pub(super) async fn body(head: Vec<u8>, slice: &Slice) -> Result<reqwest::Body, Failed> {
+    let head = iter([Ok(Bytes::from(head))]);
+    Ok(reqwest::Body::wrap_stream(head.chain(pieces(slice, 0).await?.0)))
 }
 
 /// The rest of a slice as a body, and how far it was read.

@@ -3,8 +3,8 @@
 //! Invariant: bytes that pass [`parse`] are the only spelling of their typed value: writing the value
 //! gives the bytes again, so hashing either means the same and no key is dropped unseen. Stored bytes
 //! are never re-serialised. No floats, no integers of 2^53 or more, no duplicate keys, only NFC text
-//! without control or bidirectional characters; line breaks only in a whole statement that an event
-//! carries.
+//! without control or bidirectional characters; line breaks only in a whole statement or
+//! receipt that an event carries.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,8 +14,8 @@ use unicode_normalization::is_nfc;
 /// Integers at or above this lose precision in other readers of JSON.
 const INTEGER_LIMIT: u64 = 1 << 53;
 
-/// A text that starts so is a whole statement within an event: the one text that has lines.
-const EMBEDDED: &str = "sealbid/";
+/// A text that starts so is a whole statement or receipt within an event: the texts that have lines.
+const EMBEDDED: [&str; 2] = ["sealbid/", "c2sp.org/tlog-proof@v1\n"];
 
 /// Why bytes are not canonical JSON of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +85,9 @@ fn check(value: &Value) -> Result<(), JsonError> {
             Some(i) if i.unsigned_abs() < INTEGER_LIMIT => Ok(()),
             _ => Err(JsonError::Number),
         },
-        Value::String(s) if s.starts_with(EMBEDDED) => s.split('\n').try_for_each(check_text),
+        Value::String(s) if EMBEDDED.iter().any(|start| s.starts_with(start)) => {
+            s.split('\n').try_for_each(check_text)
+        }
         Value::String(s) => check_text(s),
         Value::Array(items) => items.iter().try_for_each(check),
         Value::Object(map) => {

@@ -18,6 +18,6 @@ pub const PAD: &str = "sealbid/pad/v1\n";
 /// Login challenge that a key holder signs.
 pub const LOGIN: &str = "sealbid/login/v1";
 /// HMAC message by which the token key gives the key of login challenges: label ‖ origin.
-pub const CHALLENGE_KEY: &str = "sealbid/challenge-key/v1\n";
+pub const LOGIN_NONCE_KEY: &str = "sealbid/login-nonce-key/v1\n";
 /// HMAC message of a login challenge: label ‖ expiry (8 bytes, big-endian) ‖ 8 random bytes.
-pub const CHALLENGE: &str = "sealbid/challenge/v1\n";
+pub const LOGIN_NONCE: &str = "sealbid/login-nonce/v1\n";

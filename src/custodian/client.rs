@@ -13,19 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 
+pub use super::asking::{Ask, ask, ask_all, ask_note, challenges, lodged, lodged_bid};
 use super::roster::{CustodianId, Member, Roster};
-use super::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskClose, AskRecipient, AskRelease, AskSuspend, AskUnit,
-    Done, LodgedReply, NoteReply, RecipientReply,
-};
-use crate::crypto::hash::Hash;
-use crate::crypto::note::{Note, NoteError};
-use crate::ids::UnitId;
+use crate::crypto::note::NoteError;
 use crate::record::feed::{Answering, Witness, Witnesses};
 
 /// How long it may take to be reached.
@@ -60,11 +52,13 @@ pub trait Custodians: Send + Sync {
         body: Option<Vec<u8>>,
     ) -> Pending<'a, Result<Answer, AskError>>;
 
-    /// Fetches a file into `target`, which is created or overwritten; never whole in memory.
+    /// Fetches the file that `body` asks for into `target`, which is created or overwritten; never
+    /// whole in memory.
     fn download<'a>(
         &'a self,
         from: &'a CustodianId,
         path: &'a str,
+        body: Vec<u8>,
         target: &'a Path,
     ) -> Pending<'a, Result<(), AskError>>;
 }
@@ -103,118 +97,6 @@ impl From<NoteError> for AskError {
     fn from(error: NoteError) -> Self {
         Self::Malformed(error.to_string())
     }
-}
-
-/// A request as the wire knows it: its path and what answers it.
-pub trait Ask: Serialize {
-    /// The path.
-    const PATH: &'static str;
-    /// What comes back.
-    type Reply: DeserializeOwned;
-}
-
-macro_rules! asks {
-    ($($ask:ident => $path:literal, $reply:ident;)*) => {$(
-        impl Ask for $ask {
-            const PATH: &'static str = $path;
-            type Reply = $reply;
-        }
-    )*};
-}
-
-asks! {
-    AskRecipient => "/recipient", RecipientReply;
-    AskUnit => "/unit", NoteReply;
-    AskAmendment => "/amendment", NoteReply;
-    AskClose => "/close", NoteReply;
-    AskChallenge => "/challenge", NoteReply;
-    AskAnswer => "/answer", NoteReply;
-    AskRelease => "/release", NoteReply;
-    AskSuspend => "/suspend", Done;
-}
-
-/// Asks one custodian.
-///
-/// # Errors
-/// [`AskError`].
-pub async fn ask<A: Ask>(
-    wire: &dyn Custodians,
-    to: &CustodianId,
-    request: &A,
-) -> Result<A::Reply, AskError> {
-    let body = serde_json::to_vec(request).map_err(|e| AskError::Malformed(e.to_string()))?;
-    parse(&wire.send(to, A::PATH, Some(body)).await?)
-}
-
-/// Asks one custodian for a signed note.
-///
-/// # Errors
-/// [`AskError`]; the note's signatures are not checked.
-pub async fn ask_note<A: Ask<Reply = NoteReply>>(
-    wire: &dyn Custodians,
-    to: &CustodianId,
-    request: &A,
-) -> Result<Note, AskError> {
-    let reply = ask(wire, to, request).await?;
-    Ok(Note::parse(reply.note.as_bytes())?)
-}
-
-/// Asks several custodians the same at once; the answers come in their order.
-pub async fn ask_all<A: Ask>(
-    wire: &dyn Custodians,
-    all: &[CustodianId],
-    request: &A,
-) -> Vec<(CustodianId, Result<A::Reply, AskError>)> {
-    let one = |to: CustodianId| async move {
-        let answer = ask(wire, &to, request).await;
-        (to, answer)
-    };
-    join_all(all.iter().cloned().map(one)).await
-}
-
-/// The bids lodged with a custodian for a unit: its signed statements.
-///
-/// # Errors
-/// [`AskError`]; the notes' signatures are not checked.
-pub async fn lodged(
-    wire: &dyn Custodians,
-    at: &CustodianId,
-    unit: &UnitId,
-) -> Result<Vec<Note>, AskError> {
-    let reply: LodgedReply = parse(&wire.send(at, &format!("/lodged/{unit}"), None).await?)?;
-    let notes = reply.notes.iter().map(|note| Note::parse(note.as_bytes()));
-    Ok(notes.collect::<Result<_, _>>()?)
-}
-
-/// Fetches the `.bid` file of a lodged bid into `target`.
-///
-/// # Errors
-/// [`AskError`].
-pub async fn lodged_bid(
-    wire: &dyn Custodians,
-    at: &CustodianId,
-    unit: &UnitId,
-    manifest_sha256: &Hash,
-    target: &Path,
-) -> Result<(), AskError> {
-    wire.download(at, &format!("/lodged/{unit}/{manifest_sha256}"), target).await
-}
-
-fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, AskError> {
-    if answer.status != 200 {
-        return Err(refused(answer));
-    }
-    serde_json::from_slice(&answer.body).map_err(|e| AskError::Malformed(e.to_string()))
-}
-
-fn refused(answer: &Answer) -> AskError {
-    #[derive(Deserialize)]
-    struct Problem {
-        code: String,
-    }
-    let problem = serde_json::from_slice::<Problem>(&answer.body);
-    let code = problem.map_or_else(|_| "unknown".to_owned(), |problem| problem.code);
-    AskError::Refused { status: answer.status, code }
 }
 
 /// How much an agent may cost who asks it.
@@ -290,12 +172,19 @@ impl Http {
         Ok(Answer { status, body })
     }
 
-    async fn fetch(&self, from: &CustodianId, path: &str, target: &Path) -> Result<(), AskError> {
-        let request = self.client.get(self.url(from, path)?).timeout(DOWNLOAD);
+    async fn fetch(
+        &self,
+        from: &CustodianId,
+        path: &str,
+        body: Vec<u8>,
+        target: &Path,
+    ) -> Result<(), AskError> {
+        let request = self.client.post(self.url(from, path)?).timeout(DOWNLOAD);
+        let request = request.header("content-type", "application/json").body(body);
         let response = request.send().await.map_err(|e| silent(&e))?;
         let status = response.status().as_u16();
         if status != 200 {
-            return Err(refused(&Answer { status, body: Vec::new() }));
+            return Err(super::asking::refused(&Answer { status, body: Vec::new() }));
         }
         let mut file = tokio::fs::File::create(target).await.map_err(|e| silent(&e))?;
         let mut parts = response.bytes_stream();
@@ -326,9 +215,10 @@ impl Custodians for Http {
         &'a self,
         from: &'a CustodianId,
         path: &'a str,
+        body: Vec<u8>,
         target: &'a Path,
     ) -> Pending<'a, Result<(), AskError>> {
-        Box::pin(self.fetch(from, path, target))
+        Box::pin(self.fetch(from, path, body, target))
     }
 }
 
@@ -341,13 +231,13 @@ fn silent(error: &dyn std::error::Error) -> AskError {
     AskError::Silent(inner.to_string())
 }
 
-/// The agents as the record's witnesses.
+/// The agents of one roster as the record's witnesses, by the names of [`witnesses`].
 pub struct AsWitnesses(pub Arc<dyn Custodians>);
 
 impl Witnesses for AsWitnesses {
     fn add_checkpoint<'a>(&'a self, witness: &'a str, body: String) -> Answering<'a> {
         Box::pin(async move {
-            let to: CustodianId = witness.parse().map_err(|_| "no custodian's id".to_owned())?;
+            let to = custodian(witness)?;
             let sent = self.0.send(&to, "/add-checkpoint", Some(body.into_bytes())).await;
             sent.map(|answer| (answer.status, answer.body)).map_err(|e| e.to_string())
         })
@@ -355,17 +245,23 @@ impl Witnesses for AsWitnesses {
 
     fn last_checkpoint<'a>(&'a self, witness: &'a str) -> Answering<'a> {
         Box::pin(async move {
-            let to: CustodianId = witness.parse().map_err(|_| "no custodian's id".to_owned())?;
+            let to = custodian(witness)?;
             let sent = self.0.send(&to, "/checkpoint", None).await;
             sent.map(|answer| (answer.status, answer.body)).map_err(|e| e.to_string())
         })
     }
 }
 
+/// Whose name a witness bears.
+fn custodian(witness: &str) -> Result<CustodianId, String> {
+    let id = witness.rsplit('/').next().unwrap_or_default();
+    id.parse().map_err(|_| "no custodian's id".to_owned())
+}
+
 /// A roster's custodians as witnesses.
 #[must_use]
 pub fn witnesses(roster: &Roster) -> Vec<Witness> {
     let members = roster.custodians.iter();
-    let witness = |m: &Member| Witness { name: m.id.to_string(), key: m.witness_key.clone() };
+    let witness = |m: &Member| Witness { name: roster.witness_name(m), key: m.witness_key.clone() };
     members.map(witness).collect()
 }

@@ -1,19 +1,14 @@
 //! The agent's HTTP server: one handler per request of [`wire`](super::wire), each a call of the
 //! pure agent between a lock and an fsync.
 
-use std::io::{Seek, Write};
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, ResponseError, web};
-use futures_util::StreamExt;
-use tokio::io::AsyncReadExt;
 
-use crate::bid::envelope;
-use crate::bid::statements::Manifest;
 use crate::clock::Clock;
-use crate::crypto::hash::Hash;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::{Body, Statement};
 use crate::error::Error;
 use crate::ids::UnitId;
@@ -23,34 +18,47 @@ use crate::web::problem::problem;
 
 use super::agent::{self, Agent, Change, Refusal, State};
 use super::home::Loaded;
+use super::lodging::{Arrivals, close, lodge, lodged, lodged_bid};
 use super::wire::{
-    AgentStatus, AskAmendment, AskAnswer, AskChallenge, AskClose, AskRecipient, AskRelease,
-    AskSuspend, AskUnit, Done, LodgedReply, NoteReply,
+    AgentStatus, AskAmendment, AskAnswer, AskChallenge, AskRecipient, AskRelease, AskSuspend,
+    AskUnit, AskWindow, Done, MAX_BID, NoteReply,
 };
 
 /// JSON bodies above this are refused: a close of many thousand lines with its accounts fits.
 const MAX_JSON: usize = 64 << 20;
-/// Files leave in pieces of this many bytes.
-const PIECE: usize = 64 << 10;
 
 /// A serving agent.
 pub struct Service {
-    loaded: Loaded,
+    pub(super) loaded: Loaded,
+    /// Of the record, the one in force first.
+    log_keys: Vec<VerifyingKey>,
     state: Mutex<State>,
-    clock: Arc<dyn Clock>,
-    max_bid: u64,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
+    pub(super) arrivals: Arrivals,
+}
+
+/// What an agent's operator decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest lodged bid's sealed payload, in bytes; bounded by what the platform takes in.
+    pub max_bid: u64,
+    /// The shortest challenge window that it agrees to, in milliseconds.
+    pub challenge_floor_ms: i64,
 }
 
 impl Service {
-    /// An agent that serves from its folder. `max_bid` bounds lodged envelopes, in bytes.
+    /// An agent that serves from its folder.
     #[must_use]
-    pub fn new(mut loaded: Loaded, clock: Arc<dyn Clock>, max_bid: u64) -> Self {
+    pub fn new(mut loaded: Loaded, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let state = Mutex::new(std::mem::take(&mut loaded.state));
-        Self { loaded, state, clock, max_bid }
+        let log_keys = loaded.rosters.log_keys().cloned().collect();
+        let limits = Limits { max_bid: limits.max_bid.min(MAX_BID), ..limits };
+        Self { loaded, log_keys, state, clock, limits, arrivals: Arrivals::default() }
     }
 
     /// Decides under the lock, stores the change, then lets the reply go.
-    fn decide<T, E: From<Refusal>>(
+    pub(super) fn decide<T, E: From<Refusal>>(
         &self,
         decision: impl FnOnce(&Agent<'_>) -> Result<(Change, T), E>,
     ) -> Result<T, E> {
@@ -58,8 +66,11 @@ impl Service {
         let agent = Agent {
             keys: &self.loaded.keys,
             roster: &self.loaded.roster,
+            first: self.loaded.rosters.first(),
+            log_keys: &self.log_keys,
             state: &state,
             now: self.clock.now(),
+            challenge_floor_ms: self.limits.challenge_floor_ms,
         };
         let (change, reply) = decision(&agent)?;
         self.loaded.home.save(&change).map_err(|error| {
@@ -73,7 +84,7 @@ impl Service {
 
 /// A refusal on its way out.
 #[derive(Debug)]
-struct Problem(Error);
+pub(super) struct Problem(Error);
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -99,18 +110,26 @@ impl From<Refusal> for Problem {
     }
 }
 
-type Reply = Result<HttpResponse, Problem>;
+pub(super) type Reply = Result<HttpResponse, Problem>;
 
-/// Runs a decision off the socket threads: it hashes, verifies and waits for the disk.
-async fn blocking<T: Send + 'static>(
+/// Runs a decision off the socket threads: it hashes, verifies and waits for the disk. An agent that
+/// was shown more than it remembers takes itself as lost from then on.
+pub(super) async fn blocking<T: Send + 'static>(
     service: web::Data<Service>,
     decision: impl FnOnce(&Agent<'_>) -> Result<(Change, T), Refusal> + Send + 'static,
 ) -> Result<T, Problem> {
-    let done = web::block(move || service.decide(decision)).await;
+    let done = web::block(move || {
+        let decided = service.decide(decision);
+        if matches!(decided, Err(Refusal::Forgot)) {
+            service.decide(|agent| Ok::<_, Refusal>((Change::Forgot(agent.now), ())))?;
+        }
+        decided
+    })
+    .await;
     Ok(done.map_err(|_| Refusal::Internal("its worker stopped"))??)
 }
 
-fn note<B: Body>(statement: &Statement<B>) -> HttpResponse {
+pub(super) fn note<B: Body>(statement: &Statement<B>) -> HttpResponse {
     HttpResponse::Ok().json(NoteReply { note: statement.encode() })
 }
 
@@ -126,7 +145,6 @@ macro_rules! signing_handlers {
 signing_handlers! {
     unit(AskUnit) = agent::sign_unit;
     amendment(AskAmendment) = agent::sign_amendment;
-    close(AskClose) = agent::sign_close;
     challenge(AskChallenge) = agent::challenge;
     answer(AskAnswer) = agent::answer;
 }
@@ -141,17 +159,24 @@ async fn recipient(service: web::Data<Service>, ask: web::Json<AskRecipient>) ->
 /// The window's end is remembered even when the release itself is refused as too early, so that a
 /// challenge after it is a finding and never a stop.
 async fn release(service: web::Data<Service>, ask: web::Json<AskRelease>) -> Reply {
-    let receipt = ask.close_receipt.clone();
-    let noted = move |agent: &Agent<'_>| {
-        let change = agent::note_window(agent, &receipt).or_else(|refusal| match refusal {
-            Refusal::UnknownUnit => Ok(Change::Nothing),
-            other => Err(other),
-        })?;
-        Ok((change, ()))
-    };
+    let (close_receipt, unit) = (ask.close_receipt.clone(), ask.unit.clone());
+    let ask_window = AskWindow { close_receipt, unit };
+    let noted = move |agent: &Agent<'_>| Ok((agent::note_window(agent, &ask_window)?, ()));
     blocking(service.clone(), noted).await?;
     let statement = blocking(service, move |agent| agent::release(agent, &ask)).await?;
     Ok(note(&statement))
+}
+
+async fn window(service: web::Data<Service>, ask: web::Json<AskWindow>) -> Reply {
+    let done = blocking(service, move |agent| Ok((agent::note_window(agent, &ask)?, ())));
+    done.await?;
+    Ok(HttpResponse::Ok().json(Done {}))
+}
+
+async fn challenges(service: web::Data<Service>, unit: web::Path<String>) -> Reply {
+    let unit: UnitId = unit.parse().map_err(|_| Refusal::UnknownUnit)?;
+    let told = move |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &unit)?));
+    Ok(HttpResponse::Ok().json(blocking(service, told).await?))
 }
 
 async fn suspend(service: web::Data<Service>, ask: web::Json<AskSuspend>) -> Reply {
@@ -198,93 +223,6 @@ async fn add_checkpoint(service: web::Data<Service>, body: web::Bytes) -> Reply 
     }
 }
 
-/// Takes a whole `.bid` file, streamed to the disk; its arrival is its last byte.
-async fn lodge(service: web::Data<Service>, mut body: web::Payload) -> Reply {
-    let io = |_| Refusal::Internal("a lodged bid could not be stored");
-    let mut file = tempfile::tempfile_in(service.loaded.home.dir()).map_err(io)?;
-    let mut received = 0_u64;
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| Refusal::Internal("the upload broke off"))?;
-        received = received.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        if received > service.max_bid {
-            return Err(Refusal::Range("the bid is larger than this agent takes").into());
-        }
-        file = web::block(move || file.write_all(&chunk).map(|()| file))
-            .await
-            .map_err(|_| Refusal::Internal("its worker stopped"))?
-            .map_err(io)?;
-    }
-    let statement = web::block(move || store_lodged(&service, file)).await;
-    Ok(note(&statement.map_err(|_| Refusal::Internal("its worker stopped"))??))
-}
-
-fn store_lodged(
-    service: &Service,
-    mut file: std::fs::File,
-) -> Result<Statement<crate::opening::statements::Lodged>, Refusal> {
-    let io = |_| Refusal::Internal("a lodged bid could not be stored");
-    let not_a_bid = |_| Refusal::Range("the body is not a .bid file that fits its manifest");
-    file.rewind().map_err(io)?;
-    let read =
-        envelope::read(&mut file, service.max_bid, &mut std::io::sink()).map_err(not_a_bid)?;
-    let manifest = Statement::<Manifest>::parse(&read.manifest_note)?;
-    let body = manifest.body();
-    let fits = body.bid.sha256 == read.bid.sha256
-        && body.bid.size == read.bid.size
-        && body.shares == read.share_hashes();
-    if !fits {
-        return Err(Refusal::Range("the files do not fit the manifest"));
-    }
-    let home = &service.loaded.home;
-    let broken = |_| Refusal::Internal("a lodged bid could not be stored");
-    let path = home.lodged(&body.unit_id, &format!("{}.bid", manifest.sha256())).map_err(broken)?;
-    file.rewind().map_err(io)?;
-    let mut stored = std::fs::File::create(&path).map_err(io)?;
-    std::io::copy(&mut file, &mut stored).map_err(io)?;
-    stored.sync_all().map_err(io)?;
-    let lodged = service.decide(|agent| agent::lodge(agent, &manifest))?;
-    let name = format!("lodged/{}/{}.note", body.unit_id, manifest.sha256());
-    home.write(&name, lodged.encode().as_bytes()).map_err(broken)?;
-    Ok(lodged)
-}
-
-async fn lodged(service: web::Data<Service>, unit: web::Path<String>) -> Reply {
-    let unit: UnitId = unit.parse().map_err(|_| Refusal::UnknownUnit)?;
-    let notes = web::block(move || lodged_notes(&service, &unit)).await;
-    let notes = notes.map_err(|_| Refusal::Internal("its worker stopped"))??;
-    Ok(HttpResponse::Ok().json(LodgedReply { notes }))
-}
-
-fn lodged_notes(service: &Service, unit: &UnitId) -> Result<Vec<String>, Refusal> {
-    let known: Vec<String> = {
-        let state = service.state.lock().map_err(|_| Refusal::Internal("its lock broke"))?;
-        let kept = state.units.get(unit).ok_or(Refusal::UnknownUnit)?;
-        kept.lodged.keys().cloned().collect()
-    };
-    let read = |sha256: String| {
-        let path = service.loaded.home.lodged(unit, &format!("{sha256}.note"));
-        let path = path.map_err(|_| Refusal::Internal("a lodged bid could not be read"))?;
-        std::fs::read_to_string(path)
-            .map_err(|_| Refusal::Internal("a lodged bid could not be read"))
-    };
-    known.into_iter().map(read).collect()
-}
-
-async fn lodged_file(service: web::Data<Service>, path: web::Path<(String, String)>) -> Reply {
-    let (unit, sha256) = path.into_inner();
-    let unit: UnitId = unit.parse().map_err(|_| Refusal::UnknownUnit)?;
-    let sha256: Hash = sha256.parse().map_err(|_| Refusal::UnknownUnit)?;
-    let path = service.loaded.home.lodged(&unit, &format!("{sha256}.bid"));
-    let path = path.map_err(|_| Refusal::UnknownUnit)?;
-    let file = tokio::fs::File::open(path).await.map_err(|_| Refusal::UnknownUnit)?;
-    let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
-        let mut piece = bytes::BytesMut::with_capacity(PIECE);
-        let read = file.read_buf(&mut piece).await?;
-        Ok::<_, std::io::Error>((read > 0).then(|| (piece.freeze(), file)))
-    });
-    Ok(HttpResponse::Ok().content_type("application/x-tar").streaming(pieces))
-}
-
 async fn last_checkpoint(service: web::Data<Service>) -> Reply {
     let note = blocking(service, |agent| Ok((Change::Nothing, agent::last_checkpoint(agent)?)));
     Ok(HttpResponse::Ok().content_type(ContentType::plaintext()).body(note.await?.encode()))
@@ -312,12 +250,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/amendment", web::post().to(amendment))
         .route("/close", web::post().to(close))
         .route("/challenge", web::post().to(challenge))
+        .route("/challenges/{unit}", web::get().to(challenges))
         .route("/answer", web::post().to(answer))
+        .route("/window", web::post().to(window))
         .route("/release", web::post().to(release))
         .route("/suspend", web::post().to(suspend))
         .route("/adopt", web::post().to(adopt))
         .route("/lodge", web::post().to(lodge))
-        .route("/lodged/{unit}", web::get().to(lodged))
-        .route("/lodged/{unit}/{manifest}", web::get().to(lodged_file))
+        .route("/lodged", web::post().to(lodged))
+        .route("/lodged/bid", web::post().to(lodged_bid))
         .route("/add-checkpoint", web::post().to(add_checkpoint));
 }

@@ -152,6 +152,12 @@ pub enum RosterError {
     /// Fewer than q custodians of the version before signed.
     #[error("fewer than q custodians of the version before signed it")]
     Quorum,
+    /// It names another record than the version before.
+    #[error("its record's origin or key is not the one of the version before")]
+    Record,
+    /// A custodian's key stands in the version before: a seed lives for one version (protocol §0).
+    #[error("a custodian's key stands in the version before: each version needs new seeds")]
+    SeedAgain,
 }
 
 impl Roster {
@@ -185,10 +191,17 @@ impl Roster {
         self.custodians.iter().map(|member| member.witness_key.clone()).collect()
     }
 
-    /// The names that its witnesses' cosignatures are kept under.
+    /// The name that a member's cosignatures are kept under: a custodian that stays in the next
+    /// version cosigns beside itself, with another key.
+    #[must_use]
+    pub fn witness_name(&self, member: &Member) -> String {
+        format!("{}/{}", self.version, member.id)
+    }
+
+    /// The names of all its witnesses, in roster order.
     #[must_use]
     pub fn witness_names(&self) -> Vec<String> {
-        self.custodians.iter().map(|member| member.id.to_string()).collect()
+        self.custodians.iter().map(|member| self.witness_name(member)).collect()
     }
 
     /// Checks what the roster says of itself, without signatures.
@@ -232,9 +245,12 @@ impl Roster {
             .chain(&self.operator_keys)
     }
 
+    fn custodian_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.custodians.iter().flat_map(|m| [&m.statement_key, &m.witness_key])
+    }
+
     fn all_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.own_keys()
-            .chain(self.custodians.iter().flat_map(|m| [&m.statement_key, &m.witness_key]))
+        self.own_keys().chain(self.custodian_keys())
     }
 }
 
@@ -258,13 +274,32 @@ pub fn check_next(
         let is_first = body.version == 1 && body.prev_sha256.is_none();
         return if is_first { Ok(()) } else { Err(RosterError::Chain) };
     };
-    let linked = body.prev_sha256 == Some(before.sha256());
-    if !linked || Some(body.version) != before.body().version.checked_add(1) {
-        return Err(RosterError::Chain);
-    }
+    follows(before, roster)?;
     roster.note().require(&before.body().regulator_key)?;
     if roster.note().count(&before.body().statement_keys())? < before.body().q() {
         return Err(RosterError::Quorum);
+    }
+    Ok(())
+}
+
+/// Whether a roster may be the next version, whoever has signed it: what a custodian of the version
+/// before asks before it signs.
+///
+/// # Errors
+/// [`RosterError`] with the first fault.
+pub fn follows(before: &Statement<Roster>, roster: &Statement<Roster>) -> Result<(), RosterError> {
+    let (body, old) = (roster.body(), before.body());
+    body.check()?;
+    let linked = body.prev_sha256 == Some(before.sha256());
+    if !linked || Some(body.version) != old.version.checked_add(1) {
+        return Err(RosterError::Chain);
+    }
+    if body.origin != old.origin || body.log_key != old.log_key {
+        return Err(RosterError::Record);
+    }
+    if old.custodian_keys().any(|key| body.custodian_keys().any(|new| new.public() == key.public()))
+    {
+        return Err(RosterError::SeedAgain);
     }
     Ok(())
 }

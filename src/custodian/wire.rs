@@ -8,17 +8,24 @@
 //! | `POST /amendment` | [`AskAmendment`] | [`NoteReply`] |
 //! | `POST /close` | [`AskClose`] | [`NoteReply`] |
 //! | `POST /challenge` | [`AskChallenge`] | [`NoteReply`]: a `challenged` statement |
+//! | `GET /challenges/<unit id>` | | [`ChallengesReply`]: the open ones |
 //! | `POST /answer` | [`AskAnswer`] | [`NoteReply`]: a `challenged` statement |
+//! | `POST /window` | [`AskWindow`] | [`Done`] |
 //! | `POST /release` | [`AskRelease`] | [`NoteReply`]: a `release` statement |
 //! | `POST /suspend` | [`AskSuspend`] | [`Done`] |
-//! | `POST /lodge` | a `.bid` file | [`NoteReply`]: a `lodged` statement |
-//! | `GET /lodged/<unit id>` | | [`LodgedReply`] |
-//! | `GET /lodged/<unit id>/<manifest sha256>` | | the `.bid` file |
+//! | `POST /lodge` | [`AskLodge`] in one line, then a `.bid` file | [`NoteReply`]: a `lodged` statement |
+//! | `POST /lodged` | [`AskLodged`] | [`LodgedReply`]: a page |
+//! | `POST /lodged/bid` | [`AskLodgedBid`] | the `.bid` file |
+//! | `POST /adopt` | a checkpoint | [`Done`] |
 //! | `POST /add-checkpoint` | tlog-witness | tlog-witness |
 //! | `GET /checkpoint` | | the last checkpoint that the agent cosigned, with its cosignature |
 //! | `GET /` | | [`AgentStatus`] |
 //!
 //! A refusal is a problem document with the stable code of the agent's refusal.
+//!
+//! Who lodged what is told to the platform alone, and to nobody before the deadline: bids are sealed,
+//! and so is who bids. Both questions carry a [`LodgedQuery`](crate::opening::statements::LodgedQuery)
+//! signed by the roster's platform key.
 
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +114,36 @@ pub struct AskChallenge {
     pub account: Account,
     /// The effective close, with q signatures.
     pub close: String,
+    /// The effective unit, with all n signatures: an agent that lost its memory meets it here.
+    pub unit: String,
+}
+
+/// The open challenges that an agent holds for one unit; when there are many, the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengesReply {
+    /// Each with what was shown.
+    pub challenges: Vec<BroughtChallenge>,
+}
+
+/// What a custodian found of a challenge, with the receipts it found it by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BroughtChallenge {
+    /// What was shown.
+    pub account: Account,
+    /// The custodian's `challenged` statement.
+    pub note: String,
+}
+
+/// The challenge window runs: the close is effective, and q have cosigned it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskWindow {
+    /// Receipt of the effective close, whose checkpoint q have cosigned.
+    pub close_receipt: String,
+    /// The effective unit, with all n signatures.
+    pub unit: String,
 }
 
 /// The platform's answer to an open challenge.
@@ -144,6 +181,8 @@ pub struct AskRelease {
 pub struct AskSuspend {
     /// The regulator's statement.
     pub suspension: String,
+    /// The unit, effective with all n signatures.
+    pub unit: String,
 }
 
 /// An answer that is a signed note.
@@ -159,12 +198,64 @@ pub struct NoteReply {
 #[serde(deny_unknown_fields)]
 pub struct Done {}
 
-/// The bids lodged with an agent for one unit.
+/// The largest sealed payload that anybody takes, in bytes: the platform takes in whatever an agent
+/// took, so no agent takes more.
+pub const MAX_BID: u64 = 2 << 30;
+/// The longest first line of `POST /lodge`, in bytes.
+pub const MAX_ASK_LODGE: usize = 1 << 20;
+/// How many lodged bids stand on a page of [`LodgedReply`].
+pub const LODGED_PAGE: usize = 500;
+
+/// Take this bid, for the portal does not answer. The `.bid` file follows behind the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskLodge {
+    /// Statements that show the bidder's key, in record order.
+    pub credentials: Vec<String>,
+    /// The signed manifest, byte for byte as in the file.
+    pub manifest: String,
+    /// Receipts of what this agent cannot know: the bidder's statement before this one, and every
+    /// rotation among the credentials.
+    pub receipts: Vec<String>,
+}
+
+/// What was lodged with you for this unit?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskLodged {
+    /// The last manifest of the page before; absent for the first page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<Hash>,
+    /// The platform's signed question.
+    pub query: String,
+}
+
+/// Give me the file of this bid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskLodgedBid {
+    /// SHA-256 of its manifest's text.
+    pub manifest_sha256: Hash,
+    /// The platform's signed question.
+    pub query: String,
+}
+
+/// A bid that was lodged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LodgedBid {
+    /// The agent's `lodged` statement.
+    pub lodged: String,
+    /// The manifest as the bidder sent it.
+    pub manifest: String,
+}
+
+/// Bids lodged with an agent for one unit, ascending by the hash of their manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LodgedReply {
-    /// The agent's `lodged` statements.
-    pub notes: Vec<String>,
+    /// At most [`LODGED_PAGE`]; fewer on the last page.
+    pub bids: Vec<LodgedBid>,
 }
 
 /// Who an agent is.

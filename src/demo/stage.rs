@@ -17,6 +17,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::crypto::entropy::{self, SystemEntropy};
 use crate::crypto::note::{SigningKey, VerifyingKey};
 use crate::crypto::statement::Statement;
+use crate::custodian::chain::Chain;
 use crate::custodian::home::Home;
 use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::verify::Trust;
@@ -71,10 +72,11 @@ impl Stage {
         let note = roster.encode();
         write_new(&dir.join("roster.note"), note.as_bytes(), Access::Usual)?;
         write_new(&dir.join("trust"), format!("{pin}\n").as_bytes(), Access::Usual)?;
+        let rosters = Chain::begin(roster).map_err(other)?;
         let mut custodians = Vec::new();
         for ((id, name), address) in CUSTODIANS.iter().zip(addresses) {
             let home = custodian_dir(dir, id);
-            Home::enrol(&home, &roster).map_err(other)?;
+            Home::enrol(&home, &rosters).map_err(other)?;
             custodians.push(custodian(dir, &home, id, name.of(lang), address));
         }
         let config = dir.join("sealbid.toml");
@@ -161,6 +163,8 @@ fn custodian_dir(dir: &Path, id: &str) -> PathBuf {
 fn custodian(dir: &Path, home: &Path, id: &str, name: &str, address: SocketAddr) -> Process {
     let mut arguments = vec!["custodian".into(), "serve".into(), home.as_os_str().to_owned()];
     arguments.extend(["--listen".into(), address.to_string().into()]);
+    // A demonstration's windows last seconds.
+    arguments.extend(["--challenge-floor".into(), "1".into()]);
     let log = dir.join("logs").join(format!("custodian-{id}.log"));
     Process::new(name.to_owned(), address, log, arguments, "/")
 }

@@ -1,6 +1,7 @@
 //! Which key speaks for a body, from signed statements alone: the operator's `verified`, then
 //! rotations and revocations in record order, and after a revocation another `verified` with a new
-//! key. Custodians and the verifier judge by this.
+//! key. Rosters after the first stand among them where they came into force: from there on their
+//! operators vouch, and nobody whom they leave out. Custodians and the verifier judge by this.
 //!
 //! Invariant: what follows a statement binds only by that statement's key, or by one that it handed
 //! over to. A key that an operator vouched for after a revocation starts a new line: otherwise the
@@ -9,6 +10,7 @@
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::{Body, Statement, StatementError, type_of};
+use crate::custodian::roster::{Roster, RosterError, check_next};
 use crate::ids::EnterpriseId;
 
 use super::statements::{KeyRevocation, KeyRotation, Kind, Verified};
@@ -65,9 +67,12 @@ pub enum CredentialError {
     /// A signature is missing or wrong.
     #[error(transparent)]
     Signature(#[from] NoteError),
-    /// No operator of the roster vouched.
-    #[error("no operator of the roster signed the verification")]
+    /// No operator of the roster in force vouched.
+    #[error("no operator of the roster in force signed it")]
     NotVouched,
+    /// A roster among the statements does not follow the one before it.
+    #[error("a roster among the statements: {0}")]
+    Roster(#[from] RosterError),
     /// A statement is out of place: another body's, or for a key that is not in force.
     #[error("a statement about another body or another key than the one in force")]
     OutOfPlace,
@@ -91,21 +96,34 @@ pub fn enterprise_of(key_name: &str) -> Option<EnterpriseId> {
     key_name.rsplit_once('/').and_then(|(_, id)| id.parse().ok())
 }
 
-/// Folds the statements about one body, in record order.
+/// Folds the statements about one body, in record order; `first` is the roster in force before any
+/// of them.
 ///
 /// # Errors
 /// [`CredentialError`] with the first fault.
 pub fn credential(
-    origin: &str,
-    operators: &[VerifyingKey],
+    first: &Statement<Roster>,
     notes: &[String],
 ) -> Result<Credential, CredentialError> {
-    let (first, rest) = notes.split_first().ok_or(CredentialError::NoVerification)?;
-    let mut credential = Credential::begin(origin, operators, first)?;
-    for text in rest {
-        credential.follow(origin, operators, text)?;
+    let (mut roster, mut found) = (first.clone(), None::<Credential>);
+    for text in notes {
+        let note = Note::parse(text.as_bytes()).map_err(StatementError::from)?;
+        if type_of(note.text()) == Some(Roster::TYPE) {
+            let next = Statement::<Roster>::from_note(note)?;
+            // Who starts from a later version has left the earlier ones behind.
+            if next.body().version > roster.body().version {
+                check_next(Some(&roster), &next)?;
+                roster = next;
+            }
+            continue;
+        }
+        let Roster { origin, operator_keys, .. } = roster.body();
+        match &mut found {
+            None => found = Some(Credential::begin(origin, operator_keys, text)?),
+            Some(known) => known.follow(origin, operator_keys, text)?,
+        }
     }
-    Ok(credential)
+    found.ok_or(CredentialError::NoVerification)
 }
 
 impl Credential {

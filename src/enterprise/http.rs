@@ -195,7 +195,7 @@ async fn receipted(app: &App, done: Done) -> Answer {
 pub async fn challenge(app: web::Data<App>) -> Answer {
     let challenge = session::challenge(app.db(), &app.tokens)?;
     Ok(HttpResponse::Ok().json(ChallengeAnswer {
-        origin: app.roster.body().origin.clone(),
+        origin: app.roster().origin.clone(),
         nonce: challenge.nonce,
         expires_at: challenge.expires_at,
     }))
@@ -209,7 +209,7 @@ pub async fn challenge(app: web::Data<App>) -> Answer {
     responses((status = 200, body = LoginAnswer)))]
 pub async fn login(app: web::Data<App>, body: web::Json<StatementBody>) -> Answer {
     let bytes = body.statement.as_bytes();
-    let (opened, token) = session::login(app.db(), app.roster.body(), &app.tokens, bytes).await?;
+    let (opened, token) = session::login(app.db(), app.roster(), &app.tokens, bytes).await?;
     let (actor, expires_at) = (opened.actor.to_string(), opened.expires_at);
     Ok(HttpResponse::Ok().json(LoginAnswer { actor, token, expires_at }))
 }
@@ -265,7 +265,7 @@ pub async fn end_session(app: web::Data<App>, caller: Caller, path: web::Path<St
     request_body = ApplicationBody, responses((status = 200, body = Receipted)))]
 pub async fn apply(app: web::Data<App>, body: web::Json<ApplicationBody>) -> Answer {
     let bytes = body.application.as_bytes();
-    let done = super::apply(app.db(), app.roster.body(), bytes).await?;
+    let done = super::apply(app.db(), app.roster(), bytes).await?;
     receipted(&app, done).await
 }
 
@@ -335,7 +335,7 @@ pub async fn decide(
     body: web::Json<StatementBody>,
 ) -> Answer {
     let note = about(&path, &body.statement)?;
-    let done = super::decide(app.db(), app.roster.body(), note.encode().as_bytes()).await?;
+    let done = super::decide(app.db(), app.roster(), note.encode().as_bytes()).await?;
     receipted(&app, done).await
 }
 
@@ -357,7 +357,7 @@ pub async fn change_key(
     let done = if is_rotation {
         super::rotate_key(app.db(), &bytes).await?
     } else {
-        super::revoke_key(app.db(), app.roster.body(), &bytes).await?
+        super::revoke_key(app.db(), app.roster(), &bytes).await?
     };
     receipted(&app, done).await
 }

@@ -318,6 +318,28 @@ impl Enterprise {
     }
 }
 
+/// A roster after the first comes into force: from here on its operators vouch, and nobody whom it
+/// leaves out, whose sessions end. Its record entry is the caller's, in the same act.
+///
+/// # Errors
+/// The database's.
+pub fn roster_in_force(
+    tx: &mut Tx<'_>,
+    before: &Roster,
+    next: &Statement<Roster>,
+) -> Result<(), crate::db::Error> {
+    let in_force = |roster: &Roster| {
+        let mut keys = roster.operator_keys.clone();
+        keys.push(roster.regulator_key.clone());
+        keys
+    };
+    let stay = in_force(next.body());
+    for key in in_force(before).iter().filter(|key| !stay.contains(key)) {
+        auth::store::end_sessions_of_key(tx, key)?;
+    }
+    store::place_roster(tx, &next.encode())
+}
+
 /// The key that spoke for a body at an instant, for whoever judges a statement of that time.
 ///
 /// # Errors

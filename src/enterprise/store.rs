@@ -8,7 +8,9 @@ use super::statements::{Application, Kind};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
-use crate::db::schema::{credential, enterprise, enterprise_key};
+use crate::crypto::statement::Body as _;
+use crate::custodian::roster::Roster;
+use crate::db::schema::{credential, enterprise, enterprise_key, entry};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::EnterpriseId;
 use crate::on_each;
@@ -260,19 +262,55 @@ pub fn speaks_for(
     .transpose()
 }
 
-/// Keeps a public statement about a body behind those it has: they make its credential.
+/// Keeps a public statement about a body behind those it has: they make its credential. Before its
+/// first stand the rosters after version 1, for they say whose word counted.
 ///
 /// # Errors
 /// `Backend`.
 pub fn insert_statement(tx: &mut Tx<'_>, id: EnterpriseId, note: &str) -> Result<(), Error> {
     let of_body = credential::table.filter(credential::enterprise.eq(id.to_string()));
     let count: i64 = on_each!(tx.conn(), |c| of_body.count().get_result(c))?;
+    let mut notes = if count == 0 { rosters_after_first(tx)? } else { Vec::new() };
+    notes.push(note.to_owned());
+    for (no, note) in (count + 1..).zip(notes) {
+        insert_credential(tx, &id.to_string(), no, &note)?;
+    }
+    Ok(())
+}
+
+fn insert_credential(tx: &mut Tx<'_>, id: &str, no: i64, note: &str) -> Result<(), Error> {
     let row = diesel::insert_into(credential::table).values((
-        credential::enterprise.eq(id.to_string()),
-        credential::no.eq(count + 1),
+        credential::enterprise.eq(id),
+        credential::no.eq(no),
         credential::note.eq(note),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
+}
+
+fn rosters_after_first(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let query = entry::table
+        .filter(entry::kind.eq(Roster::TYPE).and(entry::idx.gt(0)))
+        .order(entry::idx)
+        .select(entry::event);
+    let events: Vec<Vec<u8>> = on_each!(tx.conn(), |c| query.load(c))?;
+    let text = |event| String::from_utf8(event).map_err(|_| corrupt("roster"));
+    events.into_iter().map(text).collect()
+}
+
+/// Places a roster that comes into force behind every body's statements so far.
+///
+/// # Errors
+/// `Backend`.
+pub fn place_roster(tx: &mut Tx<'_>, note: &str) -> Result<(), Error> {
+    use diesel::dsl::max;
+    let query = credential::table
+        .group_by(credential::enterprise)
+        .select((credential::enterprise, max(credential::no)));
+    let last: Vec<(String, Option<i64>)> = on_each!(tx.conn(), |c| query.load(c))?;
+    for (id, no) in last {
+        insert_credential(tx, &id, no.unwrap_or_default() + 1, note)?;
+    }
     Ok(())
 }
 

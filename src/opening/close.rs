@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
+use super::accounts;
 use super::lodged::Lodgings;
 use super::rules::{FREEZE_MS, is_spare, sorted_lines};
 use super::statements::{Close, LapseReason, OpeningEvent};
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Opener, blocking, lapsed, moves, public};
-use crate::bid::rules::Refused;
-use crate::bid::statements::BidEvent;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{AskError, ask_note, lodged};
+use crate::custodian::client::{AskError, ask_note};
 use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::custodian::wire::{Account, AskAmendment, AskClose};
 use crate::db::{self, Conn};
@@ -138,10 +137,11 @@ impl Opener {
         let lodged = self.accounts(row, &member.id).await;
         let lodged = lodged.map_err(|error| AskError::Silent(error.to_string()))?;
         let ask = AskClose { lodged, ..ask.clone() };
-        match ask_note(&*self.parts.wire, &member.id, &ask).await {
+        let wire = self.wire(row).map_err(|error| AskError::Silent(error.to_string()))?;
+        match ask_note(wire, &member.id, &ask).await {
             Err(error) if row.amendment_no > 0 && error.is_refusal(TOO_EARLY) => {
                 self.show_amendments(row, &member.id).await?;
-                ask_note(&*self.parts.wire, &member.id, &ask).await
+                ask_note(wire, &member.id, &ask).await
             }
             answer => answer,
         }
@@ -150,10 +150,11 @@ impl Opener {
     /// Shows a custodian the effective amendments, in order. Those that it has signed already it
     /// refuses as out of their chain, which says nothing.
     async fn show_amendments(&self, row: &UnitRow, to: &CustodianId) -> Result<(), AskError> {
+        let wire = self.wire(row).map_err(|error| AskError::Silent(error.to_string()))?;
         let (id, entity) = (row.id, row.unit.body().procuring_entity);
         let asks = self.db().query(move |conn| amendments(conn, id, entity)).await;
         for ask in asks.map_err(|error| AskError::Silent(error.to_string()))? {
-            match ask_note(&*self.parts.wire, to, &ask).await {
+            match ask_note(wire, to, &ask).await {
                 Ok(_) | Err(AskError::Refused { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -217,21 +218,16 @@ impl Opener {
 
     /// What became of each bid lodged with one custodian: it signs no close without.
     async fn accounts(&self, row: &UnitRow, at: &CustodianId) -> Result<Vec<Account>, Error> {
+        let Some(member) = self.roster(row)?.member(at).cloned() else { return Ok(Vec::new()) };
         // An agent that does not answer here will not sign either.
-        let notes = lodged(&*self.parts.wire, at, &row.id).await.unwrap_or_default();
-        let mut wanted = BTreeSet::new();
-        for note in notes {
-            if let Ok(lodged) = Statement::<super::statements::Lodged>::from_note(note) {
-                wanted.insert(lodged.body().manifest_sha256);
-            }
-        }
-        if wanted.is_empty() {
+        let held = self.lodged_at(row, &member).await.unwrap_or_default();
+        if held.is_empty() {
             return Ok(Vec::new());
         }
         let id = row.id;
         let accounts = self.db().query(move |conn| {
             let all = store::envelopes(conn, &id)?;
-            let accounts = wanted.iter().map(|sha256| account(conn, &id, &all, sha256));
+            let accounts = held.iter().map(|held| accounts::of_lodged(conn, &id, &all, held));
             accounts.collect::<Result<Vec<_>, db::Error>>()
         });
         Ok(accounts.await?.into_iter().flatten().collect())
@@ -300,61 +296,4 @@ fn named_missing(conn: &mut Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::Err
         _ => None,
     });
     Ok(lines.collect())
-}
-
-/// The account of one bid: its acceptance, and its bidder's next statement if there was one; or the
-/// refusal. `None` while no checkpoint holds it.
-pub(super) fn account(
-    conn: &mut Conn,
-    id: &UnitId,
-    all: &[EnvelopeRow],
-    manifest_sha256: &Hash,
-) -> Result<Option<Account>, db::Error> {
-    let Some(bid) = all.iter().find(|bid| bid.manifest_sha256 == *manifest_sha256) else {
-        let index = refusal(conn, id, manifest_sha256)?;
-        let accepted = index.map(|index| receipt(conn, index)).transpose()?.flatten();
-        let account = |accepted| Account { accepted, credentials: Vec::new(), later: None };
-        return Ok(accepted.map(account));
-    };
-    let Some(accepted) = receipt(conn, bid.accepted_index)? else { return Ok(None) };
-    let later = later(conn, id, all, manifest_sha256)?;
-    let later = later.map(|index| receipt(conn, index)).transpose()?.flatten();
-    let credentials = store::credentials(conn, &bid.bidder)?;
-    Ok(Some(Account { accepted, credentials, later }))
-}
-
-/// The entry of the bidder's next statement after a manifest.
-fn later(
-    conn: &mut Conn,
-    id: &UnitId,
-    all: &[EnvelopeRow],
-    of: &Hash,
-) -> Result<Option<u64>, db::Error> {
-    for entry in record::entries_of_unit(conn, id, "sealbid/withdrawn/v1")? {
-        match json::parse(&entry.event) {
-            Ok(BidEvent::Withdrawn { manifest_sha256, .. }) if manifest_sha256 == *of => {
-                return Ok(Some(entry.index));
-            }
-            _ => {}
-        }
-    }
-    let follows = |bid: &&EnvelopeRow| {
-        let manifest =
-            Statement::<crate::bid::statements::Manifest>::parse(bid.manifest.as_bytes());
-        manifest.is_ok_and(|manifest| manifest.body().prev_sha256 == Some(*of))
-    };
-    Ok(all.iter().find(follows).map(|bid| bid.accepted_index))
-}
-
-/// The entry that refused a statement for good.
-pub(super) fn refusal(conn: &mut Conn, id: &UnitId, of: &Hash) -> Result<Option<u64>, db::Error> {
-    for entry in record::entries_of_unit(conn, id, "sealbid/refused/v1")? {
-        if let Ok(BidEvent::Refused { statement, code, .. }) = json::parse(&entry.event)
-            && Refused::is_for_good(&code)
-            && Note::parse(statement.as_bytes()).is_ok_and(|note| note.sha256() == *of)
-        {
-            return Ok(Some(entry.index));
-        }
-    }
-    Ok(None)
 }

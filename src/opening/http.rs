@@ -6,7 +6,7 @@ use std::io::{Seek as _, Write as _};
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::casefile::{self, CaseSource};
@@ -16,6 +16,7 @@ use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::Body as _;
+use crate::custodian::wire::Account;
 use crate::ids::{TenderId, UnitId};
 use crate::record::store as record;
 use crate::tender::units;
@@ -54,6 +55,22 @@ pub struct FileView {
     pub name: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// What a custodian found of a challenge, and what it was shown.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeBody {
+    /// Receipt of the accepted bid.
+    pub accepted: String,
+    /// Statements that show the bidder's key; needed with `later`.
+    #[serde(default)]
+    pub credentials: Vec<String>,
+    /// Receipt of the bidder's next statement, if one was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<String>,
+    /// The custodian's signed statement.
+    pub statement: String,
 }
 
 /// An entry with what its leaf binds.
@@ -206,22 +223,24 @@ pub async fn suspend(
 
 /// Brings what a custodian found of a challenge
 ///
-/// `sealbid/challenged/v1`, signed by that custodian, whoever brings it.
+/// `sealbid/challenged/v1`, signed by that custodian, whoever brings it, with what it was shown.
 ///
 /// # Errors
 /// `opening-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/challenges", tag = "openings",
-    params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
+    params(("id" = String, Path, description = "The unit")), request_body = ChallengeBody,
     responses((status = 200, body = Entered)))]
 pub async fn challenge(
     app: web::Data<App>,
     caller: Caller,
     path: web::Path<String>,
-    body: web::Json<StatementBody>,
+    body: web::Json<ChallengeBody>,
 ) -> Answer {
     caller.allow(Act::Challenge, &Owner::Actor)?;
-    let unit = about(&path, &body.statement)?;
-    app.opener.take_challenge(&body.statement).await?;
+    let ChallengeBody { accepted, credentials, later, statement } = body.into_inner();
+    let unit = about(&path, &statement)?;
+    let account = Account { accepted, credentials, later };
+    app.opener.take_challenge(&statement, &account).await?;
     last(&app, unit, Challenged::TYPE).await
 }
 
@@ -337,8 +356,8 @@ async fn cut(app: web::Data<App>, units: Vec<UnitId>, which: Which) -> Answer {
 }
 
 fn write(app: &App, units: &[UnitId], which: Which) -> Result<File, casefile::Error> {
-    let (p, rosters) = (&app.platform, [(*app.roster).clone()]);
-    let source = CaseSource { db: &p.db, blobs: &p.blobs, rosters: &rosters, pads: &app.pads };
+    let (p, rosters) = (&app.platform, app.platform.rosters.chain());
+    let source = CaseSource { db: &p.db, blobs: &p.blobs, rosters, pads: &app.pads };
     let file = tempfile::tempfile().map_err(CaseError::from)?;
     let mut out = std::io::BufWriter::new(file);
     match which {

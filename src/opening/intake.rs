@@ -1,30 +1,27 @@
 //! Lodged bids go the way of all bids: uploaded, then submitted at the hour that the custodian's
-//! statement gives. What nobody's key signed is refused on the record, since custodians sign no close
-//! before every bid lodged with them is accounted for.
+//! statement gives. What cannot be accepted is refused on the record, each note by itself, since
+//! custodians sign no close before every bid lodged with them is accounted for.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::statements::Lodged;
-use super::{Intake, blocking};
+use super::{Held, Intake, blocking};
 use crate::auth::Actor;
 use crate::bid::envelope::{self, Envelope};
-use crate::bid::statements::{BidEvent, Fault, Manifest};
-use crate::bid::submit::{Outcome, Submission, submit};
-use crate::bid::{rules::Refused, upload};
+use crate::bid::refusing::refuse_unsigned;
+use crate::bid::rules::{Refused, check_signature};
+use crate::bid::statements::Manifest;
+use crate::bid::submit::{Answer, Outcome, Submission, submit};
+use crate::bid::{self, upload};
 use crate::blob::Append;
-use crate::crypto::json;
 use crate::crypto::statement::Statement;
 use crate::custodian::client::Pending;
+use crate::custodian::wire::MAX_BID;
 use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::statements::Kind;
 use crate::ids::{EnterpriseId, UploadId};
-use crate::record::append::Event;
-use crate::record::disclosure::Level;
-use crate::record::store as record;
 use crate::tender::Platform;
-
-const REFUSED: &str = "sealbid/refused/v1";
 
 /// The platform's own intake.
 pub struct ByPlatform(pub Platform);
@@ -32,10 +29,10 @@ pub struct ByPlatform(pub Platform);
 impl Intake for ByPlatform {
     fn take_lodged<'a>(
         &'a self,
-        lodged: &'a Statement<Lodged>,
+        held: &'a Held,
         file: &'a Path,
     ) -> Pending<'a, Result<(), String>> {
-        Box::pin(self.take(lodged, file))
+        Box::pin(self.take(held, file))
     }
 }
 
@@ -44,47 +41,62 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 impl ByPlatform {
-    async fn take(&self, lodged: &Statement<Lodged>, file: &Path) -> Result<(), String> {
+    async fn take(&self, held: &Held, file: &Path) -> Result<(), String> {
         let p = &self.0;
         let envelope = self.read(file, None).await?;
-        let manifest = Statement::<Manifest>::parse(&envelope.manifest_note).map_err(said)?;
-        if manifest.sha256() != lodged.body().manifest_sha256 {
+        if envelope.manifest_note != held.manifest.encode().as_bytes() {
             return Err("the file is not the bid that was lodged".to_owned());
         }
-        let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-        let key = match signer {
-            Some(signer) => p.key_of(signer).await.map_err(said)?,
-            None => None,
-        };
-        let signed = key.is_some_and(|key| manifest.note().require(&key).is_ok());
-        let Some(bidder) = signer.filter(|_| signed) else {
-            return self.refuse(lodged, &manifest).await;
-        };
-        self.upload(bidder, &manifest, file).await?;
+        let Some(bidder) = self.bidder(held).await? else { return self.refuse(held).await };
+        let upload = self.upload(bidder, &held.manifest, file).await?;
         let submission = Submission {
-            unit: lodged.body().unit_id,
-            manifest: manifest.encode(),
+            unit: held.lodged.body().unit_id,
+            manifest: held.manifest.encode(),
             shares: envelope.shares,
-            arrived_at: lodged.body().arrived_at,
-            lodged: Some(lodged.encode()),
+            arrived_at: held.lodged.body().arrived_at,
+            lodged: Some(held.lodged.encode()),
         };
-        let custodian = Actor::Custodian(lodged.body().custodian.to_string());
-        match submit(p, &custodian, submission).await.map_err(said)?.outcome {
-            // It may still be accepted: not accounted for yet.
-            Outcome::Refused(refused) if !Refused::is_for_good(refused.code()) => {
+        let custodian = Actor::Custodian(held.lodged.body().custodian.to_string());
+        let submitted = submit(p, &custodian, submission).await;
+        if !matches!(&submitted, Ok(answer) if answer.outcome == Outcome::Accepted) {
+            // What is left of it would be swept in a day: it may be large.
+            drop(upload::terminate(p, &Actor::Bidder(bidder), upload).await);
+        }
+        match submitted {
+            // It may still be accepted: asked again later.
+            Ok(Answer { outcome: Outcome::Refused(refused), .. })
+                if !Refused::is_for_good(refused.code()) =>
+            {
                 Err(said(refused))
             }
-            _ => Ok(()),
+            Ok(_) => Ok(()),
+            // Its key was handed over or revoked since.
+            Err(bid::Error::NoKey | bid::Error::Refused(Refused::Signature)) => {
+                self.refuse(held).await
+            }
+            Err(error) => Err(said(error)),
         }
+    }
+
+    /// Whose bid it is: the enterprise whose key in force signed it, alone.
+    async fn bidder(&self, held: &Held) -> Result<Option<EnterpriseId>, String> {
+        let signer = held.manifest.note().signatures().first();
+        let Some(signer) = signer.and_then(|line| enterprise_of(&line.name)) else {
+            return Ok(None);
+        };
+        let speaker = self.0.credential(signer).await.map_err(said)?;
+        let key = speaker.map(|held| held.credential).filter(|it| it.kind == Kind::Enterprise);
+        let key = key.and_then(|credential| credential.key);
+        Ok(key.filter(|key| check_signature(&held.manifest, key).is_ok()).map(|_| signer))
     }
 
     /// Reads the file to its proven end, its envelope into `into`.
     async fn read(&self, file: &Path, into: Option<Box<dyn Append>>) -> Result<Envelope, String> {
-        let (file, most) = (file.to_owned(), self.0.max_upload);
+        let file = file.to_owned();
         let read = blocking(move || {
             let source = File::open(file).map_err(said)?;
             let mut out = Appending(into);
-            let envelope = envelope::read(source, most, &mut out).map_err(said)?;
+            let envelope = envelope::read(source, MAX_BID, &mut out).map_err(said)?;
             match out.0 {
                 Some(append) => append.finish().map(|_| envelope).map_err(said),
                 None => Ok(envelope),
@@ -109,29 +121,12 @@ impl ByPlatform {
         Ok(id)
     }
 
-    async fn refuse(
-        &self,
-        lodged: &Statement<Lodged>,
-        manifest: &Statement<Manifest>,
-    ) -> Result<(), String> {
-        let unit_id = lodged.body().unit_id;
-        let event = BidEvent::Refused {
-            arrived_at: lodged.body().arrived_at,
-            code: Refused::Signature.code().to_owned(),
-            fault: Fault::Bidder,
-            provisional: false,
-            statement: manifest.encode(),
-            unit_id,
-        };
-        let bytes = json::to_string(&event).map_err(said)?.into_bytes();
-        let db = &self.0.db;
-        let known = db.query(move |conn| record::entries_of_unit(conn, &unit_id, REFUSED));
-        if known.await.map_err(said)?.iter().any(|entry| entry.event == bytes) {
-            return Ok(());
-        }
-        let level = Level::Sealed(unit_id);
-        let event = Event { kind: REFUSED, level, unit: Some(unit_id), bytes };
-        db.write(move |tx| tx.record(event)).await.map(|_| ()).map_err(said)
+    /// Refuses what the bidder's key in force did not sign.
+    async fn refuse(&self, held: &Held) -> Result<(), String> {
+        let (unit, arrived_at) = (held.lodged.body().unit_id, held.lodged.body().arrived_at);
+        let note = held.manifest.encode();
+        let written = self.0.db.write(move |tx| refuse_unsigned(tx, unit, note, arrived_at));
+        written.await.map_err(said)
     }
 }
 

@@ -1,21 +1,20 @@
 //! Bids that reached a custodian while the portal did not answer: fetched after the deadline, before
-//! the set is frozen.
+//! the set is frozen, and taken in by the hour they arrived, a bidder's versions in their order.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use futures_util::future::join_all;
 
-use super::close::refusal;
-use super::statements::Lodged;
-use super::store;
-use super::{Error, Opener};
+use super::statements::{Lodged, LodgedQuery};
+use super::{Error, Opener, store};
+use crate::bid::statements::Manifest;
 use crate::clock::is_closed;
 use crate::crypto::hash::Hash;
-use crate::crypto::note::Note;
-use crate::crypto::statement::Statement;
+use crate::crypto::statement::{Statement, StatementError};
 use crate::custodian::client::{lodged, lodged_bid};
 use crate::custodian::roster::{CustodianId, Member};
+use crate::custodian::wire::{AskLodgedBid, LodgedBid};
 use crate::ids::UnitId;
 use crate::tender::units::UnitRow;
 
@@ -30,6 +29,37 @@ pub(super) enum Lodgings {
     Known,
 }
 
+/// A bid that a custodian holds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The custodian's word.
+    pub lodged: Statement<Lodged>,
+    /// The manifest as the bidder sent it.
+    pub manifest: Statement<Manifest>,
+}
+
+impl Held {
+    /// Of the whole note: one text has many signatures, and each note is settled by itself.
+    #[must_use]
+    pub fn note_sha256(&self) -> Hash {
+        Hash::of(self.manifest.encode().as_bytes())
+    }
+
+    /// A custodian's own word for this unit, in time, about this very manifest.
+    fn of(told: &LodgedBid, row: &UnitRow, member: &Member) -> Option<Self> {
+        let lodged = Statement::<Lodged>::parse(told.lodged.as_bytes()).ok()?;
+        let manifest = Statement::<Manifest>::parse(told.manifest.as_bytes()).ok()?;
+        lodged.note().require(&member.statement_key).ok()?;
+        let body = lodged.body();
+        let fits = body.unit_id == row.id
+            && manifest.body().unit_id == row.id
+            && body.custodian == member.id
+            && body.manifest_sha256 == manifest.sha256()
+            && !is_closed(body.arrived_at, row.terms.deadline);
+        fits.then_some(Self { lodged, manifest })
+    }
+}
+
 impl Opener {
     /// Asks the custodians that have not told yet for the bids lodged with them, and takes in those
     /// that the platform does not know. Once told is enough: what is lodged later is late.
@@ -37,19 +67,22 @@ impl Opener {
         let roster = self.roster(row)?;
         let mut told = self.told(row.id, |told| told.clone());
         let untold = roster.custodians.iter().filter(|member| !told.contains(&member.id));
-        let ask = async |member: &Member| (member.clone(), self.lodged_at(row, member).await);
-        let mut lodgings = Lodgings::Known;
-        for (member, found) in join_all(untold.map(ask)).await {
+        let ask = async |member: &Member| (member.id.clone(), self.lodged_at(row, member).await);
+        let mut bids = Vec::new();
+        for (custodian, found) in join_all(untold.map(ask)).await {
             let Some(found) = found else { continue };
-            let mut all = true;
-            for statement in found {
-                match self.take(row, &member, &statement).await? {
-                    Some(Lodgings::New) => lodgings = Lodgings::New,
-                    taken => all &= taken.is_some(),
+            bids.extend(found);
+            told.insert(custodian);
+        }
+        bids.sort_by_key(|held| (held.lodged.body().arrived_at, held.manifest.body().seq));
+        let mut lodgings = Lodgings::Known;
+        for held in bids {
+            match self.take(row, &held).await? {
+                Taken::Known => {}
+                Taken::New => lodgings = Lodgings::New,
+                Taken::Undecided => {
+                    told.remove(&held.lodged.body().custodian);
                 }
-            }
-            if all {
-                told.insert(member.id);
             }
         }
         let enough = told.len() >= roster.q();
@@ -68,8 +101,8 @@ impl Opener {
         let members = &self.roster(row)?.custodians;
         let found = join_all(members.iter().map(|member| self.lodged_at(row, member))).await;
         let mut unknown = false;
-        for statement in found.into_iter().flatten().flatten() {
-            unknown |= !self.is_known(row.id, statement.body().manifest_sha256).await?;
+        for held in found.into_iter().flatten().flatten() {
+            unknown |= !self.is_settled(&held).await?;
         }
         if unknown {
             self.told(row.id, BTreeSet::clear);
@@ -77,62 +110,59 @@ impl Opener {
         Ok(unknown)
     }
 
-    /// Whether a bid was accepted, or refused on the record.
-    async fn is_known(&self, id: UnitId, sha256: Hash) -> Result<bool, Error> {
-        let known = self.db().query(move |conn| {
-            let all = store::envelopes(conn, &id)?;
-            let accepted = all.iter().any(|bid| bid.manifest_sha256 == sha256);
-            Ok::<_, crate::db::Error>(accepted || refusal(conn, &id, &sha256)?.is_some())
-        });
-        Ok(known.await?)
+    /// Whether a bid was accepted, or refused on the record for good: one that came late or undecided
+    /// by the portal was in time with its custodian.
+    async fn is_settled(&self, held: &Held) -> Result<bool, Error> {
+        let (text, note) = (held.manifest.sha256(), held.note_sha256());
+        Ok(self.db().query(move |conn| store::is_settled(conn, &text, &note)).await?)
     }
 
-    /// The lodged statements of one custodian that are its own, for this unit and in time; `None`
-    /// when it does not tell.
-    async fn lodged_at(&self, row: &UnitRow, member: &Member) -> Option<Vec<Statement<Lodged>>> {
-        let notes = lodged(&*self.parts.wire, &member.id, &row.id).await;
-        let notes = notes.inspect_err(|error| {
+    /// The platform's question to one custodian about one unit.
+    fn query(&self, id: UnitId, custodian: &CustodianId) -> Result<String, StatementError> {
+        let at = self.db().clock().now();
+        let query = LodgedQuery { at, custodian: custodian.clone(), unit_id: id };
+        Ok(Statement::signed(query, &self.parts.key)?.encode())
+    }
+
+    /// The bids of one custodian; `None` when it does not tell.
+    pub(super) async fn lodged_at(&self, row: &UnitRow, member: &Member) -> Option<Vec<Held>> {
+        let query = self.query(row.id, &member.id);
+        let query =
+            query.inspect_err(|error| tracing::error!(%error, "no question to ask")).ok()?;
+        let bids = lodged(self.wire(row).ok()?, &member.id, &query).await.inspect_err(|error| {
             tracing::warn!(unit = %row.id, custodian = %member.id, %error, "no lodged bids told");
         });
-        let of_unit = |note: Note| {
-            let statement = Statement::<Lodged>::from_note(note).ok()?;
-            statement.note().require(&member.statement_key).ok()?;
-            let body = statement.body();
-            let fits = body.unit_id == row.id
-                && body.custodian == member.id
-                && !is_closed(body.arrived_at, row.terms.deadline);
-            fits.then_some(statement)
-        };
-        Some(notes.ok()?.into_iter().filter_map(of_unit).collect())
+        Some(bids.ok()?.iter().filter_map(|told| Held::of(told, row, member)).collect())
     }
 
-    /// Takes one bid in; `None` when it could not be decided on.
-    async fn take(
-        &self,
-        row: &UnitRow,
-        member: &Member,
-        statement: &Statement<Lodged>,
-    ) -> Result<Option<Lodgings>, Error> {
-        let (id, sha256) = (row.id, statement.body().manifest_sha256);
-        if self.is_known(id, sha256).await? {
-            return Ok(Some(Lodgings::Known));
+    /// Takes one bid in.
+    async fn take(&self, row: &UnitRow, held: &Held) -> Result<Taken, Error> {
+        if self.is_settled(held).await? {
+            return Ok(Taken::Known);
         }
-        let file = self.parts.spool.join(format!("{sha256}.bid"));
-        let fetched = lodged_bid(&*self.parts.wire, &member.id, &id, &sha256, &file).await;
-        let taken = match fetched {
-            Ok(()) => self.parts.intake.take_lodged(statement, &file).await,
+        let (id, manifest_sha256) = (row.id, held.manifest.sha256());
+        let custodian = &held.lodged.body().custodian;
+        let ask = AskLodgedBid { manifest_sha256, query: self.query(id, custodian)? };
+        let file = self.parts.spool.join(format!("{manifest_sha256}.bid"));
+        let taken = match lodged_bid(self.wire(row)?, custodian, &ask, &file).await {
+            Ok(()) => self.parts.intake.take_lodged(held, &file).await,
             Err(error) => Err(error.to_string()),
         };
         // It may not be there; it is named after what it holds, so it cannot be mistaken later.
         drop(tokio::fs::remove_file(&file).await);
-        self.tell(row, member, sha256, &taken);
-        Ok(taken.ok().map(|()| Lodgings::New))
-    }
-
-    fn tell(&self, row: &UnitRow, member: &Member, sha256: Hash, taken: &Result<(), String>) {
-        if let Err(error) = taken {
-            let custodian = &member.id;
-            tracing::error!(unit = %row.id, %custodian, %sha256, error, "a lodged bid not taken in");
+        if let Err(error) = &taken {
+            tracing::error!(unit = %id, %custodian, %manifest_sha256, error, "a lodged bid not taken in");
         }
+        Ok(taken.map_or(Taken::Undecided, |()| Taken::New))
     }
+}
+
+/// What came of one lodged bid.
+enum Taken {
+    /// It was settled before.
+    Known,
+    /// It is settled now.
+    New,
+    /// Its custodian does not give the file, or the platform failed: asked again later.
+    Undecided,
 }

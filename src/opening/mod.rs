@@ -5,7 +5,9 @@
 //! between any two writes, because all that it leaves is in rows and on the record; agents are asked
 //! outside of the writer's transaction; nothing is decrypted before t valid releases stand.
 
+mod accounts;
 pub mod casefile;
+mod challenge;
 mod close;
 pub mod decrypt;
 pub mod disclosed;
@@ -28,13 +30,16 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 
+pub use self::lodged::Held;
 pub use self::refusal::{Error, Misplaced};
+use self::rules::challenge::Keys;
 use self::rules::{Facts, Step, due, release_from};
 use self::statements::LapseReason;
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
 use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
+use crate::custodian::chain::Rosters;
 use crate::custodian::client::Custodians;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::db::{self, Conn, Db};
@@ -65,7 +70,7 @@ pub trait Decided: Send + Sync {
 /// Takes in bids that were lodged with custodians.
 ///
 /// The contract: the bid is decided by `arrived_at` of the custodian's statement, like one that came
-/// in then; a repeat changes nothing. `file` is a whole `.bid` file, of any size.
+/// in then; a repeat changes nothing. `file` is a whole `.bid` file, of any size that agents take.
 pub trait Intake: Send + Sync {
     /// Decides on a lodged bid; whether it was accepted or refused stands on the record.
     ///
@@ -73,7 +78,7 @@ pub trait Intake: Send + Sync {
     /// The reason in words, when it could not be decided.
     fn take_lodged<'a>(
         &'a self,
-        lodged: &'a Statement<statements::Lodged>,
+        held: &'a Held,
         file: &'a std::path::Path,
     ) -> crate::custodian::client::Pending<'a, Result<(), String>>;
 }
@@ -84,12 +89,10 @@ pub struct Parts {
     pub db: Db,
     /// The ciphertexts.
     pub blobs: Arc<dyn Blobs>,
-    /// The way to the custodians.
-    pub wire: Arc<dyn Custodians>,
     /// The record's sequencer.
     pub sequencer: Arc<Sequencer>,
-    /// Every roster that a unit may stand on.
-    pub rosters: Vec<Statement<Roster>>,
+    /// Every roster that a unit may stand on, and the ways to their custodians.
+    pub rosters: Arc<Rosters>,
     /// Signs for the platform.
     pub key: Arc<SigningKey>,
     /// How far statements are decided.
@@ -107,6 +110,8 @@ pub struct Opener {
     told: Mutex<BTreeMap<UnitId, BTreeSet<CustodianId>>>,
     /// By which name this instance told the others how far it has decided, and when.
     declared: Mutex<Option<(InstanceId, Time)>>,
+    /// How far this process is with challenge windows, by unit.
+    tended: Mutex<BTreeMap<UnitId, challenge::Tended>>,
 }
 
 /// A unit with what is known of it at one instant.
@@ -127,8 +132,9 @@ pub struct Case {
 impl Opener {
     /// An opener over these parts.
     #[must_use]
-    pub const fn new(parts: Parts) -> Self {
-        Self { parts, told: Mutex::new(BTreeMap::new()), declared: Mutex::new(None) }
+    pub fn new(parts: Parts) -> Self {
+        let (told, tended) = (Mutex::default(), Mutex::default());
+        Self { parts, told, tended, declared: Mutex::new(None) }
     }
 
     const fn db(&self) -> &Db {
@@ -136,9 +142,19 @@ impl Opener {
     }
 
     fn roster(&self, row: &UnitRow) -> Result<&Roster, Error> {
-        let sha256 = row.unit.body().roster_sha256;
-        let mut rosters = self.parts.rosters.iter();
-        rosters.find(|r| r.sha256() == sha256).map(Statement::body).ok_or(Error::Roster)
+        let found = self.parts.rosters.chain().of(&row.unit.body().roster_sha256);
+        found.map(Statement::body).ok_or(Error::Roster)
+    }
+
+    /// By whose keys a unit's challenges are judged.
+    fn keys_of_receipts<'a>(&'a self, roster: &'a Roster) -> Keys<'a> {
+        keys_of(&self.parts.rosters, roster)
+    }
+
+    /// The way to the custodians of a unit's own roster.
+    fn wire(&self, row: &UnitRow) -> Result<&dyn Custodians, Error> {
+        let found = self.parts.rosters.wire(&row.unit.body().roster_sha256);
+        found.map(|wire| &**wire).ok_or(Error::Roster)
     }
 
     /// The units for which something may be due now.
@@ -172,13 +188,16 @@ impl Opener {
     /// [`Error`]; whatever was left undone is done by a later step.
     pub async fn step(&self, id: UnitId) -> Result<Step, Error> {
         let now = self.db().clock().now();
-        let case = self.load(id, now).await?;
+        let mut case = self.load(id, now).await?;
+        // Whatever is decided of a closed unit is decided by what its custodians were shown.
+        if case.facts.state == rules::UnitState::Closed && self.tend_challenges(&case, now).await? {
+            case = self.load(id, now).await?;
+        }
         let step = due(&case.facts, now);
         match step {
             Step::Wait => self.wait(&case, now).await?,
             // The request's owner is the tender: its own timer sends it again.
             Step::AskAmendment => self.keep_freezable(&case, now).await?,
-            Step::DropAmendment => self.drop_amendment(&case.row).await?,
             Step::ProposeClose { size } => self.propose_close(&case, size).await?,
             Step::AskClose => self.ask_close(&case, now).await?,
             Step::Void(reason) => self.void(&case.row, reason).await?,
@@ -194,13 +213,13 @@ impl Opener {
     /// [`Error`].
     pub async fn load(&self, id: UnitId, now: Time) -> Result<Case, Error> {
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
-        let roster = self.roster(&row)?.clone();
+        let (roster, rosters) = (self.roster(&row)?.clone(), Arc::clone(&self.parts.rosters));
         let decided_through = self.parts.decided.decided_through(now);
         let own = self.instance();
         let case = self.db().query(move |conn| {
             let others = instances::others(conn, own, now)?;
             let through = others.map_or(decided_through, |others| others.min(decided_through));
-            case(conn, row, &roster, through)
+            case(conn, row, &keys_of(&rosters, &roster), through)
         });
         Ok(case.await?)
     }
@@ -214,7 +233,6 @@ impl Opener {
             Closed => {
                 let Some(from) = facts.window_from else { return Ok(()) };
                 let from = release_from(&facts.terms, from);
-                self.answer_challenges(case).await?;
                 if now >= from && case.release_size.is_none() {
                     self.beat(case, from, RELEASE_BEAT_MS, now);
                 }
@@ -233,20 +251,6 @@ impl Opener {
             self.fetch_lodged(&case.row).await?;
             self.beat(case, facts.terms.deadline, FREEZE_BEAT_MS, now);
         }
-        Ok(())
-    }
-
-    /// The request for an amendment lapses, on the record.
-    async fn drop_amendment(&self, row: &UnitRow) -> Result<(), Error> {
-        let Some((pending, _)) = &row.pending else { return Ok(()) };
-        let event = lapsed(row.id, pending.sha256(), LapseReason::Unsigned)?;
-        let row = row.clone();
-        self.db()
-            .write(move |tx| {
-                tx.record(event)?;
-                units::drop_pending(tx, &row)
-            })
-            .await?;
         Ok(())
     }
 
@@ -291,24 +295,22 @@ async fn blocking<T: Send + 'static>(
 fn case(
     conn: &mut Conn,
     row: UnitRow,
-    roster: &Roster,
+    keys: &Keys<'_>,
     decided_through: Time,
 ) -> Result<Case, db::Error> {
     use rules::UnitState::{Closed, Open};
-    let unit = row.unit.body();
+    let (unit, roster) = (row.unit.body(), keys.roster);
     let t = usize::from(unit.t);
     let (freeze, outage_undecided) = match row.state {
         Open => (units::freeze(conn, &row, roster)?, was_down(conn, row.terms.deadline)?),
         _ => (None, false),
     };
-    let amendment = row.pending.as_ref().map(|(pending, _)| pending.note());
-    let amendment = amendment.map(|note| note.count(&roster.statement_keys())).transpose();
-    let amendment = amendment.map_err(|_| db::Error::Corrupt("an amendment".to_owned()))?;
     let window = match (row.state, row.close_index) {
         (Closed, Some(index)) => store::window(conn, index, roster)?,
         _ => None,
     };
     let (window_size, window_from) = window.unzip();
+    let window_end = window_from.map(|from| from.plus(row.terms.challenge_ms));
     let reached = match window {
         Some((size, from)) => {
             let (from, names) = (release_from(&row.terms, from), roster.witness_names());
@@ -323,14 +325,13 @@ fn case(
         release: unit.release,
         min: unit.min,
         t,
-        n: roster.n(),
-        amendment,
+        amending: row.pending.is_some(),
         outage_undecided,
         decided_through,
         freeze,
         lines: row.close.as_ref().map(|close| close.body().lines.len()),
         window_from,
-        open_challenges: store::open_challenges(conn, &row.id)?.len(),
+        open_challenges: challenge::unanswered(conn, &row, keys, window_end)?,
         latest_cosignatures: times.unwrap_or_default(),
         ordered: row.order.is_some(),
         suspended: row.suspended,
@@ -354,6 +355,12 @@ fn lapsed(
 ) -> Result<Event, crate::crypto::json::JsonError> {
     let event = statements::OpeningEvent::Lapsed { reason, statement_sha256, unit_id: unit };
     Ok(public(unit, "sealbid/lapsed/v1", crate::crypto::json::to_string(&event)?))
+}
+
+/// By whose keys receipts of a unit on this roster are judged.
+fn keys_of<'a>(rosters: &'a Rosters, roster: &'a Roster) -> Keys<'a> {
+    let chain = rosters.chain();
+    Keys { roster, first: chain.first(), log: chain.log_keys().collect() }
 }
 
 /// The custodians of a roster, in its order.

@@ -62,6 +62,9 @@ pub enum Misplaced {
     /// Its signer is no custodian of the unit.
     #[error("no such custodian")]
     NotACustodian,
+    /// The receipts shown with a challenge do not deny the close.
+    #[error("the receipts do not deny this close")]
+    NothingDenied,
     /// The opening stands not on the record.
     #[error("the unit is not opened")]
     NotOpened,
@@ -79,6 +82,7 @@ impl Misplaced {
             Self::OtherLines => "opening-other-lines",
             Self::OtherClose => "opening-other-close",
             Self::NotACustodian => "opening-not-a-custodian",
+            Self::NothingDenied => "opening-nothing-denied",
             Self::NotOpened => "opening-not-opened",
             Self::LineNotOpened => "opening-line-not-opened",
         }
@@ -106,7 +110,9 @@ impl Refusal for Error {
             Self::Statement(_)
             | Self::Json(_)
             | Self::Signature(_)
-            | Self::Misplaced(Misplaced::OtherLines | Misplaced::NotACustodian) => 422,
+            | Self::Misplaced(
+                Misplaced::OtherLines | Misplaced::NotACustodian | Misplaced::NothingDenied,
+            ) => 422,
             Self::State(_) | Self::Misplaced(_) => 409,
             Self::Blob(_) | Self::Roster => 500,
             Self::Auth(refused) => refused.status(),

@@ -3,11 +3,10 @@
 
 use futures_util::future::join_all;
 
-use super::close::account;
 use super::decrypt::UnitKey;
-use super::statements::{Challenged, OpeningEvent, Release, Suspension, Verdict};
+use super::statements::{OpeningEvent, Release, Suspension};
 use super::store::{self, ReleaseRow};
-use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
+use super::{Case, Error, Opener, custodians, moves, public};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
@@ -15,15 +14,18 @@ use crate::crypto::seal::Identity;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::{AskError, ask, ask_note};
 use crate::custodian::roster::{CustodianId, Roster};
-use crate::custodian::wire::{AskAnswer, AskRelease, AskSuspend};
+use crate::custodian::wire::{AskRelease, AskSuspend};
 use crate::db;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::store as record;
 use crate::tender::statements::Amendment;
-use crate::tender::units::{self, UnitRow};
+use crate::tender::units::UnitRow;
 
 const RELEASED: &str = "sealbid/released/v1";
+const FALSE_RELEASE: &str = "sealbid/false-release/v1";
+/// The code by which an agent says that it holds a challenge.
+const CHALLENGE_OPEN: &str = "custodian-challenge-open";
 
 impl Opener {
     /// Asks every custodian that has not released. Releases beyond the t-th are recorded too.
@@ -32,12 +34,13 @@ impl Opener {
         let Some(request) = self.release_request(case).await? else { return Ok(()) };
         let id = row.id;
         let have = self.db().query(move |conn| store::releases(conn, &id)).await?;
+        let wire = self.wire(row)?;
         let missing = custodians(self.roster(row)?)
             .into_iter()
             .filter(|custodian| !have.iter().any(|release| release.custodian == *custodian));
         let asked = missing.map(async |custodian| {
             self.lift(row, &custodian).await;
-            let note = ask_note(&*self.parts.wire, &custodian, &request).await;
+            let note = ask_note(wire, &custodian, &request).await;
             (custodian, note)
         });
         for (custodian, answer) in join_all(asked).await {
@@ -48,14 +51,12 @@ impl Opener {
 
     /// Everything that an agent checks before it hands out its identity.
     async fn release_request(&self, case: &Case) -> Result<Option<AskRelease>, Error> {
-        let (Some(index), Some(window), Some(recent)) =
-            (case.row.close_index, case.window_size, case.release_size)
-        else {
+        let close_receipt = self.close_receipt(case).await?;
+        let (Some(close_receipt), Some(recent)) = (close_receipt, case.release_size) else {
             return Ok(None);
         };
         let (row, window_from) = (case.row.clone(), case.facts.window_from);
         let request = self.db().query(move |conn| {
-            let window = record::checkpoint_at(conn, window)?;
             let recent = record::checkpoint_at(conn, recent)?;
             let amendments = record::entries_of_unit(conn, &row.id, Amendment::TYPE)?;
             let text = |event: Vec<u8>| {
@@ -68,7 +69,7 @@ impl Opener {
                     .map(|entry| text(entry.event))
                     .collect::<Result<_, _>>()?,
                 checkpoint: record::cosigned_note(conn, &recent)?.encode(),
-                close_receipt: record::receipt(conn, index, &window)?.encode(),
+                close_receipt,
                 credentials: store::credentials(conn, &row.unit.body().procuring_entity)?,
                 order: row.order.clone(),
                 unit: row.unit.encode(),
@@ -84,6 +85,7 @@ impl Opener {
 
     /// Tells an agent the regulator's last word, which it may have slept through.
     async fn lift(&self, row: &UnitRow, custodian: &CustodianId) {
+        let Ok(wire) = self.wire(row) else { return };
         if row.suspension_no == 0 {
             return;
         }
@@ -92,7 +94,8 @@ impl Opener {
             self.db().query(move |conn| record::entries_of_unit(conn, &id, Suspension::TYPE));
         let last = entries.await.ok().and_then(|mut entries| entries.pop());
         if let Some(suspension) = last.and_then(|entry| String::from_utf8(entry.event).ok()) {
-            let told = ask(&*self.parts.wire, custodian, &AskSuspend { suspension }).await;
+            let request = AskSuspend { suspension, unit: row.unit.encode() };
+            let told = ask(wire, custodian, &request).await;
             drop(told.inspect_err(|error| {
                 tracing::warn!(unit = %row.id, %custodian, %error, "a suspension not told");
             }));
@@ -108,14 +111,17 @@ impl Opener {
         let note = match answer {
             Ok(note) => note,
             Err(error) => {
+                if error.is_refusal(CHALLENGE_OPEN) {
+                    self.ask_for_challenges_again(row.id);
+                }
                 tracing::warn!(unit = %row.id, %custodian, %error, "no release");
                 return Ok(());
             }
         };
         let roster = self.roster(row)?;
-        let Some((release, _)) = valid_release(row, roster, custodian, note) else {
+        let Some((release, _)) = valid_release(row, roster, custodian, &note) else {
             tracing::error!(unit = %row.id, %custodian, "a release that opens nothing");
-            return Ok(());
+            return self.keep_evidence(row, roster, custodian, &note).await;
         };
         let (id, custodian) = (row.id, custodian.clone());
         let close_sha256 = release.body().close_sha256;
@@ -137,78 +143,30 @@ impl Opener {
         }
     }
 
-    /// Shows agents that hold a challenge the statement by which the bidder itself left the close.
-    pub(super) async fn answer_challenges(&self, case: &Case) -> Result<(), Error> {
-        let row = &case.row;
-        if case.facts.open_challenges == 0 {
-            return Ok(());
-        }
-        let Some(close) = &row.close else { return Ok(()) };
+    /// What a custodian signed and opens nothing stands against it on the record, once.
+    async fn keep_evidence(
+        &self,
+        row: &UnitRow,
+        roster: &Roster,
+        custodian: &CustodianId,
+        note: &Note,
+    ) -> Result<(), Error> {
+        let Some(release) = signed_release(roster, custodian, note) else { return Ok(()) };
         let id = row.id;
-        for (custodian, line) in
-            self.db().query(move |conn| store::open_challenges(conn, &id)).await?
-        {
-            let account = self.db().query(move |conn| {
-                let all = store::envelopes(conn, &id)?;
-                let bid = all.iter().find(|bid| bid.line() == line);
-                let sha256 = bid.map(|bid| bid.manifest_sha256);
-                sha256.map_or(Ok(None), |sha256| account(conn, &id, &all, &sha256))
-            });
-            let Some(account) = account.await?.filter(|account| account.later.is_some()) else {
-                continue;
-            };
-            let request = AskAnswer { account, close: close.encode() };
-            match ask_note(&*self.parts.wire, &custodian, &request).await {
-                Ok(note) => self.take_challenge(&note.encode()).await?,
-                Err(error) => {
-                    tracing::warn!(unit = %id, %custodian, %error, "a challenge not answered");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes what a custodian found of a challenge onto the record, whoever brings it.
-    ///
-    /// # Errors
-    /// [`Error::Misplaced`] when it is not about this unit's close, [`Error::Signature`] when its
-    /// custodian did not sign it.
-    pub async fn take_challenge(&self, note: &str) -> Result<(), Error> {
-        let found = Statement::<Challenged>::parse(note.as_bytes())?;
-        let body = found.body().clone();
-        let id = body.unit_id;
-        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
-        let member = self.roster(&row)?.member(&body.custodian);
-        let key = &member.ok_or(Misplaced::NotACustodian)?.statement_key;
-        found.note().require(key)?;
-        found.note().only_by(std::slice::from_ref(key))?;
-        if row.close.as_ref().map(Statement::sha256) != Some(body.close_sha256) {
-            return Err(Misplaced::OtherClose.into());
-        }
-        let known =
-            self.db().query(move |conn| record::entries_of_unit(conn, &id, Challenged::TYPE));
-        let bytes = found.encode().into_bytes();
-        if known.await?.iter().any(|entry| entry.event == bytes || is_answer(&entry.event, &body)) {
-            return Ok(());
-        }
-        let event = public(id, Challenged::TYPE, bytes);
+        let event = OpeningEvent::FalseRelease { release: release.encode(), unit_id: id };
+        let bytes = json::to_string(&event)?.into_bytes();
         self.db()
             .write(move |tx| {
-                tx.record(event)?;
-                moves::put_challenge(tx, &found)
+                let known = record::entries_of_unit(tx.conn(), &id, FALSE_RELEASE)?;
+                if known.iter().any(|entry| entry.event == bytes) {
+                    return Ok(());
+                }
+                let (kind, level) = (FALSE_RELEASE, Level::Regulator);
+                tx.record(Event { kind, level, unit: Some(id), bytes }).map(drop)
             })
             .await?;
         Ok(())
     }
-}
-
-/// Whether an event already answers the challenge that `body` says is open: an old note brought
-/// again must not open it anew.
-fn is_answer(event: &[u8], body: &Challenged) -> bool {
-    let Ok(known) = Statement::<Challenged>::parse(event) else { return false };
-    let known = known.body();
-    let same = known.custodian == body.custodian && known.line == body.line;
-    same && known.close_sha256 == body.close_sha256 && known.verdict == Verdict::Answered
 }
 
 /// A release that its custodian signed for this unit's close, with an identity that derives the
@@ -217,14 +175,24 @@ fn valid_release(
     row: &UnitRow,
     roster: &Roster,
     custodian: &CustodianId,
-    note: Note,
+    note: &Note,
 ) -> Option<(Statement<Release>, UnitKey)> {
-    let release = Statement::<Release>::from_note(note).ok()?;
+    let release = signed_release(roster, custodian, note)?;
+    let unit_key = unit_key(row, &release)?;
+    (release.body().custodian == *custodian).then_some((release, unit_key))
+}
+
+/// A release with its custodian's signature and no other.
+fn signed_release(
+    roster: &Roster,
+    custodian: &CustodianId,
+    note: &Note,
+) -> Option<Statement<Release>> {
+    let release = Statement::<Release>::from_note(note.clone()).ok()?;
     let key = &roster.member(custodian)?.statement_key;
     release.note().require(key).ok()?;
     release.note().only_by(std::slice::from_ref(key)).ok()?;
-    let unit_key = unit_key(row, &release)?;
-    (release.body().custodian == *custodian).then_some((release, unit_key))
+    Some(release)
 }
 
 /// The identity in a release, if it is for this close and derives the unit's recipient.

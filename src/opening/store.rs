@@ -8,11 +8,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Bool};
 
 use super::rules::{UnitState, quorum_time};
+use super::statements::Challenged;
 use crate::bid::envelope::unpack_shares;
+use crate::bid::rules::Refused;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
-use crate::db::schema::{challenge, credential, entry, envelope, release, unit};
+use crate::db::schema::{challenge, credential, entry, envelope, refused, release, unit};
 use crate::db::{Conn, Error};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
@@ -230,21 +233,34 @@ pub fn releases(conn: &mut Conn, id: &UnitId) -> Result<Vec<ReleaseRow>, Error> 
     rows.into_iter().map(row).collect()
 }
 
-/// Who found a challenge that the platform has not answered, and about which line.
+/// A challenge whose custodian has taken no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenChallenge {
+    /// Who found it.
+    pub custodian: CustodianId,
+    /// About which line.
+    pub line: Hash,
+    /// When its custodian was shown the receipts.
+    pub received_at: Time,
+}
+
+/// The challenges whose custodians have taken no answer.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn open_challenges(conn: &mut Conn, id: &UnitId) -> Result<Vec<(CustodianId, Hash)>, Error> {
+pub fn open_challenges(conn: &mut Conn, id: &UnitId) -> Result<Vec<OpenChallenge>, Error> {
     let query = challenge::table
         .filter(challenge::unit.eq(id.to_string()).and(challenge::verdict.eq("open")))
         .order((challenge::custodian, challenge::line))
-        .select((challenge::custodian, challenge::line));
-    let rows: Vec<(String, Vec<u8>)> = on_each!(conn, |c| query.load(c))?;
-    let row = |(custodian, line): (String, Vec<u8>)| {
-        let line = Hash::from_slice(&line).map_err(corrupt("challenge"))?;
-        Ok((custodian.parse().map_err(corrupt("custodian"))?, line))
+        .select(challenge::note);
+    let notes: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    let open = |note: String| {
+        let found = Statement::<Challenged>::parse(note.as_bytes());
+        let Challenged { custodian, line, received_at, .. } =
+            found.map_err(corrupt("challenge"))?.body().clone();
+        Ok(OpenChallenge { custodian, line, received_at })
     };
-    rows.into_iter().map(row).collect()
+    notes.into_iter().map(open).collect()
 }
 
 /// The first checkpoint above an entry that q of the roster have cosigned, and when the q-th did:
@@ -256,4 +272,29 @@ pub fn window(conn: &mut Conn, index: u64, roster: &Roster) -> Result<Option<(u6
     let (names, q) = (roster.witness_names(), roster.q());
     let first = cosigned::by(conn, &names, q, index, Time::from_millis(0), Which::First)?;
     Ok(first.and_then(|found| Some((found.size, quorum_time(&found.times, q)?))))
+}
+
+/// The entry that refused this very note of a bid for good, if one did. `note` is of its bytes,
+/// signatures included.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn refused_for_good(conn: &mut Conn, note: &Hash) -> Result<Option<u64>, Error> {
+    let query = refused::table
+        .filter(refused::sha256.eq(note.as_bytes().to_vec()))
+        .order(refused::idx)
+        .select((refused::code, refused::idx));
+    let rows: Vec<(String, i64)> = on_each!(conn, |c| query.load(c))?;
+    let index = rows.into_iter().find(|(code, _)| Refused::is_for_good(code));
+    index.map(|(_, index)| u64::try_from(index).map_err(corrupt("refusal"))).transpose()
+}
+
+/// Whether a manifest was accepted, or this very note of it refused for good.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn is_settled(conn: &mut Conn, text: &Hash, note: &Hash) -> Result<bool, Error> {
+    let query = envelope::table.find(text.as_bytes().to_vec()).select(envelope::accepted_index);
+    let accepted: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
+    Ok(accepted.is_some() || refused_for_good(conn, note)?.is_some())
 }

@@ -61,7 +61,7 @@ impl Opener {
         }
         let entity = unit.procuring_entity;
         let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
-        let buyer = credential(&roster.origin, &roster.operator_keys, &notes);
+        let buyer = credential(self.parts.rosters.chain().first(), &notes);
         let buyer = buyer.ok().and_then(|found| found.key_after(row.unit.note()).cloned());
         let buyer = buyer.ok_or(Misplaced::NoKey)?;
         order.note().require(&roster.regulator_key)?;
@@ -115,8 +115,8 @@ impl Opener {
                 moves::suspend(tx, &id, no, word)
             })
             .await?;
-        let ask = AskSuspend { suspension: suspension.encode() };
-        for (custodian, told) in ask_all(&*self.parts.wire, &custodians(roster), &ask).await {
+        let ask = AskSuspend { suspension: suspension.encode(), unit: row.unit.encode() };
+        for (custodian, told) in ask_all(self.wire(&row)?, &custodians(roster), &ask).await {
             if let Err(error) = told {
                 tracing::warn!(unit = %id, %custodian, %error, "a suspension not told");
             }

@@ -91,7 +91,7 @@ impl FeedError {
     }
 }
 
-/// Feeds the witnesses of one record.
+/// Feeds the witnesses of one roster.
 pub struct Feed {
     db: Db,
     wire: Arc<dyn Witnesses>,
@@ -111,6 +111,13 @@ impl Feed {
     pub fn new(db: Db, wire: Arc<dyn Witnesses>, witnesses: Vec<Witness>, t: usize) -> Self {
         let (believed, beyond, hours) = (Mutex::default(), Mutex::default(), Arc::default());
         Self { db, wire, witnesses, t, beyond, believed, hours }
+    }
+
+    /// The same feed, noting in `hours` what its witnesses' clocks say: a platform has one clock,
+    /// however many rosters it feeds.
+    #[must_use]
+    pub fn with_hours(self, hours: Arc<Hours>) -> Self {
+        Self { hours, ..self }
     }
 
     /// What the witnesses' clocks say of ours, kept up to date by every answer.

@@ -54,12 +54,14 @@ pub async fn tile(app: web::Data<App>, path: web::Path<String>) -> Answer {
         .body(bytes))
 }
 
-/// The roster's note, for readers who pin it
+/// The rosters' notes, version 1 first and the one in force last, for readers who pin one of them
 ///
 /// # Errors
 /// The database's.
 #[utoipa::path(get, path = "/record/roster", tag = "record",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn roster(app: web::Data<App>) -> Answer {
-    Ok(HttpResponse::Ok().content_type(ContentType::plaintext()).body(app.roster.encode()))
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .body(app.rosters().chain().encode()))
 }

@@ -23,7 +23,7 @@ use super::tree::prove_inclusion;
 use crate::clock::Time;
 use crate::crypto::entropy;
 use crate::crypto::hash::Hash;
-use crate::crypto::key::SigningKey;
+use crate::crypto::key::{SigningKey, VerifyingKey};
 use crate::crypto::note::Note;
 use crate::db::{Conn, Db, Error, Tx};
 
@@ -87,6 +87,8 @@ pub struct Sequencer {
 
 struct Core {
     keys: Keys,
+    /// Signed the checkpoints before the last succession.
+    former: Option<VerifyingKey>,
     /// What was last committed, as far as this instance knows.
     edge: Mutex<TileEdge>,
     decoys: Duration,
@@ -102,9 +104,24 @@ impl Sequencer {
     /// # Errors
     /// `Corrupt` when the record is another's or its tiles contradict its checkpoint.
     pub async fn open(db: Db, keys: Keys, pace: Pace) -> Result<Self, Error> {
+        Self::open_after(db, keys, None, pace).await
+    }
+
+    /// The same for a record that a succession continues: its last checkpoint may still be one of the
+    /// `former` key. The next is signed by the key in force.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn open_after(
+        db: Db,
+        keys: Keys,
+        former: Option<VerifyingKey>,
+        pace: Pace,
+    ) -> Result<Self, Error> {
         let edge = Mutex::new(TileEdge::new());
         let core = Core {
             keys,
+            former,
             edge,
             decoys: pace.decoys,
             last_tick: Mutex::new(None),
@@ -222,7 +239,9 @@ impl Core {
     fn load(&self, conn: &mut Conn, last: &StoredCheckpoint) -> Result<TileEdge, Error> {
         let corrupt = |e: &dyn std::error::Error| Error::Corrupt(format!("the checkpoint: {e}"));
         let stated = Checkpoint::parse(last.note.text()).map_err(|e| corrupt(&e))?;
-        let key = self.keys.log.verifying();
+        let own = self.keys.log.verifying();
+        let former = self.former.as_ref().filter(|former| stated.origin == former.name());
+        let key = former.unwrap_or(own);
         last.note.require(key).map_err(|e| corrupt(&e))?;
         let edge = TileEdge::load(&StoredTiles::new(conn), last.size)?;
         let own =

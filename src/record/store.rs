@@ -117,6 +117,16 @@ pub fn entries_of_unit(conn: &mut Conn, unit: &UnitId, kind: &str) -> Result<Vec
     rows.into_iter().map(entry_of).collect()
 }
 
+/// The entries of one kind, in order.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn entries_of_kind(conn: &mut Conn, kind: &str) -> Result<Vec<Entry>, Error> {
+    let query = entry::table.filter(entry::kind.eq(kind)).order(entry::idx);
+    let rows: Vec<EntryTuple> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter().map(entry_of).collect()
+}
+
 fn checkpoint_of(row: CheckpointTuple) -> Result<StoredCheckpoint, Error> {
     let (size, root, at, note) = row;
     Ok(StoredCheckpoint {
@@ -145,21 +155,6 @@ pub fn checkpoint_at(conn: &mut Conn, size: u64) -> Result<StoredCheckpoint, Err
     let query = checkpoint::table.find(stored(size)?);
     let row: CheckpointTuple = on_each!(conn, |c| query.first(c))?;
     checkpoint_of(row)
-}
-
-/// The newest checkpoint that at least `quorum` custodians have cosigned.
-///
-/// # Errors
-/// `Corrupt`, `Backend`.
-pub fn latest_cosigned(conn: &mut Conn, quorum: u32) -> Result<Option<StoredCheckpoint>, Error> {
-    let sizes = cosignature::table
-        .group_by(cosignature::size)
-        .having(diesel::dsl::count_star().ge(i64::from(quorum)))
-        .order(cosignature::size.desc())
-        .select(cosignature::size)
-        .limit(1);
-    let size: Option<i64> = on_each!(conn, |c| sizes.first(c).optional())?;
-    size.map(|size| checkpoint_at(conn, index_of(size)?)).transpose()
 }
 
 /// Adds a signed checkpoint; the key on its size is the last guard against two of one size.

@@ -94,18 +94,27 @@ pub fn check(
     statement: &Statement<Succession>,
     electors: &Electors<'_>,
 ) -> Result<(), SuccessionError> {
-    let body = statement.body();
-    if body.old_origin != electors.log_key.name() {
-        return Err(SuccessionError::OldOrigin);
-    }
-    let key = &body.new_log_key;
-    let is_new = body.new_origin != body.old_origin && key.public() != electors.log_key.public();
-    if !is_new || key.name() != body.new_origin || key.kind() != KeyKind::Statement {
-        return Err(SuccessionError::NewOrigin);
-    }
+    check_terms(statement.body(), electors.log_key)?;
     statement.note().require(electors.regulator)?;
     if statement.note().count(electors.custodians)? < electors.q {
         return Err(SuccessionError::Quorum);
+    }
+    Ok(())
+}
+
+/// Checks what a succession says, whoever has signed it: it ends the record of this log key, and the
+/// origin and key after it are new.
+///
+/// # Errors
+/// [`SuccessionError`] with the first fault.
+pub fn check_terms(body: &Succession, log_key: &VerifyingKey) -> Result<(), SuccessionError> {
+    if body.old_origin != log_key.name() {
+        return Err(SuccessionError::OldOrigin);
+    }
+    let key = &body.new_log_key;
+    let is_new = body.new_origin != body.old_origin && key.public() != log_key.public();
+    if !is_new || key.name() != body.new_origin || key.kind() != KeyKind::Statement {
+        return Err(SuccessionError::NewOrigin);
     }
     Ok(())
 }

@@ -71,7 +71,8 @@ pub enum WitnessRefusal {
     /// 403: not signed by the record's log key, or wrongly.
     #[error("the checkpoint is not signed by the log's key")]
     BadSignature,
-    /// 409: the log's belief of the last size is wrong; the answer is the right one.
+    /// 409: the log's belief of the last size is wrong, and the answer is the right one; or the
+    /// checkpoint has that size and another root.
     #[error("the last cosigned size is {size}")]
     Stale {
         /// The size this witness cosigned last, 0 if none.
@@ -143,6 +144,10 @@ pub fn consider(
     }
     let known = known.unwrap_or_else(|| Known { size: 0, root: empty_root() });
     if request.old_size != known.size {
+        return Err(WitnessRefusal::Stale { size: known.size });
+    }
+    // Another record of the same size is a conflict with what is known, as the specification has it.
+    if new.size == known.size && new.root != known.root {
         return Err(WitnessRefusal::Stale { size: known.size });
     }
     let (old, head) = ((known.size, &known.root), (new.size, &new.root));

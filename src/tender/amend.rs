@@ -3,19 +3,19 @@
 //! One request is open per unit. It stands on the record before it leaves and is resent byte by byte
 //! until q custodians have signed it: an agent that signed one never signs a close older than it.
 
-use std::sync::Arc;
-
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::clock::{Time, is_closed};
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
-use crate::crypto::note::Note;
+use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::Roster;
 use crate::db::{self, Conn, Tx};
 use crate::enterprise::credentials::Credential;
 use crate::ids::UnitId;
-use crate::opening::rules::{Terms, UnitAct, UnitState};
+use crate::opening::rules::{AmendmentFault, Terms, UnitAct, UnitState};
 use crate::opening::statements::{OpeningEvent, Void, VoidReason};
 use crate::record::store as record;
 use crate::rulepack::outage::Window;
@@ -24,12 +24,14 @@ use super::publish::{
     Adopted, Asked, in_order, note_event, record_proposed, signed_alone, signers,
 };
 use super::rules::{Dates, check_asked};
-use super::statements::{Amendment, AmendmentReason};
+use super::statements::{Amendment, AmendmentReason, Outage};
 use super::store;
 use super::units::{self, UnitChange, UnitRow};
 use super::{Error, Platform, Refused, outage};
 
-/// Proposes a postponement that its buyer signed. The same statement again is answered as before.
+/// Proposes a postponement that its buyer signed. The same statement again is answered as before, and
+/// one that lapsed is asked again: custodians that signed it can sign nothing else. An outage that is
+/// asked takes its buyer's signature in the same way.
 ///
 /// # Errors
 /// [`Refused::Amendment`], [`Refused::Unlawful`], [`Refused::Pending`], [`Refused::Late`],
@@ -39,14 +41,16 @@ pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, 
     let row = load(p, amendment.body().unit_id).await?;
     let buyer = row.unit.body().procuring_entity;
     allow(actor, Act::Amend, &Owner::Enterprise(buyer))?;
-    if !matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
-        return Err(Refused::Unit("a buyer postpones; outages are the operator's").into());
-    }
     let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;
-    signed_alone(amendment.note(), key_after(&held.credential, &row)?)?;
+    let key = key_after(&held.credential, &row)?;
+    if matches!(amendment.body().reason, AmendmentReason::Outage { .. }) {
+        amendment.note().require(key)?;
+        return second(p, amendment.note().clone(), key.clone(), row.id).await;
+    }
+    signed_alone(amendment.note(), key)?;
     judge(p, &row, amendment.body()).await?;
     amendment.sign(&p.key);
-    propose(p, amendment).await
+    propose(p, amendment, None).await
 }
 
 /// Whether a postponed unit still keeps the law: the hour of opening above all, which must follow the
@@ -64,19 +68,27 @@ async fn judge(p: &Platform, row: &UnitRow, amendment: &Amendment) -> Result<(),
     Ok(p.law.judge(&dates).map_err(Refused::from)?)
 }
 
-/// Registers the outage that was measured over a unit's deadline, or shortly before it, and proposes
-/// what the rule pack makes of its times; the platform and q custodians suffice. `text` tells people
-/// what happened. While the request is open, the same call answers with it.
+/// Registers the outage that was measured over a unit's deadline, or shortly before it, by an
+/// operator's statement, and proposes what the rule pack makes of its times; the platform and q
+/// custodians suffice. While the request is open, the same call answers with it.
 ///
 /// # Errors
-/// [`Refused::NoOutage`] when nothing was measured that moves this deadline; those of [`postpone`].
-pub async fn outage(p: &Platform, actor: &Actor, id: UnitId, text: String) -> Result<Asked, Error> {
+/// [`Refused::NoOutage`] when nothing was measured that moves this deadline, [`Refused::Amendment`]
+/// for a statement about an earlier deadline; those of [`postpone`].
+pub async fn outage(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Error> {
     allow(actor, Act::RegisterOutage, &Owner::Actor)?;
-    let (roster, now) = (Arc::clone(&p.roster), p.now());
+    let registered = Statement::<Outage>::parse(note.as_bytes())?;
+    let keys = &p.roster().operator_keys;
+    if registered.note().count(keys)? == 0 {
+        return Err(NoteError::MissingSignature.into());
+    }
+    registered.note().only_by(keys)?;
+    let Outage { prev_sha256, text, unit_id: id } = registered.body().clone();
+    let now = p.now();
     let (row, measured) =
         p.db.query(move |conn| {
             let row = units::unit(conn, id)?;
-            let measured = outage::measured(conn, &row, &roster, now)?;
+            let measured = outage::measured(conn, &row)?;
             Ok::<_, Error>((row, measured))
         })
         .await?;
@@ -85,38 +97,60 @@ pub async fn outage(p: &Platform, actor: &Actor, id: UnitId, text: String) -> Re
     {
         return Ok(Asked { unit_id: id, proposed_index, note: pending.encode() });
     }
+    if prev_sha256 != row.last_sha256 {
+        return Err(AmendmentFault::Chain.into());
+    }
     let mut moved = None;
     for window in measured {
-        moved = moved.or(after(p, &row.terms, window, now)?);
+        moved = moved.or(after(p, &row.terms, window, now)?.map(|times| (times, window)));
     }
-    let (deadline, open_at, window) = moved.ok_or(Refused::NoOutage)?;
+    let ((deadline, open_at), window) = moved.ok_or(Refused::NoOutage)?;
     let amendment = Amendment {
         deadline,
         no: row.amendment_no.saturating_add(1),
         open_at,
-        prev_sha256: row.last_sha256,
+        prev_sha256,
         reason: AmendmentReason::Outage { from: window.from, until: window.recovered, text },
         unit_id: id,
     };
-    propose(p, Statement::signed(amendment, &p.key)?).await
+    propose(p, Statement::signed(amendment, &p.key)?, Some(registered)).await
 }
 
 /// What an outage makes of a unit's times. Registered so late that the new deadline would have
-/// passed already, its end is when it is registered: that is when bidders hear of it.
+/// passed already, they are counted from when it is registered: that is when bidders hear of it.
 fn after(
     p: &Platform,
     terms: &Terms,
     window: Window,
     now: Time,
-) -> Result<Option<(Time, Time, Window)>, Error> {
+) -> Result<Option<(Time, Time)>, Error> {
     let times = |window| p.law.after_outage(terms.deadline, terms.open_at, window);
     match times(window)? {
         Some((deadline, _)) if is_closed(now, deadline) => {
-            let window = Window { recovered: now, ..window };
-            Ok(times(window)?.map(|(deadline, open_at)| (deadline, open_at, window)))
+            Ok(times(Window { recovered: now, ..window })?)
         }
-        moved => Ok(moved.map(|(deadline, open_at)| (deadline, open_at, window))),
+        moved => Ok(moved),
     }
+}
+
+/// Takes the buyer's signature on the outage that is asked: custodians that cosigned while the
+/// platform says it was down believe the buyer, and not the platform alone.
+async fn second(
+    p: &Platform,
+    outage: Note,
+    buyer: VerifyingKey,
+    id: UnitId,
+) -> Result<Asked, Error> {
+    p.db.write(move |tx| {
+        let row = units::unit(tx.conn(), id)?;
+        let (mut pending, proposed_index) = row.pending.clone().ok_or(Refused::OutOfOrder)?;
+        pending.adopt(&outage, &buyer)?;
+        let note = pending.encode();
+        tx.unrecorded("signatures gathered so far; the event comes with the quorum");
+        units::set_pending(tx, &row, &note, proposed_index)?;
+        Ok(Asked { unit_id: id, proposed_index, note })
+    })
+    .await
 }
 
 /// The buyer's key that may speak about a unit: the one that published it, or one that this handed
@@ -130,8 +164,13 @@ async fn load(p: &Platform, id: UnitId) -> Result<UnitRow, Error> {
     Ok(p.db.query(move |conn| units::unit(conn, id)).await?)
 }
 
-async fn propose(p: &Platform, amendment: Statement<Amendment>) -> Result<Asked, Error> {
+async fn propose(
+    p: &Platform,
+    amendment: Statement<Amendment>,
+    registered: Option<Statement<Outage>>,
+) -> Result<Asked, Error> {
     let id = amendment.body().unit_id;
+    let this = p.clone();
     p.db.write(move |tx| {
         let row = units::unit(tx.conn(), id)?;
         if let Some(asked) = effective_before(tx.conn(), &row, &amendment)? {
@@ -147,8 +186,14 @@ async fn propose(p: &Platform, amendment: Statement<Amendment>) -> Result<Asked,
             return Err(Refused::OutOfOrder.into());
         }
         row.terms.amended((row.amendment_no, row.last_sha256), amendment.body())?;
-        check_asked(amendment.body(), row.terms.deadline, tx.now())?;
         let (note, sha256) = (amendment.encode(), amendment.sha256());
+        let roster = this.roster_of(row.unit.body())?;
+        if !outage::cannot_close(tx, &row, roster)? && !was_asked(tx.conn(), &id, &sha256)? {
+            check_asked(amendment.body(), row.terms.deadline, tx.now())?;
+        }
+        if let Some(registered) = registered {
+            tx.record(note_event::<Outage>(Some(id), &registered.encode()))?;
+        }
         let recorded = record_proposed(tx, id, note.clone(), sha256)?;
         units::set_pending(tx, &row, &note, recorded.index)?;
         Ok(Asked { unit_id: id, proposed_index: recorded.index, note })
@@ -194,6 +239,15 @@ fn corrupt(error: &serde_json::Error) -> db::Error {
     db::Error::Corrupt(format!("a proposal on the record: {error}"))
 }
 
+/// Whether this very statement was asked before, in its time.
+fn was_asked(conn: &mut Conn, id: &UnitId, sha256: &Hash) -> Result<bool, Error> {
+    let asked = record::entries_of_unit(conn, id, "sealbid/proposed/v1")?;
+    Ok(asked.iter().any(|entry| {
+        matches!(json::parse(&entry.event), Ok(OpeningEvent::Proposed { statement_sha256, .. })
+            if statement_sha256 == *sha256)
+    }))
+}
+
 /// Takes over a custodian's signature on the amendment that is asked. With the q-th its terms hold.
 ///
 /// # Errors
@@ -201,8 +255,8 @@ fn corrupt(error: &serde_json::Error) -> db::Error {
 /// amendment.
 pub async fn adopt_amendment(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted, Error> {
     let copy = Note::parse(copy.as_bytes())?;
-    let custodians = signers(&p.roster, &copy)?;
-    let (roster, platform) = (p.roster.clone(), p.key.verifying().clone());
+    let roster = p.roster_of(load(p, id).await?.unit.body())?.clone();
+    let (custodians, platform) = (signers(&roster, &copy)?, p.key.verifying().clone());
     p.db.write(move |tx| {
         let row = units::unit(tx.conn(), id)?;
         let (mut pending, index) = row.pending.clone().ok_or(Refused::OutOfOrder)?;
@@ -233,11 +287,11 @@ fn take_effect(
     Ok(Adopted::Effective(recorded.index))
 }
 
-/// Cancels an open unit by its buyer's signed `void`: its keys are never released. Returns the
-/// entry that says so; the same statement again returns the same one.
+/// Cancels a unit by its buyer's signed `void`, for as long as no close is effective: its keys are
+/// never released. Returns the entry that says so; the same statement again returns the same one.
 ///
 /// # Errors
-/// [`Refused::OutOfOrder`] once a close is proposed, [`Refused::Signature`], or why the actor may
+/// [`Refused::OutOfOrder`] once a close is effective, [`Refused::Signature`], or why the actor may
 /// not.
 pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Error> {
     let mut void = Statement::<Void>::parse(note.as_bytes())?;
@@ -259,7 +313,7 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
             return Err(Refused::NoKey.into());
         }
         let row = units::unit(tx.conn(), id)?;
-        if row.state != UnitState::Open {
+        if !matches!(row.state, UnitState::Open | UnitState::Closing) {
             let before = cancelled_before(tx.conn(), &id, &void)?;
             return before.ok_or_else(|| Refused::OutOfOrder.into());
         }

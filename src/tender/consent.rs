@@ -6,12 +6,17 @@
 
 use futures_util::stream::{self, StreamExt as _};
 
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
 use crate::crypto::statement::Statement;
-use crate::custodian::client::{Custodians, ask_all};
-use crate::custodian::roster::CustodianId;
+use crate::custodian::client::{AskError, ask_all};
+use crate::custodian::roster::{CustodianId, Roster};
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit};
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::UnitState;
+use crate::opening::rules::{UnitState, has_lapsed};
+use crate::opening::statements::{LapseReason, OpeningEvent};
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
 use crate::tender::statements::{Unit, UnitRecipient};
 
 use super::amend::adopt_amendment;
@@ -20,20 +25,23 @@ use super::publish::{Adopted, adopt_unit};
 use super::units::{self, UnitRow};
 use super::{Error, Refused, store};
 
-fn custodians(p: &Platform) -> Vec<CustodianId> {
-    p.roster.custodians.iter().map(|member| member.id.clone()).collect()
-}
+/// Codes by which a custodian says that it is not bound by an amendment: the close it signed, or
+/// what it misses about the request itself.
+const UNBOUND: [&str; 5] = [
+    "custodian-already-closed",
+    "custodian-credential",
+    "custodian-not-recorded",
+    "custodian-not-silent",
+    "custodian-signature",
+];
 
 /// The same drafts with every custodian's recipient.
 ///
 /// # Errors
 /// [`Refused::Silent`] when a custodian does not answer: a unit needs all of them.
-pub async fn with_recipients(
-    p: &Platform,
-    wire: &dyn Custodians,
-    drafts: Vec<Unit>,
-) -> Result<Vec<Unit>, Error> {
-    let all = custodians(p);
+pub async fn with_recipients(p: &Platform, drafts: Vec<Unit>) -> Result<Vec<Unit>, Error> {
+    let wire = p.rosters.newest_wire();
+    let all: Vec<_> = p.roster().custodians.iter().map(|member| member.id.clone()).collect();
     let mut units = Vec::new();
     for draft in drafts {
         let ask = AskRecipient { draft: draft.clone() };
@@ -86,11 +94,13 @@ impl Waiting {
     ///
     /// # Errors
     /// The database's.
-    pub async fn ask(self, p: &Platform, wire: &dyn Custodians, id: UnitId) -> Result<(), Error> {
+    pub async fn ask(self, p: &Platform, id: UnitId) -> Result<(), Error> {
         let row = p.db.query(move |conn| units::unit(conn, id)).await?;
+        // A unit that was proposed under an earlier roster lapses.
+        let is_newest = row.unit.body().roster_sha256 == p.rosters.newest().sha256();
         match self {
-            Self::Amendment => ask_amendment(p, wire, &row).await,
-            Self::Unit if row.state == UnitState::Proposed => ask_unit(p, wire, &row).await,
+            Self::Amendment => ask_amendment(p, &row).await,
+            Self::Unit if row.state == UnitState::Proposed && is_newest => ask_unit(p, &row).await,
             Self::Unit => Ok(()),
         }
     }
@@ -101,9 +111,9 @@ impl Waiting {
 ///
 /// # Errors
 /// The database's.
-pub async fn ask_pending(p: &Platform, wire: &dyn Custodians) -> Result<(), Error> {
+pub async fn ask_pending(p: &Platform) -> Result<(), Error> {
     for what in [Waiting::Amendment, Waiting::Unit] {
-        let asked = what.all(p).await?.into_iter().map(|id| what.ask(p, wire, id));
+        let asked = what.all(p).await?.into_iter().map(|id| what.ask(p, id));
         let asked: Vec<_> = stream::iter(asked).buffer_unordered(what.at_once()).collect().await;
         asked.into_iter().collect::<Result<(), Error>>()?;
     }
@@ -114,20 +124,21 @@ async fn credentials(p: &Platform, body: EnterpriseId) -> Result<Vec<String>, Er
     Ok(p.db.query(move |conn| store::credential_notes(conn, body)).await?)
 }
 
-/// The custodians that have not signed yet.
-fn missing(p: &Platform, signed: &crate::crypto::note::Note) -> Vec<CustodianId> {
+/// The custodians of the unit's roster that have not signed yet.
+fn missing(roster: &Roster, signed: &crate::crypto::note::Note) -> Vec<CustodianId> {
     let has_signed = |key| signed.signed_by(key).unwrap_or(false);
-    let open = p.roster.custodians.iter().filter(|member| !has_signed(&member.statement_key));
+    let open = roster.custodians.iter().filter(|member| !has_signed(&member.statement_key));
     open.map(|member| member.id.clone()).collect()
 }
 
-async fn ask_unit(p: &Platform, wire: &dyn Custodians, row: &UnitRow) -> Result<(), Error> {
+async fn ask_unit(p: &Platform, row: &UnitRow) -> Result<(), Error> {
+    let (roster, wire) = (p.roster_of(row.unit.body())?, p.wire_of(row.unit.body())?);
     let ask = AskUnit {
         credentials: credentials(p, row.unit.body().procuring_entity).await?,
         proposed: p.receipt(row.proposed_index).await?.encode(),
         unit: row.unit.encode(),
     };
-    for (custodian, reply) in ask_all(wire, &missing(p, row.unit.note()), &ask).await {
+    for (custodian, reply) in ask_all(wire, &missing(roster, row.unit.note()), &ask).await {
         match reply {
             Ok(reply) => said(&custodian, adopt_unit(p, row.id, &reply.note).await),
             Err(error) => tracing::warn!(%custodian, %error, "a unit not signed"),
@@ -136,7 +147,8 @@ async fn ask_unit(p: &Platform, wire: &dyn Custodians, row: &UnitRow) -> Result<
     Ok(())
 }
 
-async fn ask_amendment(p: &Platform, wire: &dyn Custodians, row: &UnitRow) -> Result<(), Error> {
+async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
+    let (roster, wire) = (p.roster_of(row.unit.body())?, p.wire_of(row.unit.body())?);
     let Some((pending, index)) = &row.pending else { return Ok(()) };
     let ask = AskAmendment {
         amendment: Statement::encode(pending),
@@ -144,13 +156,41 @@ async fn ask_amendment(p: &Platform, wire: &dyn Custodians, row: &UnitRow) -> Re
         proposed: p.receipt(*index).await?.encode(),
         unit_id: row.id,
     };
-    for (custodian, reply) in ask_all(wire, &missing(p, pending.note()), &ask).await {
+    let mut refused = 0_usize;
+    for (custodian, reply) in ask_all(wire, &missing(roster, pending.note()), &ask).await {
         match reply {
             Ok(reply) => said(&custodian, adopt_amendment(p, row.id, &reply.note).await),
-            Err(error) => tracing::warn!(%custodian, %error, "an amendment not signed"),
+            Err(error) => {
+                refused = refused.saturating_add(usize::from(is_unbound(&error)));
+                tracing::warn!(%custodian, %error, "an amendment not signed");
+            }
         }
     }
+    let size = (roster.n(), usize::from(roster.t));
+    if has_lapsed(refused, size, row.terms.deadline, p.now()) {
+        lapse_amendment(p, row, pending.sha256()).await?;
+    }
     Ok(())
+}
+
+/// Whether a refusal says that its custodian has not signed this amendment and will not: one that
+/// forgot the unit, or is bound to another amendment of it, could sign no close either.
+fn is_unbound(error: &AskError) -> bool {
+    UNBOUND.iter().any(|code| error.is_refusal(code))
+}
+
+/// The request for an amendment lapses, on the record.
+async fn lapse_amendment(p: &Platform, row: &UnitRow, sha256: Hash) -> Result<(), Error> {
+    let reason = LapseReason::Unsigned;
+    let event = OpeningEvent::Lapsed { reason, statement_sha256: sha256, unit_id: row.id };
+    let bytes = json::to_string(&event)?.into_bytes();
+    let (kind, level, unit) = ("sealbid/lapsed/v1", Level::Public, Some(row.id));
+    let row = row.clone();
+    p.db.write(move |tx| {
+        tx.record(Event { kind, level, unit, bytes })?;
+        Ok(units::drop_pending(tx, &row)?)
+    })
+    .await
 }
 
 /// A signature that came too late, or twice, changes nothing; a wrong one is the custodian's.

@@ -55,8 +55,8 @@ impl Drafted {
                     lot,
                     procuring_entity: self.row.procuring_entity,
                     stage,
-                    roster: &p.roster,
-                    roster_sha256: p.roster_sha256,
+                    roster: p.roster(),
+                    roster_sha256: p.rosters.newest().sha256(),
                 };
                 (at, expected)
             })

@@ -11,8 +11,8 @@ use super::statements::{Amendment, DocumentRef};
 use super::store::{self, State, TenderRow};
 use super::units::{self, UnitRow};
 use super::views::{
-    DraftedView, OutageBody, Preparation, ProposedUnit, ProposedView, PublicationBody, TenderView,
-    TendersView, UnitSummary, UnitView,
+    DraftedView, Preparation, ProposedUnit, ProposedView, PublicationBody, TenderView, TendersView,
+    UnitSummary, UnitView,
 };
 use super::{amend, consent, documents, draft, publish};
 use crate::auth::table::{Act, Owner};
@@ -70,7 +70,7 @@ pub async fn create(app: web::Data<App>, caller: Caller, plan: web::Json<Plan>) 
 pub async fn prepare(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
     let (p, id) = (&app.platform, id::<TenderId>(&path)?);
     let drafts = draft::prepare(p, &caller.actor, id).await?;
-    let units = consent::with_recipients(p, &*app.custodians, drafts).await?;
+    let units = consent::with_recipients(p, drafts).await?;
     let drafted = draft::drafted(p, &caller.actor, Act::Publish, id).await?;
     let notice = Statement::new(drafted.notice(p, &units)?).map_err(super::Error::from)?;
     let texts = units.into_iter().map(|unit| {
@@ -215,22 +215,22 @@ pub async fn postpone(
 
 /// Registers the outage that was measured over a unit's deadline, as an operator
 ///
-/// Nobody states its times: the platform measured them, and the rule pack makes new ones, which
-/// platform and custodians sign.
+/// `sealbid/outage/v1`, signed by an operator. Nobody states its times: the platform measured them,
+/// and the rule pack makes new ones, which platform and custodians sign.
 ///
 /// # Errors
 /// `tender-no-outage`, `tender-…`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/outages", tag = "tenders",
-    params(("id" = String, Path, description = "The unit")), request_body = OutageBody,
+    params(("id" = String, Path, description = "The unit")), request_body = StatementBody,
     responses((status = 200, body = Entered)), security(("session" = [])))]
 pub async fn register_outage(
     app: web::Data<App>,
     caller: Caller,
     path: web::Path<String>,
-    body: web::Json<OutageBody>,
+    body: web::Json<StatementBody>,
 ) -> Answer {
-    let text = body.into_inner().text;
-    let asked = amend::outage(&app.platform, &caller.actor, id(&path)?, text).await?;
+    about(&path, &body.statement)?;
+    let asked = amend::outage(&app.platform, &caller.actor, &body.statement).await?;
     entered(&app, asked.proposed_index).await
 }
 

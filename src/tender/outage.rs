@@ -1,5 +1,5 @@
-//! Outages: when the platform was down, measured by its own heartbeat; when its witnesses were away
-//! at a deadline, measured by their cosignatures; and what the rule pack makes of either.
+//! Outages: when the platform was down, measured by its own heartbeat, and what the rule pack makes of
+//! it.
 //!
 //! Invariant: nobody states an outage's times by hand. A deadline that fell into the platform's own
 //! downtime waits for a decision: nobody could hand in a bid then. Deliberately absent: who registers
@@ -17,8 +17,7 @@ use crate::custodian::roster::Roster;
 use crate::db::schema::{alive, downtime};
 use crate::db::{self, Conn, Tx};
 use crate::on_each;
-use crate::opening::rules::{FREEZE_MS, UnitState, quorum_time};
-use crate::record::cosigned::{self, Which};
+use crate::opening::rules::{FREEZE_MS, UnitState};
 use crate::record::store as record;
 use crate::rulepack::outage::Window;
 
@@ -93,12 +92,7 @@ pub fn was_down(conn: &mut Conn, at: Time) -> Result<bool, db::Error> {
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn measured(
-    conn: &mut Conn,
-    row: &UnitRow,
-    roster: &Roster,
-    now: Time,
-) -> Result<Vec<Window>, Error> {
+pub fn measured(conn: &mut Conn, row: &UnitRow) -> Result<Vec<Window>, Error> {
     let known = decided(conn, row)?;
     let query = downtime::table.order(downtime::from_at.desc());
     let rows: Vec<(i64, i64)> = on_each!(conn, |c| query.load(c)).map_err(db::Error::from)?;
@@ -107,7 +101,6 @@ pub fn measured(
         recovered: Time::from_millis(until),
     };
     let mut windows: Vec<Window> = rows.into_iter().map(span).collect();
-    windows.extend(without_witnesses(conn, row, roster, now)?);
     windows.retain(|window| !known.contains(&window.from));
     Ok(windows)
 }
@@ -124,23 +117,17 @@ fn decided(conn: &mut Conn, row: &UnitRow) -> Result<Vec<Time>, Error> {
     Ok(known)
 }
 
-/// From the deadline until q witnesses were back, when they were away for the minute in which the
-/// set can be frozen: then no close is possible on this deadline any more.
-fn without_witnesses(
-    conn: &mut Conn,
-    row: &UnitRow,
-    roster: &Roster,
-    now: Time,
-) -> Result<Option<Window>, Error> {
-    let deadline = row.terms.deadline;
-    let over = is_closed(now, deadline.plus(FREEZE_MS + 1)) && row.state == UnitState::Open;
-    if !over || units::freeze(conn, row, roster)?.is_some() {
-        return Ok(None);
+/// Whether no close is possible on a unit's deadline any more, so that its buyer may still postpone
+/// it: the platform was down then, or its witnesses were away for the minute in which the set can be
+/// frozen. An outage of theirs is not the platform's to tell.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn cannot_close(tx: &mut Tx<'_>, row: &UnitRow, roster: &Roster) -> Result<bool, Error> {
+    let (deadline, now) = (row.terms.deadline, tx.now());
+    if !is_closed(now, deadline.plus(FREEZE_MS + 1)) || row.state != UnitState::Open {
+        return Ok(false);
     }
-    let (names, q) = (roster.witness_names(), roster.q());
-    let back = cosigned::by(conn, &names, q, 0, deadline, Which::First)?;
-    let recovered = back.and_then(|back| quorum_time(&back.times, q));
-    // Somebody's clock may stand behind the others: one that was there in time is no outage.
-    let recovered = recovered.filter(|time| *time > deadline);
-    Ok(recovered.map(|recovered| Window { from: deadline, recovered }))
+    let conn = tx.conn();
+    Ok(was_down(conn, deadline)? || units::freeze(conn, row, roster)?.is_none())
 }

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::bid::upload::Quota;
 use crate::blob::Blobs;
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
 use crate::crypto::key::{SigningKey, VerifyingKey};
+use crate::crypto::statement::Statement;
+use crate::custodian::chain::Rosters;
+use crate::custodian::client::Custodians;
 use crate::custodian::roster::Roster;
 use crate::db::{self, Db};
 use crate::enterprise::credentials::{Credential, credential};
@@ -21,6 +23,7 @@ use crate::record::sequencer::Sequencer;
 use crate::record::store as record;
 
 use super::rules::Law;
+use super::statements::Unit;
 use super::store;
 
 /// The platform as its use-cases see it. Clones share everything.
@@ -34,10 +37,8 @@ pub struct Platform {
     pub blobs: Arc<dyn Blobs>,
     /// Signs for the platform, and never checkpoints.
     pub key: Arc<SigningKey>,
-    /// The roster that new units stand on.
-    pub roster: Arc<Roster>,
-    /// Of the roster's text.
-    pub roster_sha256: Hash,
+    /// The rosters: new units stand on the newest, each earlier one on its own for ever.
+    pub rosters: Arc<Rosters>,
     /// The rule pack that judges timelines.
     pub law: Arc<dyn Law>,
     /// The largest upload in bytes.
@@ -57,13 +58,39 @@ impl Platform {
         self.db.clock().now()
     }
 
+    /// The roster that new units stand on.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        self.rosters.newest().body()
+    }
+
+    /// The roster that a unit stands on.
+    ///
+    /// # Errors
+    /// `Corrupt` when the record holds none of that hash.
+    pub fn roster_of(&self, unit: &Unit) -> Result<&Roster, db::Error> {
+        let found = self.rosters.chain().of(&unit.roster_sha256).map(Statement::body);
+        found.ok_or_else(no_roster)
+    }
+
+    /// The way to the custodians that a unit stands on.
+    ///
+    /// # Errors
+    /// `Corrupt` when the record holds no such roster.
+    pub fn wire_of(&self, unit: &Unit) -> Result<&dyn Custodians, db::Error> {
+        let found = self.rosters.wire(&unit.roster_sha256).map(|wire| &**wire);
+        found.ok_or_else(no_roster)
+    }
+
     /// The credential of a body, if it has one.
     ///
     /// # Errors
     /// `Corrupt` when its statements do not add up, `Backend`.
     pub async fn credential(&self, body: EnterpriseId) -> Result<Option<Held>, db::Error> {
         let this = self.clone();
-        self.db.query(move |conn| this.credentials.of(conn, &this.roster, body)).await
+        self.db
+            .query(move |conn| this.credentials.of(conn, this.rosters.chain().first(), body))
+            .await
     }
 
     /// The key that speaks for a body now, if one does.
@@ -101,7 +128,7 @@ impl Platform {
     /// `NotFound` for pads, `Shut`, `Corrupt`, `Backend`.
     pub async fn receipt(&self, index: u64) -> Result<Receipt, db::Error> {
         let published = self.sequencer.integrated(index).await?;
-        let (witnesses, q) = (self.roster.witness_names(), self.roster.q());
+        let (witnesses, q) = (self.roster().witness_names(), self.roster().q());
         self.db
             .query(move |conn| {
                 let ever = Time::from_millis(0);
@@ -115,6 +142,10 @@ impl Platform {
             })
             .await
     }
+}
+
+fn no_roster() -> db::Error {
+    db::Error::Corrupt("a unit's roster".to_owned())
 }
 
 /// A credential and how many statements it was folded from.
@@ -146,7 +177,7 @@ impl Credentials {
     pub fn of(
         &self,
         conn: &mut db::Conn,
-        roster: &Roster,
+        first: &Statement<Roster>,
         body: EnterpriseId,
     ) -> Result<Option<Held>, db::Error> {
         let statements = store::credential_count(conn, body)?;
@@ -157,7 +188,7 @@ impl Credentials {
             return Ok(Some(held));
         }
         let notes = store::credential_notes(conn, body)?;
-        let credential = credential(&roster.origin, &roster.operator_keys, &notes)
+        let credential = credential(first, &notes)
             .map_err(|e| db::Error::Corrupt(format!("the credential of {body}: {e}")))?;
         let held = Held { credential, statements };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -201,7 +201,7 @@ pub(super) fn signers(roster: &Roster, copy: &Note) -> Result<Vec<VerifyingKey>,
 /// lapsed.
 pub async fn adopt_unit(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted, Error> {
     let copy = Note::parse(copy.as_bytes())?;
-    let custodians = signers(&p.roster, &copy)?;
+    let custodians = signers(p.roster(), &copy)?;
     let p = p.clone();
     let db = p.db.clone();
     db.write(move |tx| {
@@ -209,7 +209,9 @@ pub async fn adopt_unit(p: &Platform, id: UnitId, copy: &str) -> Result<Adopted,
         if let Some(index) = row.effective_index {
             return Ok(Adopted::Effective(index));
         }
-        if row.state != UnitState::Proposed || row.unit.body().roster_sha256 != p.roster_sha256 {
+        // One that was proposed before the newest roster lapses: its buyer publishes anew.
+        let is_newest = row.unit.body().roster_sha256 == p.rosters.newest().sha256();
+        if row.state != UnitState::Proposed || !is_newest {
             return Err(Refused::OutOfOrder.into());
         }
         for custodian in &custodians {
@@ -228,7 +230,7 @@ fn take_effect(
     all: &[UnitRow],
     asked: UnitId,
 ) -> Result<Adopted, Error> {
-    let keys = p.roster.statement_keys();
+    let keys = p.roster().statement_keys();
     for row in all {
         if row.unit.note().count(&keys)? < keys.len() {
             return Ok(Adopted::Waiting);
@@ -246,7 +248,7 @@ fn take_effect(
     store::set_state(tx, tender, states, Some(&notice), Some(published.index))?;
     let mut effective = Adopted::Waiting;
     for row in all {
-        let note = in_order(row.unit.note(), p.key.verifying(), &p.roster)?.encode();
+        let note = in_order(row.unit.note(), p.key.verifying(), p.roster())?.encode();
         let recorded = tx.record(note_event::<Unit>(Some(row.id), &note))?;
         let change = UnitChange {
             note: Some(&note),

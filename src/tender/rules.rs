@@ -275,9 +275,6 @@ pub const fn check_asked(amendment: &Amendment, deadline: Time, now: Time) -> Re
     use super::statements::AmendmentReason::{Outage, Postponed};
     match amendment.reason {
         Postponed { .. } if now.millis() >= deadline.millis() => Err(Refused::Late),
-        Outage { from, until, .. } if from.millis() >= until.millis() => {
-            Err(Refused::Unit("the outage ends before it begins"))
-        }
         Postponed { .. } | Outage { .. } => Ok(()),
     }
 }

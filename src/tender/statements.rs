@@ -155,6 +155,23 @@ impl Body for Amendment {
     const TYPE: &'static str = "sealbid/amendment/v1";
 }
 
+/// An operator registers the outage that the platform measured over a unit's deadline. Its times are
+/// the platform's to measure, and stand in the amendment that follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// SHA-256 of the last effective amendment, or of the unit: for one deadline and no other.
+    pub prev_sha256: Hash,
+    /// What happened, for people.
+    pub text: String,
+    /// Which unit.
+    pub unit_id: UnitId,
+}
+
+impl Body for Outage {
+    const TYPE: &'static str = "sealbid/outage/v1";
+}
+
 /// A document of a tender, readable by anybody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,8 @@
 //! moved by effective amendments and by nothing else. Rows are read as evidence: whatever does not
 //! parse is `Corrupt` and never skipped.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::statements::{Amendment, ReleaseBy, Unit};
@@ -144,6 +146,21 @@ pub fn amending(conn: &mut Conn) -> Result<Vec<UnitId>, Error> {
     let query = unit::table.filter(pending).order(unit::unit_id).select(unit::unit_id);
     let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
     ids.iter().map(|id| id.parse().map_err(corrupt("unit"))).collect()
+}
+
+/// The rosters of the units that are not over.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn rosters_of_open(conn: &mut Conn) -> Result<BTreeSet<Hash>, Error> {
+    let over = [UnitState::Lapsed, UnitState::Opened, UnitState::Void].map(UnitState::code);
+    let query = unit::table.filter(unit::state.ne_all(over)).select(unit::note);
+    let notes: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    let roster = |note: String| {
+        let unit = Statement::<Unit>::parse(note.as_bytes()).map_err(corrupt("unit"))?;
+        Ok(unit.body().roster_sha256)
+    };
+    notes.into_iter().map(roster).collect()
 }
 
 /// The units of a tender that did not lapse, by id.

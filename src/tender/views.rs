@@ -18,14 +18,6 @@ pub struct PublicationBody {
     pub units: Vec<String>,
 }
 
-/// What an operator says of an outage.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OutageBody {
-    /// What happened, for people.
-    pub text: String,
-}
-
 /// A new draft.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DraftedView {

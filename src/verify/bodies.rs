@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::crypto::key::VerifyingKey;
-use crate::crypto::statement::{Body as _, Statement, type_of};
+use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::Credential;
 use crate::enterprise::statements::Kind;
@@ -123,9 +123,7 @@ impl Known {
 fn starts(events: &[Event], rosters: &[Statement<Roster>]) -> Vec<Option<u64>> {
     let recorded = |roster: &Statement<Roster>| {
         let mut events = events.iter().filter(|event| match &event.what {
-            What::OtherNote(note) if type_of(note.text()) == Some(Roster::TYPE) => {
-                note.sha256() == roster.sha256()
-            }
+            What::Roster(shown) => shown.sha256() == roster.sha256(),
             _ => false,
         });
         events.next().map(|event| event.index)

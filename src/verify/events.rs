@@ -10,13 +10,15 @@ use crate::bid::statements::BidEvent;
 use crate::crypto::json::{self, JsonError};
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement, type_of};
+use crate::custodian::roster::Roster;
 use crate::enterprise::statements::{Application, Declined, KeyRevocation, KeyRotation, Verified};
 use crate::ids::UnitId;
 use crate::opening::statements::{
     Challenged, Close, Lodged, Opening, OpeningEvent, Order, Release, Suspension, Void,
 };
 use crate::record::leaf::Salt;
-use crate::tender::statements::{Amendment, Notice, Unit};
+use crate::record::succession::Succession;
+use crate::tender::statements::{Amendment, Notice, Outage, Unit};
 
 use super::casefile::OpenedLeaf;
 
@@ -31,6 +33,7 @@ pub(super) struct Event {
 pub(super) enum What {
     Unit(Statement<Unit>),
     Amendment(Statement<Amendment>),
+    Outage(Statement<Outage>),
     Close(Statement<Close>),
     Order(Statement<Order>),
     Suspension(Statement<Suspension>),
@@ -45,6 +48,8 @@ pub(super) enum What {
     Application(Statement<Application>),
     Declined(Statement<Declined>),
     Notice(Statement<Notice>),
+    Roster(Statement<Roster>),
+    Succession(Statement<Succession>),
     /// A statement of a type this verifier does not judge.
     OtherNote(Note),
     Bid(BidEvent),
@@ -81,6 +86,8 @@ fn read_line(bytes: &[u8]) -> Result<What, String> {
         | "sealbid/released/v1"
         | "sealbid/missing/v1"
         | "sealbid/resupplied/v1"
+        | "sealbid/challenge/v1"
+        | "sealbid/false-release/v1"
         | "sealbid/read-out/v1" => json::parse(bytes).map(What::Step).map_err(wrong),
         kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
         _ => Err("its type is not one of sealbid".to_owned()),
@@ -93,6 +100,7 @@ fn read_note(bytes: &[u8]) -> Result<What, String> {
     match kind.as_str() {
         Unit::TYPE => typed(note, What::Unit),
         Amendment::TYPE => typed(note, What::Amendment),
+        Outage::TYPE => typed(note, What::Outage),
         Close::TYPE => typed(note, What::Close),
         Order::TYPE => typed(note, What::Order),
         Suspension::TYPE => typed(note, What::Suspension),
@@ -107,6 +115,8 @@ fn read_note(bytes: &[u8]) -> Result<What, String> {
         Application::TYPE => typed(note, What::Application),
         Declined::TYPE => typed(note, What::Declined),
         Notice::TYPE => typed(note, What::Notice),
+        Roster::TYPE => typed(note, What::Roster),
+        Succession::TYPE => typed(note, What::Succession),
         _ => other_note(note),
     }
 }
@@ -135,6 +145,7 @@ impl What {
         Some(match self {
             Self::Unit(s) => return s.body().id().ok(),
             Self::Amendment(s) => s.body().unit_id,
+            Self::Outage(s) => s.body().unit_id,
             Self::Close(s) => s.body().unit_id,
             Self::Order(s) => s.body().unit_id,
             Self::Suspension(s) => s.body().unit_id,
@@ -150,7 +161,8 @@ impl What {
             | Self::Step(
                 OpeningEvent::Proposed { unit_id, .. }
                 | OpeningEvent::Lapsed { unit_id, .. }
-                | OpeningEvent::Released { unit_id, .. },
+                | OpeningEvent::Released { unit_id, .. }
+                | OpeningEvent::Challenge { unit_id, .. },
             ) => *unit_id,
             _ => return None,
         })
@@ -161,6 +173,7 @@ impl What {
         Some(match self {
             Self::Unit(s) => s.note(),
             Self::Amendment(s) => s.note(),
+            Self::Outage(s) => s.note(),
             Self::Close(s) => s.note(),
             Self::Order(s) => s.note(),
             Self::Suspension(s) => s.note(),
@@ -175,6 +188,8 @@ impl What {
             Self::Application(s) => s.note(),
             Self::Declined(s) => s.note(),
             Self::Notice(s) => s.note(),
+            Self::Roster(s) => s.note(),
+            Self::Succession(s) => s.note(),
             Self::OtherNote(note) => note,
             Self::Bid(_) | Self::Step(_) | Self::OtherLine | Self::Bad(_) => return None,
         })

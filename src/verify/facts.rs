@@ -30,7 +30,7 @@ pub(super) struct Facts<'a> {
     pub rosters: Vec<Statement<Roster>>,
     /// Why a member that should be a roster is none.
     pub roster_fault: Option<(u32, String)>,
-    /// Every checkpoint under the roster whose log signature fits, or why none fits.
+    /// Every checkpoint under the log key whose signature fits, or why none fits.
     pub heads: Vec<Result<Cosigned, CheckpointError>>,
     pub events: Vec<Event>,
     pub bodies: Bodies,
@@ -57,8 +57,8 @@ impl<'a> Facts<'a> {
                 }
             }
         }
-        let heads = heads(&file.checkpoints, &rosters);
         let events: Vec<Event> = file.events().map(|leaf| events::read(&leaf)).collect();
+        let heads = heads(&file.checkpoints, &log_keys(&rosters, &events), &rosters);
         let bodies = Bodies::of(&events, &rosters);
         let is_whole =
             file.tree.as_ref().is_some_and(|tree| tree.leaves.len() == file.opened.len());
@@ -75,6 +75,16 @@ impl<'a> Facts<'a> {
     /// The roster of this hash.
     pub(super) fn roster(&self, sha256: &Hash) -> Option<&Roster> {
         self.rosters.iter().find(|roster| roster.sha256() == *sha256).map(Statement::body)
+    }
+
+    /// The roster in force just before an index: the last that the record shows below it, or the first.
+    pub(super) fn roster_at(&self, index: u64) -> Option<&Statement<Roster>> {
+        let shown = self.events.iter().filter(|event| event.index < index);
+        let mut shown = shown.filter_map(|event| match &event.what {
+            What::Roster(roster) => Some(roster),
+            _ => None,
+        });
+        shown.next_back().or_else(|| self.rosters.first())
     }
 
     /// Size and cosignature times, under one roster, of every checkpoint that verifies.
@@ -140,10 +150,24 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Every checkpoint under the latest roster whose log key it verifies with; the last reason
-/// otherwise. Lines by the witnesses of every roster have their place: a roster may change while a
+/// The keys that sign the record's checkpoints, in order: the rosters', and the successions' that the
+/// file shows.
+pub(super) fn log_keys(rosters: &[Statement<Roster>], events: &[Event]) -> Vec<VerifyingKey> {
+    let first = rosters.first().map(|roster| roster.body().log_key.clone());
+    let later = events.iter().filter_map(|event| match &event.what {
+        What::Succession(succession) => Some(succession.body().new_log_key.clone()),
+        _ => None,
+    });
+    first.into_iter().chain(later).collect()
+}
+
+/// Every checkpoint under the latest log key that signed it; the last reason otherwise. Lines by the witnesses of every roster have their place: a roster may change while a
 /// unit runs, and each unit's claims count those of its own.
-fn heads(notes: &[Note], rosters: &[Statement<Roster>]) -> Vec<Result<Cosigned, CheckpointError>> {
+fn heads(
+    notes: &[Note],
+    log_keys: &[VerifyingKey],
+    rosters: &[Statement<Roster>],
+) -> Vec<Result<Cosigned, CheckpointError>> {
     let mut witnesses: Vec<VerifyingKey> = Vec::new();
     for key in rosters.iter().flat_map(|roster| roster.body().witness_keys()) {
         if !witnesses.contains(&key) {
@@ -152,8 +176,8 @@ fn heads(notes: &[Note], rosters: &[Statement<Roster>]) -> Vec<Result<Cosigned, 
     }
     let head = |note: &Note| {
         let mut last = Err(CheckpointError::Malformed);
-        for roster in rosters.iter().rev() {
-            last = Cosigned::from_case(note, &roster.body().log_key, &witnesses);
+        for log_key in log_keys.iter().rev() {
+            last = Cosigned::from_case(note, log_key, &witnesses);
             if last.is_ok() {
                 break;
             }

@@ -1,6 +1,6 @@
 //! Everything that a case shows about one unit, in record order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bid::rules::line;
 use crate::bid::statements::{BidEvent, Fault, Manifest};
@@ -8,13 +8,14 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Body, Statement, type_of};
 use crate::custodian::roster::CustodianId;
+use crate::custodian::wire::Account;
 use crate::ids::UnitId;
 use crate::opening::rules::Terms;
 use crate::opening::statements::{
     Challenged, Close, Opening, OpeningEvent, Order, Release, Suspension, Void,
 };
 use crate::record::leaf::Salt;
-use crate::tender::statements::{Amendment, Unit};
+use crate::tender::statements::{Amendment, Outage, Unit};
 
 use super::events::{Event, What};
 
@@ -66,6 +67,7 @@ pub(super) struct UnitFacts<'a> {
     pub id: UnitId,
     pub units: Vec<At<&'a Statement<Unit>>>,
     pub amendments: Vec<At<&'a Statement<Amendment>>>,
+    pub outages: Vec<At<&'a Statement<Outage>>>,
     pub accepted: Vec<At<Accepted<'a>>>,
     pub withdrawn: Vec<At<Withdrawn<'a>>>,
     pub refused: Vec<At<Refused<'a>>>,
@@ -77,6 +79,8 @@ pub(super) struct UnitFacts<'a> {
     pub orders: Vec<At<&'a Statement<Order>>>,
     pub suspensions: Vec<At<&'a Statement<Suspension>>>,
     pub challenged: Vec<At<&'a Statement<Challenged>>>,
+    /// What custodians were shown, by their finding's SHA-256.
+    pub shown: BTreeMap<Hash, &'a Account>,
     pub released: Vec<At<Released<'a>>>,
     pub releases: Vec<At<&'a Statement<Release>>>,
     /// Both of the two above: a key that was handed out is one, however the record tells of it.
@@ -98,6 +102,7 @@ impl<'a> UnitFacts<'a> {
             id,
             units: Vec::new(),
             amendments: Vec::new(),
+            outages: Vec::new(),
             accepted: Vec::new(),
             withdrawn: Vec::new(),
             refused: Vec::new(),
@@ -107,6 +112,7 @@ impl<'a> UnitFacts<'a> {
             orders: Vec::new(),
             suspensions: Vec::new(),
             challenged: Vec::new(),
+            shown: BTreeMap::new(),
             released: Vec::new(),
             releases: Vec::new(),
             handed_out: Vec::new(),
@@ -120,6 +126,7 @@ impl<'a> UnitFacts<'a> {
         match &event.what {
             What::Unit(s) => self.units.push(At { index, it: s }),
             What::Amendment(s) => self.amendments.push(At { index, it: s }),
+            What::Outage(s) => self.outages.push(At { index, it: s }),
             What::Close(s) => self.closes.push(At { index, it: s }),
             What::Order(s) => self.orders.push(At { index, it: s }),
             What::Suspension(s) => self.suspensions.push(At { index, it: s }),
@@ -140,6 +147,9 @@ impl<'a> UnitFacts<'a> {
 
     fn take_step(&mut self, index: u64, step: &'a OpeningEvent) {
         match step {
+            OpeningEvent::Challenge { account, challenged_sha256, .. } => {
+                self.shown.insert(*challenged_sha256, account);
+            }
             OpeningEvent::Released { close_sha256, custodian, .. } => {
                 let it = || Released { close_sha256: *close_sha256, custodian };
                 self.released.push(At { index, it: it() });

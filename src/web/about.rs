@@ -89,10 +89,10 @@ pub async fn platform(app: web::Data<App>, request: HttpRequest) -> Answer {
 /// # Errors
 /// The database's.
 pub async fn about(app: &App, headers: &HeaderMap) -> Result<PlatformView, crate::db::Error> {
-    let roster = app.roster.body();
-    let ids: Vec<String> = roster.custodians.iter().map(|member| member.id.to_string()).collect();
+    let roster = app.roster();
+    let names = roster.witness_names();
     let cosigned = app.db().query(move |conn| {
-        let each = ids.iter().map(|id| store::last_cosigned(conn, id));
+        let each = names.iter().map(|name| store::last_cosigned(conn, name));
         each.collect::<Result<Vec<_>, crate::db::Error>>()
     });
     let cosigned = cosigned.await?;
@@ -113,7 +113,7 @@ pub async fn about(app: &App, headers: &HeaderMap) -> Result<PlatformView, crate
         time: app.now(),
         zone: ZONE,
         rule_pack_sha256: app.pack.sha256.to_string(),
-        roster_sha256: app.roster.sha256().to_string(),
+        roster_sha256: app.rosters().newest().sha256().to_string(),
         size: app.platform.sequencer.published().checkpoint.size,
         t: roster.t,
         q: u64::try_from(roster.q()).unwrap_or(u64::MAX),

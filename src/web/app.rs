@@ -7,8 +7,7 @@ use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::clock::Time;
 use crate::crypto::entropy::Entropy;
-use crate::crypto::statement::Statement;
-use crate::custodian::client::Custodians;
+use crate::custodian::chain::Rosters;
 use crate::custodian::roster::Roster;
 use crate::db::Db;
 use crate::opening::Opener;
@@ -20,14 +19,10 @@ use crate::tender::Platform;
 pub struct App {
     /// What the use-cases stand on: database, record, sealed files, the platform's key.
     pub platform: Platform,
-    /// Who vouches for whom, as it was signed.
-    pub roster: Arc<Statement<Roster>>,
     /// Signs session tokens; never a statement.
     pub tokens: TokenKey,
     /// How often anybody may knock.
     pub limiter: Limiter,
-    /// The wire to the custodians' agents.
-    pub custodians: Arc<dyn Custodians>,
     /// The law as data.
     pub pack: Arc<Pack>,
     /// Randomness.
@@ -45,6 +40,18 @@ impl App {
     #[must_use]
     pub const fn db(&self) -> &Db {
         &self.platform.db
+    }
+
+    /// Who vouches for whom, as it was signed.
+    #[must_use]
+    pub fn rosters(&self) -> &Rosters {
+        &self.platform.rosters
+    }
+
+    /// The roster in force.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        self.platform.roster()
     }
 
     /// The current instant, by the one clock that judges deadlines.

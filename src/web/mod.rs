@@ -16,6 +16,7 @@ pub mod limit;
 pub mod openapi;
 pub mod page;
 pub mod problem;
+mod rosters;
 pub mod start;
 mod start_error;
 pub mod stream;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use zeroize::Zeroizing;
 
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
@@ -15,19 +16,16 @@ use crate::bid::upload::Quota;
 use crate::blob::{Blobs, Folder};
 use crate::config::{Config, read_seed};
 use crate::crypto::key::{KeyKind, SigningKey};
-use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{AsWitnesses, Custodians, Http, Limits, witnesses};
-use crate::custodian::roster::{Roster, check_next};
-use crate::db::{self, Db, FaultPoints, Options, Point};
+use crate::custodian::chain::{Chain, Rosters};
+use crate::custodian::client::{AskError, Custodians, Http, Limits};
+use crate::custodian::roster::Roster;
+use crate::db::{Db, FaultPoints, Options, Point};
 use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
-use crate::record::append::Event;
-use crate::record::disclosure::Level;
 use crate::record::feed::Feed;
 use crate::record::leaf::PadKey;
 use crate::record::sequencer::{Keys, Pace, Sequencer};
 use crate::record::standing;
-use crate::record::store;
 use crate::rulepack::Pack;
 use crate::tender::Platform;
 use crate::timer;
@@ -35,6 +33,7 @@ use crate::timer;
 use super::app::App;
 use super::init::check_origin;
 use super::limit::Limiter;
+use super::rosters;
 use super::start_error::internal;
 
 pub use super::start_error::StartError;
@@ -49,8 +48,8 @@ pub fn platform_key_name(origin: &str) -> String {
 /// What the configuration names, read and checked against each other.
 struct Papers {
     pack: Pack,
-    roster: Statement<Roster>,
-    log: SigningKey,
+    rosters: Chain,
+    log: Zeroizing<[u8; 32]>,
     platform: SigningKey,
     pads: PadKey,
     tokens: TokenKey,
@@ -59,18 +58,19 @@ struct Papers {
 impl Papers {
     fn read(config: &Config) -> Result<Self, StartError> {
         let origin = config.origin.as_str();
-        let key = |name: &str, file: &Path| {
-            let seed = read_seed(file)?;
-            SigningKey::from_seed(name, KeyKind::Statement, &seed).map_err(internal)
-        };
-        let log = key(origin, &config.log_key_file)?;
-        let platform = key(&platform_key_name(origin), &config.platform_key_file)?;
+        let log = read_seed(&config.log_key_file)?;
+        let platform = read_seed(&config.platform_key_file)?;
+        let platform = statement_key(&platform_key_name(origin), &platform)?;
         let pads = PadKey::from_bytes(*read_seed(&config.pad_key_file)?);
         let tokens =
             TokenKey::new(&*read_seed(&config.token_key_file)?, origin).map_err(internal)?;
-        let roster = read_roster(&config.roster_file, &log, &platform)?;
-        Ok(Self { pack: read_pack(&config.rule_pack)?, roster, log, platform, pads, tokens })
+        let rosters = rosters::read(&config.roster_file)?;
+        Ok(Self { pack: read_pack(&config.rule_pack)?, rosters, log, platform, pads, tokens })
     }
+}
+
+fn statement_key(name: &str, seed: &[u8; 32]) -> Result<SigningKey, StartError> {
+    SigningKey::from_seed(name, KeyKind::Statement, seed).map_err(internal)
 }
 
 fn read_pack(path: &Path) -> Result<Pack, StartError> {
@@ -79,27 +79,12 @@ fn read_pack(path: &Path) -> Result<Pack, StartError> {
     Pack::parse(&text).map_err(|e| wrong(e.to_string()))
 }
 
-fn read_roster(
-    path: &Path,
-    log: &SigningKey,
-    platform: &SigningKey,
-) -> Result<Statement<Roster>, StartError> {
-    let wrong = |reason: String| StartError::Roster { path: path.display().to_string(), reason };
-    let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
-    let roster = Statement::<Roster>::parse(&bytes).map_err(|e| wrong(e.to_string()))?;
-    check_next(None, &roster).map_err(|e| wrong(e.to_string()))?;
-    let body = roster.body();
-    if body.log_key != *log.verifying() || body.platform_key != *platform.verifying() {
-        return Err(wrong("it does not name this platform's log and platform keys".to_owned()));
-    }
-    Ok(roster)
-}
-
 /// A platform ready to serve, and the work that goes on beside its answers.
 pub struct Started {
     /// For the handlers.
     pub app: Arc<App>,
-    /// Have the custodians witness the record.
+    /// Have the custodians witness the record: those of the newest roster, of the last that the record
+    /// held when this was started, and of every earlier one with a unit that was not over.
     pub feeds: Vec<Feed>,
 }
 
@@ -117,7 +102,7 @@ impl Started {
                 tokio::join!(
                     sequencer.run(),
                     join_all(self.feeds.iter().map(|feed| feed.run(sequencer.follow()))),
-                    timer::run(&self.app.opener, &self.app.platform, &*self.app.custodians),
+                    timer::run(&self.app.opener, &self.app.platform),
                 )
             } => {}
         }
@@ -136,25 +121,35 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     let faults = options.hooks.faults.clone();
     let db = open_database(config, options).await?;
     check_origin(&db, config).await?;
+    let path = &config.roster_file;
+    let settled = rosters::settle(&db, papers.rosters, path).await?;
+    // The log's key is named as the record's origin, which a succession changes.
+    let log = statement_key(settled.chain.log_key().name(), &papers.log)?;
+    rosters::check_keys(&settled, path, log.verifying(), papers.platform.verifying())?;
     let pace =
         Pace { cadence: Duration::from_millis(u64::from(config.cadence_ms)), ..Pace::default() };
-    let keys = Keys { log: papers.log, pads: papers.pads };
-    let sequencer = Sequencer::open(db.clone(), keys, pace).await.map_err(refused)?;
+    let keys = Keys { log, pads: papers.pads };
+    let former = settled.chain.log_keys().nth(1).cloned();
+    let sequencer = Sequencer::open_after(db.clone(), keys, former, pace).await.map_err(refused)?;
     // The shares and the manifest come on top of the envelope, and are small.
     let limits =
         Limits { max_file: config.max_upload_bytes.saturating_mul(2), ..Limits::default() };
-    let custodians: Arc<dyn Custodians> =
-        Arc::new(Http::new(papers.roster.body(), limits).map_err(internal)?);
-    let wire = Arc::new(AsWitnesses(Arc::clone(&custodians)));
-    let t = usize::from(papers.roster.body().t);
-    let feed = Feed::new(db.clone(), wire, witnesses(papers.roster.body()), t);
-    let (hours, feeds) = (feed.hours(), vec![feed]);
+    let wire = |roster: &Roster| {
+        let http: Arc<dyn Custodians> = Arc::new(Http::new(roster, limits)?);
+        Ok::<_, AskError>(http)
+    };
+    let rosters = Arc::new(Rosters::new(settled.chain.clone(), wire).map_err(internal)?);
+    let hours = Arc::default();
+    let feeds = rosters::feeds(&db, &rosters, &settled, &hours)?;
     let head = &sequencer.published().checkpoint;
-    standing::wait_for_witnesses(&db, head);
-    standing::confirm(&db, &feeds, head)
-        .await
-        .map_err(|(witness, error)| StartError::Behind { witness, reason: error.to_string() })?;
-    record_roster(&db, &papers.roster).await?;
+    // A succession explains what witnesses saw beyond it; they are shown nothing under the old key.
+    if head.note.require(settled.chain.log_key()).is_ok() {
+        standing::wait_for_witnesses(&db, head);
+        standing::confirm(&db, &feeds, head).await.map_err(|(witness, error)| {
+            StartError::Behind { witness, reason: error.to_string() }
+        })?;
+    }
+    rosters::record(&db, &settled).await?;
     let sequencer = Arc::new(sequencer);
     let pack = Arc::new(papers.pack);
     let platform_key = Arc::new(papers.platform);
@@ -164,8 +159,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         sequencer: Arc::clone(&sequencer),
         blobs: Arc::clone(&blobs),
         key: Arc::clone(&platform_key),
-        roster: Arc::new(papers.roster.body().clone()),
-        roster_sha256: papers.roster.sha256(),
+        rosters: Arc::clone(&rosters),
         law: Arc::<Pack>::clone(&pack),
         max_upload: config.max_upload_bytes,
         quota: Quota { uploads: config.max_uploads, bytes: config.max_uploads_bytes },
@@ -176,19 +170,16 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     let opener = Opener::new(Parts {
         db,
         blobs,
-        wire: Arc::clone(&custodians),
         sequencer,
-        rosters: vec![papers.roster.clone()],
+        rosters,
         key: platform_key,
         decided: Arc::new(arrivals.clone()),
         intake: Arc::new(ByPlatform(platform.clone())),
         spool: spool(config)?,
     });
     let app = App {
-        roster: Arc::new(papers.roster),
         tokens: papers.tokens,
         limiter: Limiter::new(config.proxies.clone()),
-        custodians,
         pack,
         entropy,
         platform,
@@ -227,21 +218,6 @@ fn spool(config: &Config) -> Result<PathBuf, StartError> {
         reason: e.to_string(),
     })?;
     Ok(spool)
-}
-
-/// The first roster is the record's first entry, before anything that depends on it.
-async fn record_roster(db: &Db, roster: &Statement<Roster>) -> Result<(), StartError> {
-    let bytes = roster.encode().into_bytes();
-    let wanted = bytes.clone();
-    let first: Result<_, db::Error> = db.query(move |conn| store::entry(conn, 0)).await;
-    match first.map_err(database)? {
-        Some(entry) if entry.event == wanted => return Ok(()),
-        Some(_) => return Err(database("the record began with another roster")),
-        None => {}
-    }
-    let event = Event { kind: Roster::TYPE, level: Level::Public, unit: None, bytes };
-    db.write(move |tx| tx.record(event)).await.map_err(refused)?;
-    Ok(())
 }
 
 /// Serves until `stop` is done. Then nothing new is taken in, what was taken in is answered, for

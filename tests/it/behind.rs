@@ -49,7 +49,7 @@ struct Said {
 }
 
 fn key(witness: &str) -> SigningKey {
-    witness_key(witness.strip_prefix('c').unwrap().parse().unwrap())
+    witness_key(witness.strip_prefix("1/c").unwrap().parse().unwrap())
 }
 
 /// A checkpoint of the record that nobody published, cosigned.
@@ -90,7 +90,7 @@ impl Witnesses for Said {
 }
 
 fn feed(world: &World, says: [Says; 5]) -> Feed {
-    let names = (1..).zip(says).map(|(n, said)| (format!("c{n}"), said));
+    let names = (1..).zip(says).map(|(n, said)| (format!("1/c{n}"), said));
     let wire = Arc::new(Said { says: names.collect(), head: world.published() });
     Feed::new(world.db.clone(), wire, witnesses(world.roster.body()), 3)
 }
@@ -123,7 +123,7 @@ on_both! {
             ([Ahead, Fork, Yes, Yes, Yes], confirmed.clone()),
             ([Yes, Ahead, Silence, Yes, Yes], confirmed.clone()),
             ([Ahead, Silence, Silence, Yes, Yes], waiting.clone()),
-            ([Later, Ahead, Fork, Yes, Ahead], Err("c2".to_owned())),
+            ([Later, Ahead, Fork, Yes, Ahead], Err("1/c2".to_owned())),
             // Nobody is believed without its own cosignature.
             ([Claims, Borrows, Claims, Claims, Borrows], waiting.clone()),
             ([Yes, Yes, Yes, Borrows, Claims], confirmed),
@@ -177,7 +177,7 @@ on_both! {
         act(&world.db).unwrap();
         let behind = [feed(&world, [Ahead, Ahead, Silence, Ahead, Yes])];
         let (witness, _) = wait(standing::confirm(&world.db, &behind, &head)).unwrap_err();
-        assert_eq!((witness.as_str(), act(&world.db)), ("c1", Err(Error::Shut(BEHIND))));
+        assert_eq!((witness.as_str(), act(&world.db)), ("1/c1", Err(Error::Shut(BEHIND))));
     }
 }
 

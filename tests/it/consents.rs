@@ -1,19 +1,20 @@
 //! Is an amendment asked at once, whoever is silent and whatever else waits for the custodians?
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sealbid::auth::Actor;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
+use sealbid::custodian::chain::Rosters;
 use sealbid::custodian::client::{Answer, AskError, Custodians, Pending};
 use sealbid::custodian::roster::CustodianId;
 use sealbid::ids::UnitId;
-use sealbid::tender::amend;
 use sealbid::tender::consent::ask_pending;
 use sealbid::tender::statements::{Amendment, AmendmentReason, Unit};
 use sealbid::tender::units;
+use sealbid::tender::{Platform, amend};
 use sealbid::timer;
 use tokio::sync::{Barrier, Notify};
 use tokio::time::{sleep, timeout};
@@ -63,10 +64,19 @@ impl Custodians for Silent {
         &'a self,
         _: &'a CustodianId,
         _: &'a str,
+        _: Vec<u8>,
         _: &'a Path,
     ) -> Pending<'a, Result<(), AskError>> {
         Box::pin(std::future::pending())
     }
+}
+
+/// The world's platform, which asks these custodians.
+fn with_wire(world: &World, wire: &Arc<Silent>) -> Platform {
+    let chain = world.platform.rosters.chain().clone();
+    let wire: Arc<dyn Custodians> = wire.clone();
+    let rosters = Rosters::new(chain, |_| Ok::<_, AskError>(wire.clone())).unwrap();
+    Platform { rosters: Arc::new(rosters), ..world.platform.clone() }
 }
 
 /// The buyer's word that the world's unit is postponed.
@@ -101,7 +111,8 @@ on_both! {
     fn silent_custodians_of_a_large_draft_keep_no_amendment_waiting(base: TestBase) {
         let world = World::start(base, 1, BY_TIME);
         propose(&world, 40);
-        let (wire, note) = (Silent::new(1), postponement(&world));
+        let (wire, note) = (Arc::new(Silent::new(1)), postponement(&world));
+        let platform = with_wire(&world, &wire);
         let story = async {
             while !wire.asked().iter().any(|path| path == "/unit") {
                 sleep(Duration::from_millis(5)).await;
@@ -113,7 +124,7 @@ on_both! {
         };
         wait(async {
             tokio::select! {
-                () = timer::run(world.opener(), &world.platform, &wire) => panic!("it ended"),
+                () = timer::run(world.opener(), &platform) => panic!("it ended"),
                 told = timeout(Duration::from_secs(20), story) => told.unwrap(),
             }
         });
@@ -134,10 +145,11 @@ on_both! {
             let copy = format!("SELECT '{n:064}', {columns} FROM unit WHERE unit_id = '{}'", world.id);
             world.base.meddle(&format!("INSERT INTO unit (unit_id, {columns}) {copy}")).unwrap();
         }
-        let wire = Silent::new(20);
+        let wire = Arc::new(Silent::new(20));
+        let platform = with_wire(&world, &wire);
         // The draft's five are all that is left, and never answer.
         wait(async {
-            let asked = ask_pending(&world.platform, &wire);
+            let asked = ask_pending(&platform);
             timeout(Duration::from_secs(3), asked).await.unwrap_err()
         });
         let asked = wire.asked();

@@ -47,9 +47,9 @@ on_both! {
         });
         let db = server.app().db();
         let size = server.app().platform.sequencer.published().checkpoint.size;
-        let last = db.read(|conn| store::last_cosigned(conn, "c1")).unwrap();
+        let last = db.read(|conn| store::last_cosigned(conn, "1/c1")).unwrap();
         assert_eq!(last.map(|(size, _)| size), Some(size));
-        assert_eq!(db.read(|conn| store::last_cosigned(conn, "c9")).unwrap(), None);
+        assert_eq!(db.read(|conn| store::last_cosigned(conn, "1/c9")).unwrap(), None);
         let plan = db.read(plan).unwrap();
         assert!(plan.contains("INDEX") && !plan.contains("SCAN C"), "{plan}");
     }

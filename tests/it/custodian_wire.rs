@@ -16,15 +16,17 @@ use sealbid::custodian::client::{
 };
 use sealbid::custodian::home::{Home, Start};
 use sealbid::custodian::roster::{CustodianId, Roster};
-use sealbid::custodian::wire::{AgentStatus, AskSuspend};
+use sealbid::custodian::wire::{AgentStatus, AskLodgedBid, AskSuspend};
 use sealbid::ids::UnitId;
+use sealbid::opening::statements::LodgedQuery;
 use sealbid::record::checkpoint;
 use sealbid::record::feed::{Feed, FeedError};
 use sealbid::record::store;
 use sealbid::record::witness::Known;
 
 use crate::opening_world;
-use crate::server::Server;
+use crate::registration::signed;
+use crate::server::{Server, platform_key};
 use crate::support::{START, TestBase, folder, wait};
 
 const LIMITS: Limits = Limits { patience: Duration::from_millis(300), max_file: 1000 };
@@ -95,7 +97,7 @@ fn any_roster() -> Roster {
 
 fn told(imposter: &Imposter) -> Result<usize, AskError> {
     let http = at(&any_roster(), &imposter.address);
-    wait(lodged(&http, &c(1), &unit())).map(|notes| notes.len())
+    wait(lodged(&http, &c(1), "a question")).map(|bids| bids.len())
 }
 
 #[test]
@@ -106,16 +108,20 @@ fn real_agents_answer_cosign_and_refuse_with_their_code() {
     let answer = wait(http.send(&c(2), "/", None)).unwrap();
     let status: AgentStatus = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((status.custodian, status.roster_sha256), (c(2), server.roster.sha256()));
-    let garbage = AskSuspend { suspension: "no note".to_owned() };
+    let garbage = AskSuspend { suspension: "no note".to_owned(), unit: String::new() };
     for (_, refused) in wait(ask_all(&http, &[c(1), c(2)], &garbage)) {
         let code = "custodian-statement".to_owned();
         assert_eq!(refused.unwrap_err(), AskError::Refused { status: 422, code });
     }
-    let unknown = wait(lodged(&http, &c(3), &unit())).unwrap_err();
+    let query = LodgedQuery { at: server.clock.now(), custodian: c(3), unit_id: unit() };
+    let query = signed(query, &[&platform_key()]).encode();
+    let unknown = wait(lodged(&http, &c(3), &query)).unwrap_err();
     let code = "custodian-unknown-unit".to_owned();
     assert_eq!(unknown, AskError::Refused { status: 404, code });
-    let target = folder("lodged").join("a.bid");
-    let missing = wait(lodged_bid(&http, &c(3), &unit(), &Hash::of(b"none"), &target));
+    let folder = folder("lodged");
+    let target = folder.join("a.bid");
+    let none = AskLodgedBid { manifest_sha256: Hash::of(b"none"), query };
+    let missing = wait(lodged_bid(&http, &c(3), &none, &target));
     assert!(matches!(missing, Err(AskError::Refused { status: 404, .. })));
     assert!(!target.exists());
 
@@ -133,7 +139,7 @@ fn an_address_where_nobody_listens_and_one_that_never_answers_are_silent() {
     let address = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
     let http = at(&any_roster(), &address);
-    let refused = wait(lodged(&http, &c(1), &unit())).unwrap_err();
+    let refused = wait(lodged(&http, &c(1), "a question")).unwrap_err();
     assert!(matches!(refused, AskError::Silent(_)), "{refused}");
     let slow = told(&Imposter::new(None)).unwrap_err();
     assert!(matches!(slow, AskError::Silent(_)), "{slow}");
@@ -141,7 +147,7 @@ fn an_address_where_nobody_listens_and_one_that_never_answers_are_silent() {
     let cut = told(&cut).unwrap_err();
     assert!(matches!(cut, AskError::Silent(_)), "{cut}");
     let stranger: CustodianId = "nobody".parse().unwrap();
-    let unknown = wait(lodged(&http, &stranger, &unit())).unwrap_err();
+    let unknown = wait(lodged(&http, &stranger, "a question")).unwrap_err();
     assert_eq!(unknown, AskError::Unknown(stranger));
 }
 
@@ -149,11 +155,11 @@ fn an_address_where_nobody_listens_and_one_that_never_answers_are_silent() {
 fn an_answer_that_is_none_is_malformed_or_a_refusal_and_never_followed_elsewhere() {
     let page = told(&Imposter::saying("200 OK", "<html>welcome</html>")).unwrap_err();
     assert!(matches!(page, AskError::Malformed(_)), "{page}");
-    let note = told(&Imposter::saying("200 OK", r#"{"notes":["no note"]}"#)).unwrap_err();
-    assert!(matches!(note, AskError::Malformed(_)), "{note}");
-    let more = told(&Imposter::saying("200 OK", r#"{"notes":[],"more":1}"#)).unwrap_err();
+    let bid = told(&Imposter::saying("200 OK", r#"{"bids":["no bid"]}"#)).unwrap_err();
+    assert!(matches!(bid, AskError::Malformed(_)), "{bid}");
+    let more = told(&Imposter::saying("200 OK", r#"{"bids":[],"more":1}"#)).unwrap_err();
     assert!(matches!(more, AskError::Malformed(_)), "{more}");
-    assert_eq!(told(&Imposter::saying("200 OK", r#"{"notes":[]}"#)), Ok(0));
+    assert_eq!(told(&Imposter::saying("200 OK", r#"{"bids":[]}"#)), Ok(0));
     for (line, status) in [("302 Found", 302), ("500 Oops", 500)] {
         let refused = told(&Imposter::saying(line, "")).unwrap_err();
         assert_eq!(refused, AskError::Refused { status, code: "unknown".to_owned() });
@@ -174,7 +180,8 @@ fn an_endless_answer_and_an_endless_file_are_cut_off() {
         let imposter = endless(bytes);
         let http = at(&any_roster(), &imposter.address);
         let target = folder.join(bytes.to_string());
-        let fetched = wait(lodged_bid(&http, &c(1), &unit(), &Hash::of(b"x"), &target));
+        let ask = AskLodgedBid { manifest_sha256: Hash::of(b"x"), query: "a question".to_owned() };
+        let fetched = wait(lodged_bid(&http, &c(1), &ask, &target));
         assert_eq!(fetched.is_ok(), fits, "{fetched:?}");
         assert!(fits || matches!(fetched, Err(AskError::Malformed(_))));
     }
@@ -185,7 +192,7 @@ fn a_folder_restored_from_a_backup_signs_nothing_on_what_it_remembers() {
     let world = opening_world::World::start(TestBase::sqlite(), 1, opening_world::BY_TIME);
     let dir = folder("backup").join("agent");
     Home::create(&dir, &opening_world::agent_seed(1)).unwrap();
-    Home::enrol(&dir, &world.roster).unwrap();
+    Home::enrol(&dir, world.platform.rosters.chain()).unwrap();
     let loaded = Home::open(&dir, Start::Suspicious).unwrap();
     let kept = world.agents.state(1).units[&world.id].clone();
     assert!(kept.signed);

@@ -289,7 +289,7 @@ on_both! {
         base.clock.set(START);
         let other = Origin::parse("elsewhere.example/record").unwrap();
         let other = Config { origin: other, ..config };
-        assert_eq!(open(&other), "web-start-roster", "keys and roster are of the old name");
+        assert_eq!(open(&other), "web-start-origin");
     }
 }
 

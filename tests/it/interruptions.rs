@@ -4,18 +4,30 @@ use sealbid::auth::Actor;
 use sealbid::crypto::statement::Statement;
 use sealbid::error::Refusal as _;
 use sealbid::opening::rules::{FREEZE_MS, Step, UnitState};
+use sealbid::opening::statements::{Void, VoidReason};
 use sealbid::opening::store as stored;
 use sealbid::tender::amend;
 use sealbid::tender::outage::DOWN_MS;
-use sealbid::tender::statements::{Amendment, AmendmentReason};
+use sealbid::tender::publish::Asked;
+use sealbid::tender::statements::{Amendment, AmendmentReason, Outage};
 
 use crate::on_both;
-use crate::opening_world::{BY_TIME, DEADLINE, OPEN_AT, Spoil, World, accept, who};
-use crate::openings::{opening, verified, verified_public, with_bids};
+use crate::opening_world::{BY_TIME, DEADLINE, OPEN_AT, Spoil, World, accept, operator_key, who};
+use crate::openings::{opening, verified, with_bids};
 use crate::support::wait;
 
 /// The buyer postpones, and the custodians that are awake are asked once.
 fn postpone(world: &World, later: i64) {
+    propose(world, later);
+    world.beat();
+    world.consent();
+}
+
+fn propose(world: &World, later: i64) -> Asked {
+    try_propose(world, later).unwrap()
+}
+
+fn try_propose(world: &World, later: i64) -> Result<Asked, &'static str> {
     let row = world.row();
     let body = Amendment {
         deadline: row.terms.deadline.plus(later),
@@ -27,14 +39,16 @@ fn postpone(world: &World, later: i64) {
     };
     let note = Statement::signed(body, &who(0).1).unwrap().encode();
     let buyer = Actor::Buyer(who(0).0);
-    wait(amend::postpone(&world.platform, &buyer, &note)).unwrap();
-    world.beat();
-    world.consent();
+    let asked = wait(amend::postpone(&world.platform, &buyer, &note));
+    asked.map_err(|refused| refused.code())
 }
 
 fn register_outage(world: &World) -> Result<(), &'static str> {
     let operator = Actor::Operator("op".to_owned());
-    let asked = wait(amend::outage(&world.platform, &operator, world.id, "no power".to_owned()));
+    let prev_sha256 = world.row().last_sha256;
+    let body = Outage { prev_sha256, text: "no power".to_owned(), unit_id: world.id };
+    let note = Statement::signed(body, &operator_key()).unwrap().encode();
+    let asked = wait(amend::outage(&world.platform, &operator, &note));
     asked.map_err(|refused| refused.code())?;
     world.beat();
     world.consent();
@@ -73,40 +87,103 @@ on_both! {
 }
 
 on_both! {
-    fn an_amendment_without_a_quorum_lapses_and_the_set_closes_on_the_old_deadline(base: TestBase) {
+    fn an_amendment_whose_signatures_were_lost_is_asked_again_and_takes_effect(base: TestBase) {
         let world = with_bids(base);
-        world.agents.sleep(&[2, 3, 4, 5]);
-        postpone(&world, 600_000);
-        world.agents.sleep(&[]);
-        world.to(DEADLINE);
-        assert_eq!(world.settle(3), [Step::AskAmendment; 3], "it is asked for a minute more");
+        world.to(DEADLINE.plus(-1));
+        // All sign it, and the platform dies before it has heard of any.
+        let asked = propose(&world, 600_000);
+        world.beat();
+        let entity = who(0).0;
+        let buyer = world.db.read(|conn| stored::credentials(conn, &entity)).unwrap();
+        world.agents.deaf(&asked, world.receipt_at(asked.proposed_index), buyer);
+        let world = world.restart();
         world.to(DEADLINE.plus(FREEZE_MS));
-        assert_eq!(world.step(), Step::DropAmendment);
+        assert_eq!(world.settle(2), [Step::AskAmendment; 2], "nobody has said no");
+        world.agents.sleep(&[1, 2, 3]);
+        world.consent();
+        assert!(world.row().pending.is_some(), "the silent ones may be bound");
+        assert!(world.events("sealbid/lapsed/v1").is_empty());
+        world.agents.sleep(&[]);
+        world.consent();
         let row = world.row();
-        assert!(row.pending.is_none() && row.terms.deadline == DEADLINE);
-        assert_eq!(world.events("sealbid/lapsed/v1").len(), 1);
-        world.settle(3);
-        let row = world.row();
-        assert_eq!(row.state, UnitState::Closed);
-        // The platform and four: who signed the later deadline signs no close before it.
-        let close = row.close.unwrap();
-        assert_eq!(close.note().signatures().len(), 5);
-        let bound = &world.roster.body().custodians[0].statement_key;
-        assert!(!close.note().signed_by(bound).unwrap());
-        verified_public(&world);
+        assert!(row.pending.is_none() && row.terms.deadline == DEADLINE.plus(600_000));
+        world.to(DEADLINE.plus(600_000));
+        world.settle(4);
+        world.to(OPEN_AT.plus(600_000));
+        world.settle(4);
+        assert_eq!(opening(&world).lines.len(), 3);
+        verified(&world);
     }
 }
 
 on_both! {
-    fn an_amendment_that_more_than_the_spare_custodians_signed_is_kept_until_its_quorum(base: TestBase) {
+    fn a_postponement_comes_too_late_unless_no_close_is_possible_any_more(base: TestBase) {
         let world = with_bids(base);
-        world.agents.sleep(&[3, 4, 5]);
+        world.to(DEADLINE);
+        assert_eq!(try_propose(&world, 600_000).err(), Some("tender-late"));
+        world.agents.sleep(&[1, 2]);
+        for past in [0, 30_000, FREEZE_MS, FREEZE_MS + 1] {
+            world.to(DEADLINE.plus(past));
+            assert_eq!(world.step(), Step::Wait);
+        }
+        // Witnesses away for the minute of the freeze are not the platform's outage to tell.
+        assert_eq!(register_outage(&world), Err("tender-no-outage"));
+        world.agents.sleep(&[]);
         postpone(&world, 600_000);
-        world.to(DEADLINE.plus(FREEZE_MS * 2));
-        assert_eq!(world.settle(2), [Step::AskAmendment; 2]);
-        world.agents.sleep(&[5]);
+        let deadline = DEADLINE.plus(600_000);
+        assert_eq!(world.row().terms.deadline, deadline);
+        world.to(deadline);
+        world.settle(4);
+        assert_eq!(world.row().state, UnitState::Closed);
+        world.to(OPEN_AT.plus(600_000));
+        world.settle(4);
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn a_unit_is_cancelled_until_a_close_is_effective(base: TestBase) {
+        let world = with_bids(base);
+        world.to(DEADLINE);
+        world.settle(2);
+        assert_eq!(world.row().state, UnitState::Closing);
+        let body = Void {
+            close_sha256: None,
+            fault: None,
+            reason: VoidReason::Cancelled,
+            unit_id: world.id,
+        };
+        let void = Statement::signed(body, &who(0).1).unwrap().encode();
+        let cancel = || wait(amend::cancel(&world.platform, &Actor::Buyer(who(0).0), &void));
+        let index = cancel().unwrap();
+        assert_eq!(world.row().state, UnitState::Void);
+        assert_eq!(cancel().unwrap(), index, "asked again, the answer is the same");
+    }
+}
+
+on_both! {
+    fn an_outage_that_custodians_did_not_notice_needs_its_buyers_word(base: TestBase) {
+        let world = with_bids(base);
+        world.to(DEADLINE.plus(-20_000));
+        world.alive();
+        // The witnesses are kept busy while the platform says that it is down.
+        for past in [-14_000, -8_000, -2_000, 4_000, 10_000] {
+            world.to(DEADLINE.plus(past));
+            world.note();
+            world.beat();
+        }
+        let back = DEADLINE.plus(20_000);
+        world.to(back);
+        world.alive();
+        register_outage(&world).unwrap();
+        assert!(world.row().pending.is_some() && world.row().terms.deadline == DEADLINE);
+        let (pending, _) = world.row().pending.unwrap();
+        let mut signed = Statement::<Amendment>::parse(pending.encode().as_bytes()).unwrap();
+        signed.sign(&who(0).1);
+        let buyer = Actor::Buyer(who(0).0);
+        wait(amend::postpone(&world.platform, &buyer, &signed.encode())).unwrap();
         world.consent();
-        assert_eq!(world.row().terms.deadline, DEADLINE.plus(600_000));
+        assert_eq!(world.row().terms.deadline, back.plus(20_000));
     }
 }
 
@@ -148,34 +225,6 @@ on_both! {
         assert_eq!(register_outage(&world), Err("tender-no-outage"));
         world.settle(3);
         assert_eq!(world.row().state, UnitState::Closed);
-    }
-}
-
-on_both! {
-    fn witnesses_away_for_the_minute_of_the_freeze_are_an_outage_once_they_are_back(base: TestBase) {
-        let world = with_bids(base);
-        world.agents.sleep(&[1, 2]);
-        for past in [0, 30_000, FREEZE_MS, FREEZE_MS + 1] {
-            world.to(DEADLINE.plus(past));
-            assert_eq!(world.step(), Step::Wait);
-        }
-        assert_eq!(register_outage(&world), Err("tender-no-outage"), "it is not over");
-        let back = DEADLINE.plus(90_000);
-        world.to(back);
-        world.agents.sleep(&[]);
-        world.settle(2);
-        assert_eq!(world.row().state, UnitState::Open);
-        register_outage(&world).unwrap();
-        // Longer than a minute: 2 minutes for bids, 3 for the opening, from when they were back.
-        let row = world.row();
-        let times = (row.terms.deadline, row.terms.open_at);
-        assert_eq!(times, (back.plus(120_000), back.plus(180_000)));
-        world.to(back.plus(120_000));
-        world.settle(4);
-        assert_eq!(world.row().state, UnitState::Closed);
-        world.to(back.plus(180_000));
-        world.settle(4);
-        verified(&world);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Is every state and every act of a unit decided, and every instant from deadline to opening?
 
 use sealbid::clock::Time;
+use sealbid::crypto::hash::Hash;
+use sealbid::ids::UnitId;
 use sealbid::opening::rules::{
-    FREEZE_MS, Facts, Failure, OutOfOrder, Step, Terms, UNIT_ACTS, UNIT_STATES, UnitAct, UnitState,
-    due, is_freeze, next, quorum_time, release_from,
+    AmendmentFault, FREEZE_MS, Facts, Failure, OutOfOrder, Step, Terms, UNIT_ACTS, UNIT_STATES,
+    UnitAct, UnitState, due, has_lapsed, is_freeze, next, quorum_time, release_from,
 };
-use sealbid::tender::statements::ReleaseBy;
+use sealbid::tender::statements::{Amendment, AmendmentReason, ReleaseBy};
 
 /// One line for each state, one column for each act: the state after, or a dash.
 const TABLE: &str = "
@@ -53,8 +55,7 @@ fn facts(state: UnitState) -> Facts {
         release: ReleaseBy::Time,
         min: 2,
         t: 3,
-        n: 5,
-        amendment: None,
+        amending: false,
         outage_undecided: false,
         decided_through: DEADLINE,
         freeze: Some(64),
@@ -93,7 +94,7 @@ fn a_close_waits_until_everything_before_the_deadline_is_decided() {
 fn nothing_closes_while_an_amendment_an_outage_or_the_freeze_is_open() {
     let now = DEADLINE.plus(1);
     let open = facts(UnitState::Open);
-    let pending = Facts { amendment: Some(0), ..open.clone() };
+    let pending = Facts { amending: true, ..open.clone() };
     assert_eq!(due(&pending, now), Step::AskAmendment);
     assert_eq!(due(&pending, DEADLINE.plus(-1)), Step::AskAmendment);
     assert_eq!(due(&Facts { outage_undecided: true, ..open.clone() }, now), Step::Wait);
@@ -102,15 +103,47 @@ fn nothing_closes_while_an_amendment_an_outage_or_the_freeze_is_open() {
 }
 
 #[test]
-fn an_amendment_is_given_up_a_minute_after_the_deadline_while_the_others_can_still_close() {
+fn an_amendment_is_given_up_a_minute_after_the_deadline_by_q_that_refused_it() {
     let at = DEADLINE.plus(FREEZE_MS);
-    let steps = |signed| {
-        around(at, |now| due(&Facts { amendment: Some(signed), ..facts(UnitState::Open) }, now))
+    let lapsed =
+        |refused| [-1, 0, 1].map(|millis| has_lapsed(refused, (5, 3), DEADLINE, at.plus(millis)));
+    // n = 5, t = 3, q = 4: who is silent may be bound to it.
+    assert_eq!([0, 3].map(lapsed), [[false; 3]; 2]);
+    assert_eq!([4, 5].map(lapsed), [[false, true, true]; 2]);
+}
+
+const HOUR: i64 = 3_600_000;
+
+/// What an outage from one instant to another, in milliseconds after the deadline, may make of it.
+fn moved(from: i64, until: i64, deadline: i64, open_at: i64) -> Option<AmendmentFault> {
+    let [from, until] = [from, until].map(|millis| DEADLINE.plus(millis));
+    let prev_sha256 = Hash::of(b"the unit");
+    let amendment = Amendment {
+        deadline: DEADLINE.plus(deadline),
+        no: 1,
+        open_at: DEADLINE.plus(open_at),
+        prev_sha256,
+        reason: AmendmentReason::Outage { from, until, text: "no power".to_owned() },
+        unit_id: UnitId(Hash::of(b"unit")),
     };
-    let (ask, drop) = (Step::AskAmendment, Step::DropAmendment);
-    // n = 5, t = 3, q = 4: one may be bound to it.
-    assert_eq!([0, 1].map(steps), [[ask, drop, drop]; 2]);
-    assert_eq!([2, 3].map(steps), [[ask; 3]; 2]);
+    facts(UnitState::Open).terms.amended((0, prev_sha256), &amendment).err()
+}
+
+#[test]
+fn an_outage_moves_a_deadline_that_it_touches_and_in_proportion() {
+    let bad = Some(AmendmentFault::Outage);
+    let around =
+        |of: &dyn Fn(i64) -> Option<AmendmentFault>, at: i64| [-1, 0, 1].map(|off| of(at + off));
+    // It began at the deadline at the latest.
+    assert_eq!(around(&|from| moved(from, HOUR, 3 * HOUR, 4 * HOUR), 0), [None, None, bad]);
+    // It ended two hours before the deadline at the earliest, and after it began.
+    let ended = |until| moved(-3 * HOUR, until, HOUR, 2 * HOUR);
+    assert_eq!(around(&ended, -2 * HOUR), [bad, bad, None]);
+    assert_eq!(around(&|until| moved(-1000, until, HOUR, 2 * HOUR), -1000), [bad, bad, None]);
+    // Two weeks behind its end at the latest, and no further from its opening than it was.
+    let most = 14 * 24 * HOUR;
+    assert_eq!(around(&|to| moved(-HOUR, HOUR, to, to), most + HOUR), [None, None, bad]);
+    assert_eq!(around(&|open| moved(-HOUR, HOUR, 3 * HOUR, open), 5 * HOUR), [None, None, bad]);
 }
 
 #[test]

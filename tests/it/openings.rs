@@ -133,6 +133,9 @@ on_both! {
         let blobs = [1, 2].map(|b| world.accept(b, &world.seal(b, b, Spoil::Nothing)));
         world.to(DEADLINE);
         world.settle(6);
+        assert_eq!(world.row().state, UnitState::Closed, "a dropped bid may still say so");
+        world.to(OPEN_AT);
+        world.settle(3);
         assert_eq!(world.row().state, UnitState::Void);
         world.to(OPEN_AT.plus(3_600_000));
         world.settle(5);
@@ -168,7 +171,7 @@ fn case(world: &World, kind: CaseKind) -> Vec<u8> {
     let source = CaseSource {
         db: &world.db,
         blobs: &world.blobs,
-        rosters: std::slice::from_ref(&world.roster),
+        rosters: world.platform.rosters.chain(),
         pads: &pads(),
     };
     let mut file = Vec::new();
@@ -273,6 +276,7 @@ on_both! {
         world.to(OPEN_AT);
         world.settle(4);
         assert_eq!(opening(&world).releases, [id(2), id(3), id(4)]);
+        assert_eq!(world.events("sealbid/false-release/v1").len(), 1, "it stands against its maker");
         verified(&world);
     }
 }

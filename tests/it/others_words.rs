@@ -20,7 +20,7 @@ use sealbid::verify::casefile::CaseKind;
 
 use crate::on_both;
 use crate::opening_world::{
-    BY_TIME, Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, platform_key, regulator_key, who,
+    Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, platform_key, regulator_key, who,
 };
 use crate::openings::{
     close, opening, report, verified, verified_public, verified_void, with_bids,
@@ -155,14 +155,20 @@ on_both! {
 }
 
 /// What a bidder shows of its bid.
-fn shown(world: &World, bid: &Bid) -> AskChallenge {
+pub fn shown(world: &World, bid: &Bid) -> AskChallenge {
     let accepted = world.receipt(bid).encode();
     let account = Account { accepted, credentials: Vec::new(), later: None };
-    AskChallenge { account, close: world.row().close.unwrap().encode() }
+    let row = world.row();
+    AskChallenge { account, close: row.close.unwrap().encode(), unit: row.unit.encode() }
+}
+
+/// Somebody brings a custodian's finding, with the receipt it was found by.
+pub fn brought(world: &World, bid: &Bid, note: &str) -> Result<(), Error> {
+    wait(world.opener().take_challenge(note, &shown(world, bid).account))
 }
 
 /// A bid that the platform took out of the set by its own hand, closed without it.
-fn with_a_lost_bid(base: TestBase) -> (World, Bid) {
+pub fn with_a_lost_bid(base: TestBase) -> (World, Bid) {
     let world = with_bids(base);
     let bid = world.seal(4, 4, Spoil::Nothing);
     world.accept(4, &bid);
@@ -176,8 +182,8 @@ on_both! {
         let (world, bid) = with_a_lost_bid(base);
         let found = world.agents.challenge(2, &shown(&world, &bid)).unwrap();
         assert_eq!(found.body().verdict, Verdict::Open);
-        wait(world.opener().take_challenge(&found.encode())).unwrap();
-        wait(world.opener().take_challenge(&found.encode())).unwrap();
+        brought(&world, &bid, &found.encode()).unwrap();
+        brought(&world, &bid, &found.encode()).unwrap();
         assert_eq!(world.events(Challenged::TYPE).len(), 1, "brought twice, it stands once");
         world.to(OPEN_AT);
         let steps = world.settle(4);
@@ -202,7 +208,7 @@ on_both! {
         close(&world);
         let found = world.agents.challenge(2, &shown(&world, &first)).unwrap();
         assert_eq!(found.body().verdict, Verdict::Open);
-        wait(world.opener().take_challenge(&found.encode())).unwrap();
+        brought(&world, &first, &found.encode()).unwrap();
         world.step();
         let verdicts: Vec<Verdict> = world
             .events(Challenged::TYPE)
@@ -211,7 +217,7 @@ on_both! {
             .collect();
         assert_eq!(verdicts, [Verdict::Open, Verdict::Answered]);
         // The old finding brought again does not open it anew.
-        wait(world.opener().take_challenge(&found.encode())).unwrap();
+        brought(&world, &first, &found.encode()).unwrap();
         world.to(OPEN_AT);
         world.settle(4);
         assert_eq!(opening(&world).lines.len(), 4);
@@ -235,11 +241,11 @@ on_both! {
 
         let found = world.agents.challenge(2, &good).unwrap();
         let invented = by(found.body().clone(), &[&who(4).1]);
-        let taken = wait(world.opener().take_challenge(&invented));
+        let taken = brought(&world, &bid, &invented);
         assert_eq!(taken.unwrap_err().code(), "opening-signature");
         let body = Challenged { close_sha256: Hash::of(b"another"), ..found.body().clone() };
         let elsewhere = by(body, &[&world.agents.key(2)]);
-        let taken = wait(world.opener().take_challenge(&elsewhere));
+        let taken = brought(&world, &bid, &elsewhere);
         assert_eq!(taken.unwrap_err().code(), "opening-other-close");
         assert!(world.events(Challenged::TYPE).is_empty());
     }
@@ -256,7 +262,7 @@ on_both! {
         assert_eq!(world.row().state, UnitState::Closed);
         let found = world.agents.challenge(2, &shown(&world, &bid)).unwrap();
         assert_eq!(found.body().verdict, Verdict::Finding);
-        wait(world.opener().take_challenge(&found.encode())).unwrap();
+        brought(&world, &bid, &found.encode()).unwrap();
         world.agents.sleep(&[]);
         world.settle(3);
         assert_eq!(world.row().state, UnitState::Opened);
@@ -285,25 +291,5 @@ on_both! {
         let line = opening.lines.iter().find(|line| line.bidder == who(4).0).unwrap();
         assert_eq!(line.arrived_at, first.body().arrived_at);
         verified(&world);
-    }
-}
-
-on_both! {
-    fn a_bid_that_nobody_signed_is_lodged_and_refused_on_the_record(base: TestBase) {
-        let world = World::start(base, 1, BY_TIME);
-        world.accept(1, &world.seal(1, 1, Spoil::Nothing));
-        let mut nobodys = world.seal(4, 4, Spoil::Nothing);
-        nobodys.manifest = Statement::signed(nobodys.manifest.body().clone(), &platform_key()).unwrap();
-        world.agents.lodge(3, &nobodys).unwrap();
-        world.to(DEADLINE);
-        world.settle(3);
-        world.to(DEADLINE.plus(1_000));
-        world.settle(4);
-        let row = world.row();
-        assert_eq!((row.state, row.close.unwrap().body().lines.len()), (UnitState::Closed, 1));
-        assert_eq!(world.events("sealbid/refused/v1").len(), 1);
-        // The custodian that held it signed as well: it was shown the refusal.
-        let holder = &world.roster.body().custodians[2].statement_key;
-        assert!(world.row().close.unwrap().note().signed_by(holder).unwrap());
     }
 }

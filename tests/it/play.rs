@@ -136,7 +136,7 @@ impl Play {
         text.resize(size.max(text.len()), b'.');
         let files = vec![Attachment::bytes("method.pdf", text).unwrap()];
         let draft = Draft { unit: &checked, place, offer, files };
-        let base = self.server.home().join(format!("bid-{bidder}-{}-{unit}", place.seq));
+        let base = self.server.home().join(format!("{}-{}-{unit}", place.bid_id, place.seq));
         seal(draft, &sealer, &base).unwrap().bid
     }
 

@@ -45,11 +45,11 @@ fn a_witness_follows_one_history_and_answers_by_the_specification() {
     let forked = Checkpoint { root: Hash::of(b"fork"), ..head(20) };
     assert_eq!(status(known, &request(7, &forked)), 422);
     let twin = Checkpoint { root: Hash::of(b"fork"), ..head(7) };
-    assert_eq!(status(known, &request(7, &twin)), 422);
+    assert_eq!(status(known, &request(7, &twin)), 409);
     let proven = AddCheckpoint { proof: vec![Hash::of(b"")], ..request(0, &head(7)) };
     assert_eq!(status(None, &proven), 422);
     let hollow = Checkpoint { root: Hash::of(b"not empty"), ..head(0) };
-    assert_eq!(status(None, &request(0, &hollow)), 422);
+    assert_eq!(status(None, &request(0, &hollow)), 409);
     let mut unsigned = request(7, &head(20));
     unsigned.checkpoint = Note::new(head(20).text()).unwrap();
     unsigned.checkpoint.push(NoteSignature { name: "x".into(), key_id: [0; 4], bytes: vec![1] });

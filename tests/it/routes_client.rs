@@ -124,7 +124,7 @@ on_both! {
         let regulator = crate::server::regulator();
         let regulator = context(&play, Some(key_file(&play, &regulator, 105)));
         let close = play.unit(&unit)["close"].as_str().unwrap().to_owned();
-        let close = play.pinned.close(&close, &unit).unwrap();
+        let (close, _) = play.pinned.close(&close, &unit).unwrap();
         let lines = close.body().lines.iter().skip(1).rev().copied().collect::<Vec<_>>();
         let at = |name: &str| play.server.home().join(name);
         let strange = vec![Hash::of(b"a stranger's")];

@@ -2,9 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use sealbid::crypto::hash::Hash;
+use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::Statement;
 use sealbid::opening::statements::{Challenged, Order, Suspension, SuspensionState, Verdict};
-use sealbid::tender::statements::Stage;
+use sealbid::tender::statements::{Outage, Stage};
 use serde_json::{Value, json};
 
 use crate::on_both;
@@ -118,9 +119,12 @@ on_both! {
         };
         let path = format!("/api/v1/units/{unit}/challenges");
         let forged = signed(found.clone(), &[&operator()]);
-        assert_eq!(play.server.state(&path, &forged).1["code"], "opening-signature");
+        let bring = |found: &Statement<Challenged>| {
+            play.server.post(&path, json!({ "accepted": "x", "statement": found.encode() })).1
+        };
+        assert_eq!(bring(&forged)["code"], "opening-signature");
         let stranger = Challenged { custodian: "c9".parse().unwrap(), ..found };
-        let refused = play.server.state(&path, &signed(stranger, &[&operator()])).1;
+        let refused = bring(&signed(stranger, &[&operator()]));
         assert_eq!(refused["code"], "opening-not-a-custodian");
         // The platform was down across the deadline.
         play.server.alive();
@@ -129,7 +133,11 @@ on_both! {
         let path = format!("/api/v1/units/{unit}/outages");
         let send = |key: &sealbid::crypto::key::SigningKey| {
             let token = play.server.login(key);
-            let body = Some(json!({ "text": "no power" }));
+            let seen = play.unit(&unit);
+            let last = seen["amendments"].as_array().unwrap().last().unwrap_or(&seen["unit"]);
+            let prev_sha256 = Note::parse(last.as_str().unwrap().as_bytes()).unwrap().sha256();
+            let body = Outage { prev_sha256, text: "no power".to_owned(), unit_id: unit };
+            let body = Some(json!({ "statement": signed(body, &[&operator()]).encode() }));
             play.server.ask_as(Method::POST, &path, Some(&token), body)
         };
         assert_eq!(send(&play.buyer.key).1["code"], "auth-forbidden");

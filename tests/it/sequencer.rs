@@ -9,6 +9,7 @@ use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::db::{Db, Error};
 use sealbid::record::append::{Event, Recorded};
 use sealbid::record::checkpoint::{Checkpoint, cosign};
+use sealbid::record::cosigned::{self, Which};
 use sealbid::record::disclosure::{Level, Reader, may_see};
 use sealbid::record::leaf::{PadKey, leaf};
 use sealbid::record::proof::Receipt;
@@ -265,7 +266,12 @@ on_both! {
         record(&db, "act");
         let published = wait(sequencer.tick()).unwrap().unwrap();
         let (size, text) = (published.checkpoint.size, published.checkpoint.note.text().to_owned());
-        assert_eq!(db.read(|conn| store::latest_cosigned(conn, 1)).unwrap(), None);
+        let names = ["c1", "c2"].map(str::to_owned);
+        let cosigned = |k| {
+            let (from, which) = (Time::from_millis(0), Which::Last);
+            db.read(|conn| cosigned::by(conn, &names, k, 0, from, which)).unwrap().map(|c| c.size)
+        };
+        assert_eq!(cosigned(1), None);
         for name in ["c1", "c2"] {
             let key = SigningKey::from_seed(name, KeyKind::Cosignature, &[3; 32]).unwrap();
             let at = Time::from_seconds(1_800_000_001);
@@ -278,7 +284,6 @@ on_both! {
         }
         let receipt = db.read(|conn| store::receipt(conn, 0, &published.checkpoint)).unwrap();
         assert_eq!(receipt.checkpoint.signatures().len(), 3);
-        let cosigned = |k| db.read(|conn| store::latest_cosigned(conn, k)).unwrap().map(|c| c.size);
         assert_eq!((cosigned(2), cosigned(3)), (Some(8), None));
     }
 }

@@ -19,8 +19,9 @@ use sealbid::config::Config;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body, Statement};
+use sealbid::custodian::chain::Chain;
 use sealbid::custodian::home::{Home, Start};
-use sealbid::custodian::http::{Service, routes as agent_routes};
+use sealbid::custodian::http::{Limits, Service, routes as agent_routes};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
 use sealbid::db::Options;
 use sealbid::enterprise::statements::Application;
@@ -39,7 +40,7 @@ use crate::support::{TestBase, TestFolder, folder, wait};
 /// The largest upload of a test's server, in bytes.
 pub const MAX_UPLOAD: u64 = 1 << 20;
 /// How many custodians there are; three of them open.
-const CUSTODIANS: u8 = 5;
+pub const CUSTODIANS: u8 = 5;
 
 /// A running server and what it stands on.
 pub struct Server {
@@ -53,7 +54,7 @@ pub struct Server {
     pub clock: Arc<ManualClock>,
     /// `sealbid.toml`, as `sealbid serve` reads it.
     pub config: PathBuf,
-    agents: Vec<Option<ServerHandle>>,
+    pub(crate) agents: Vec<Option<ServerHandle>>,
     running: Option<Running>,
     home: TestFolder,
 }
@@ -95,13 +96,14 @@ impl Server {
         install_providers();
         let home = folder("server");
         let listeners: Vec<_> = (0..CUSTODIANS).map(|_| listener("127.0.0.1:0")).collect();
-        let members: Vec<_> = (1..).zip(&listeners).map(|(n, l)| member(&home, n, l)).collect();
+        let members: Vec<_> = (1..).zip(&listeners).map(|(n, l)| member(&home, n, n, l)).collect();
         let roster = signed_roster(members);
         let config = write_files(&home, base, &roster);
         let options = Options::new(base.clock.clone(), Arc::new(SystemEntropy::new()));
         init::init(&Config::load(&config, []).unwrap(), options).unwrap();
         for n in 1..=CUSTODIANS {
-            Home::enrol(&agent_home(&home, n), &roster).unwrap();
+            let rosters = Chain::begin(roster.clone()).unwrap();
+            Home::enrol(&agent_home(&home, n), &rosters).unwrap();
         }
         let mut server = Self {
             address: String::new(),
@@ -180,9 +182,10 @@ impl Server {
         self.serve_agent(n, listener);
     }
 
-    fn serve_agent(&mut self, n: u8, listener: TcpListener) {
+    pub(crate) fn serve_agent(&mut self, n: u8, listener: TcpListener) {
         let loaded = Home::open(&agent_home(&self.home, n), Start::Suspicious).unwrap();
-        let service = web::Data::new(Service::new(loaded, self.clock.clone(), MAX_UPLOAD * 2));
+        let limits = Limits { max_bid: MAX_UPLOAD * 2, challenge_floor_ms: 1_000 };
+        let service = web::Data::new(Service::new(loaded, self.clock.clone(), limits));
         let agent = move || Actix::new().app_data(service.clone()).configure(agent_routes);
         let handle = wait(async move {
             let server = HttpServer::new(agent).workers(1).disable_signals();
@@ -212,7 +215,7 @@ impl Server {
     /// What the timer does once: whatever is due now, then a beat.
     pub fn tick(&self) {
         let app = self.app();
-        wait(ask_pending(&app.platform, &*app.custodians)).unwrap();
+        wait(ask_pending(&app.platform)).unwrap();
         wait(app.opener.tick()).unwrap();
         self.beat();
     }
@@ -308,23 +311,23 @@ pub fn read(response: Response) -> (StatusCode, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-fn listener(address: &str) -> TcpListener {
+pub fn listener(address: &str) -> TcpListener {
     TcpListener::bind(address).unwrap()
 }
 
-fn agent_home(home: &Path, n: u8) -> PathBuf {
+pub fn agent_home(home: &Path, n: u8) -> PathBuf {
     home.join(format!("agent{n}"))
 }
 
-/// A new agent's folder, and its line in the roster.
-fn member(home: &Path, n: u8, listener: &TcpListener) -> Member {
-    let (home, id) = (agent_home(home, n), format!("c{n}").parse::<CustodianId>().unwrap());
+/// The folder of agent `n`, whose seed is its own, and its line in the roster.
+pub fn member(home: &Path, n: u8, name: u8, listener: &TcpListener) -> Member {
+    let (home, id) = (agent_home(home, n), format!("c{name}").parse::<CustodianId>().unwrap());
     Home::create(&home, &[50 + n; 32]).unwrap();
     let keys = Home::keys(&home, ORIGIN, &id).unwrap();
     Member {
         address: format!("http://{}", listener.local_addr().unwrap()),
         id,
-        name: format!("Custodian {n}"),
+        name: format!("Custodian {name}"),
         statement_key: keys.statement.verifying().clone(),
         witness_key: keys.witness.verifying().clone(),
     }

@@ -12,6 +12,8 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::seal::Identity;
 use sealbid::crypto::statement::{Body, Statement};
+use sealbid::custodian::chain::{Chain, Rosters};
+use sealbid::custodian::client::{Custodians, Http, Limits};
 use sealbid::custodian::roster::{Member, Roster};
 use sealbid::db::schema::credential;
 use sealbid::db::{Db, Error as DbError};
@@ -135,15 +137,18 @@ impl Stand {
         let keys = Keys { log, pads: PadKey::from_bytes([9; 32]) };
         let sequencer = wait(Sequencer::open(db.clone(), keys, Pace::default())).unwrap();
         let files = folder("blobs");
-        let roster_sha256 = Statement::new(roster.clone()).unwrap().sha256();
+        let roster = Statement::signed(roster, &key("regulator/r", 52)).unwrap();
+        let rosters = Rosters::new(Chain::begin(roster).unwrap(), |roster| {
+            Http::new(roster, Limits::default()).map(|http| Arc::new(http) as Arc<dyn Custodians>)
+        })
+        .unwrap();
         let buyer = party(&db, Kind::Organisation, 60);
         let p = Platform {
             db,
             sequencer: Arc::new(sequencer),
             blobs: Arc::new(Folder::open(&files).unwrap()),
             key: Arc::new(platform),
-            roster: Arc::new(roster),
-            roster_sha256,
+            rosters: Arc::new(rosters),
             law: Arc::new(TwoBids),
             max_upload: 1 << 20,
             quota: Quota { uploads: 20, bytes: 20 << 20 },
@@ -168,7 +173,7 @@ impl Stand {
     pub fn signed(&self, id: TenderId) -> (Vec<Unit>, Publication) {
         let mut units = wait(prepare(&self.p, &self.buyer.actor, id)).unwrap();
         for unit in &mut units {
-            let members = self.p.roster.custodians.iter().zip(&self.identities);
+            let members = self.p.roster().custodians.iter().zip(&self.identities);
             unit.recipients = members
                 .map(|(member, identity)| UnitRecipient {
                     custodian: member.id.clone(),
@@ -350,4 +355,9 @@ pub fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Refused {
         Err(Error::Refused(refused)) => refused,
         other => panic!("{other:?}"),
     }
+}
+
+/// The operator's key.
+pub fn operator_key() -> SigningKey {
+    key("operator/op", 51)
 }

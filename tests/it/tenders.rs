@@ -11,14 +11,14 @@ use sealbid::record::store as record;
 use sealbid::tender::amend;
 use sealbid::tender::outage::{DOWN_MS, beat};
 use sealbid::tender::publish::{Adopted, Publication, lapse_due, publish};
-use sealbid::tender::statements::{Amendment, Notice, Stage, Unit};
+use sealbid::tender::statements::{Amendment, Notice, Outage, Stage, Unit};
 use sealbid::tender::store::State;
 use sealbid::tender::{Error, Refused, documents};
 
 use crate::on_both;
 use crate::support::{START, wait};
 
-use crate::stand::{DEADLINE, PERIOD, Party, Stand, plan, refused, stage};
+use crate::stand::{DEADLINE, PERIOD, Party, Stand, operator_key, plan, refused, stage};
 
 on_both! {
     fn a_tender_takes_effect_when_every_custodian_has_signed_every_unit(base: TestBase) {
@@ -44,7 +44,7 @@ on_both! {
             assert_eq!(row.state, UnitState::Open);
             let effective = s.events(asked.unit_id, Unit::TYPE);
             assert_eq!(effective, [row.unit.encode()]);
-            let keys = s.p.roster.statement_keys();
+            let keys = s.p.roster().statement_keys();
             assert_eq!(row.unit.note().count(&keys).unwrap(), 5);
             // The one order: the procuring entity, the platform, the roster.
             let mut all = vec![s.buyer.key.verifying().clone(), s.p.key.verifying().clone()];
@@ -69,7 +69,7 @@ on_both! {
         assert_eq!((statement, unit_id), (asked[0].note.clone(), asked[0].unit_id));
         wait(s.p.sequencer.tick()).unwrap();
         let receipt = wait(s.p.receipt(asked[0].proposed_index)).unwrap();
-        receipt.verify(&s.p.roster.log_key, &s.p.roster.witness_keys()).unwrap();
+        receipt.verify(&s.p.roster().log_key, &s.p.roster().witness_keys()).unwrap();
         assert_eq!(receipt.event, proposed.event);
         assert!(s.events(asked[0].unit_id, Unit::TYPE).is_empty());
     }
@@ -285,10 +285,19 @@ on_both! {
         assert!(matches!(ask(-1), Refused::Amendment(_)));
         s.base.clock.set(DEADLINE);
         assert_eq!(ask(5000), Refused::Late);
-        let outage = |actor| wait(amend::outage(&s.p, actor, unit, "power".to_owned()));
+        let outage = |actor| {
+            let prev_sha256 = s.unit(unit).last_sha256;
+            let body = Outage { prev_sha256, text: "power".to_owned(), unit_id: unit };
+            let note = Statement::signed(body, &operator_key()).unwrap().encode();
+            wait(amend::outage(&s.p, actor, &note))
+        };
         assert!(matches!(outage(&s.buyer.actor), Err(Error::Auth(_))));
         let operator = Actor::Operator("op".to_owned());
         assert_eq!(refused(outage(&operator)), Refused::NoOutage, "nothing was measured");
+        let body = Outage { prev_sha256: s.unit(unit).last_sha256, text: "x".into(), unit_id: unit };
+        let forged = Statement::signed(body, &s.buyer.key).unwrap().encode();
+        let forged = wait(amend::outage(&s.p, &operator, &forged));
+        assert_eq!(refused(forged), Refused::Signature, "a session is nobody's word");
         s.base.clock.set(DEADLINE.plus(-10));
         wait(beat(&s.p)).unwrap();
         s.base.clock.set(DEADLINE.plus(DOWN_MS));

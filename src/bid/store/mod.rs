@@ -321,26 +321,26 @@ pub fn deleted(tx: &mut Tx<'_>, manifest: &Hash) -> Result<(), Error> {
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn refused_before(conn: &mut Conn, sha256: &Hash, code: &str) -> Result<Option<u64>, Error> {
+pub fn refused_before(conn: &mut Conn, note: &Hash, code: &str) -> Result<Option<u64>, Error> {
     let query =
-        refused::table.find((sha256.as_bytes().to_vec(), code.to_owned())).select(refused::idx);
+        refused::table.find((note.as_bytes().to_vec(), code.to_owned())).select(refused::idx);
     let index: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
     index.map(number).transpose()
 }
 
-/// Remembers the entry that refused a statement.
+/// Remembers the entry that refused a note: of its bytes, for one text has many signatures.
 ///
 /// # Errors
 /// `Conflict`, `Backend`.
 pub fn insert_refused(
     tx: &mut Tx<'_>,
     unit: UnitId,
-    sha256: &Hash,
+    note: &Hash,
     code: &str,
     index: u64,
 ) -> Result<(), Error> {
     let row = diesel::insert_into(refused::table).values((
-        refused::sha256.eq(sha256.as_bytes().to_vec()),
+        refused::sha256.eq(note.as_bytes().to_vec()),
         refused::unit.eq(unit.to_string()),
         refused::code.eq(code.to_owned()),
         refused::idx.eq(stored(index)?),

@@ -87,14 +87,17 @@ pub async fn create(
     purpose: Purpose,
     length: u64,
 ) -> Result<Begun, Error> {
+    if length > p.max_upload {
+        return Err(Error::TooLarge { limit: p.max_upload });
+    }
     begin(p, actor, (purpose, length), Some(p.quota)).await
 }
 
 /// The same for what a custodian hands over: its word counts, however much else its bidder has on
-/// the way.
+/// the way, and however large the bid that it took.
 ///
 /// # Errors
-/// Those of [`create`], the quota's aside.
+/// Those of [`create`], the quota's and the limit's aside.
 pub async fn create_lodged(p: &Platform, actor: &Actor, length: u64) -> Result<UploadId, Error> {
     Ok(begin(p, actor, (Purpose::Bid, length), None).await?.id)
 }
@@ -107,9 +110,6 @@ async fn begin(
 ) -> Result<Begun, Error> {
     allow(actor, act(purpose), &Owner::Actor)?;
     let owner = actor.enterprise().ok_or(Error::NoKey)?;
-    if length > p.max_upload {
-        return Err(Error::TooLarge { limit: p.max_upload });
-    }
     let id = UploadId::random(p.db.entropy())?;
     let now = p.now();
     let expires_at = now.plus(KEPT_MS);
@@ -196,8 +196,12 @@ pub(super) async fn complete_sent(
     for row in growing {
         match finish(p, row).await {
             // Still on its way, ended meanwhile, or unfit and deleted.
-            Ok(_) | Err(Error::Profile(_) | Error::NotFound) => {}
-            Err(Error::Store(blob::Error::Incomplete { .. } | blob::Error::NotFound)) => {}
+            Ok(_)
+            | Err(
+                Error::Profile(_)
+                | Error::NotFound
+                | Error::Store(blob::Error::Incomplete { .. } | blob::Error::NotFound),
+            ) => {}
             Err(other) => return Err(other),
         }
     }

@@ -10,7 +10,7 @@ use reqwest::header::CONTENT_TYPE;
 
 use crate::bid::rules::line;
 use crate::bid::statements::BidEvent;
-use crate::cli::client::{Access, Client, innermost};
+use crate::cli::client::{Access, Acted, Client, innermost};
 use crate::cli::failed::Failed;
 use crate::cli::output::Report;
 use crate::cli::trust::Pinned;
@@ -23,6 +23,7 @@ use crate::custodian::wire::{Account, AskChallenge, NoteReply};
 use crate::enterprise::credentials::enterprise_of;
 use crate::error::Arg;
 use crate::ids::UnitId;
+use crate::opening::http::ChallengeBody;
 use crate::opening::statements::{Challenged, Verdict};
 
 /// `sealbid bid challenge`
@@ -59,6 +60,11 @@ fn shown(receipt: &crate::record::proof::Receipt) -> Result<Shown, Failed> {
     }
 }
 
+fn brought(account: &Account, found: &Statement<Challenged>) -> ChallengeBody {
+    let Account { accepted, credentials, later } = account.clone();
+    ChallengeBody { accepted, credentials, later, statement: found.encode() }
+}
+
 impl Client {
     /// Shows a bid's receipt to every custodian, and the platform what they found.
     ///
@@ -71,23 +77,26 @@ impl Client {
         later: Option<String>,
     ) -> Result<Vec<Found>, Failed> {
         let shown = shown(&pinned.receipt(accepted.as_bytes())?.receipt)?;
-        let close = self.seen(&shown.unit).await?.close;
-        let close = close.ok_or_else(|| Failed::content("the unit", "it is not closed yet"))?;
-        let checked = pinned.close(&close, &shown.unit)?;
+        let seen = self.seen(&shown.unit).await?;
+        let close =
+            seen.close.ok_or_else(|| Failed::content("the unit", "it is not closed yet"))?;
+        let (checked, roster) = pinned.close(&close, &shown.unit)?;
         let own = enterprise_of(self.key()?.verifying().name());
         let credentials = match (&later, own) {
             (Some(_), Some(own)) => self.registered(own).await?.credentials,
             _ => Vec::new(),
         };
         let account = Account { accepted: accepted.to_owned(), credentials, later };
-        let ask = AskChallenge { account, close };
+        let ask = AskChallenge { account, close, unit: seen.unit };
         let mut found = Vec::new();
-        for member in &pinned.roster().custodians {
+        for member in &roster.custodians {
             let verdict = self.judged_by(member, &ask, &shown, &checked.sha256()).await;
             if let Ok(statement) = &verdict {
                 let path = format!("/units/{}/challenges", shown.unit);
+                let body = brought(&ask.account, statement);
                 // The custodian holds it: whether the platform records it too decides nothing.
-                drop(self.state(pinned, &path, statement).await);
+                let told: Result<Acted, Failed> = self.act(&path, &body, Access::Own).await;
+                drop(told);
             }
             let verdict = verdict.map(|statement| statement.body().verdict);
             found.push(Found { custodian: member.id.to_string(), verdict });

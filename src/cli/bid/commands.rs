@@ -7,13 +7,12 @@ use serde::Deserialize;
 
 use crate::bid::statements::{Manifest, Withdrawal};
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::CustodianId;
-use crate::error::Arg;
 use crate::ids::{BidId, UnitId};
 
 use super::challenge::Challenge;
 use super::check::read;
 use super::folder::{Chain, Folder};
+use super::lodge::Lodge;
 use super::prepare::{Check, Seal};
 use super::seal::beside;
 use super::send::{Accepted, Sending, Standing, check_event};
@@ -73,13 +72,7 @@ pub enum BidCommand {
         unit: UnitId,
     },
     /// Hand a .bid file to a custodian when the platform does not answer
-    Lodge {
-        /// The .bid file
-        file: PathBuf,
-        /// The custodian's short name in the roster
-        #[arg(long)]
-        custodian: CustodianId,
-    },
+    Lodge(Lodge),
     /// Show your receipt to every custodian when the close leaves your bid out
     Challenge(Challenge),
     /// Fetch a receipt again until enough custodians cosigned it
@@ -133,7 +126,7 @@ impl BidCommand {
             Self::List => context.wait(list(context)),
             Self::Challenge(challenge) => context.wait(challenge.run(context)),
             Self::Status { unit } => context.wait(status(context, unit)),
-            Self::Lodge { file, custodian } => context.wait(lodge(context, file, custodian)),
+            Self::Lodge(lodge) => context.wait(lodge.run(context)),
             Self::Receipt { file, wait } => {
                 context.wait(receipt(context, file, Duration::from_secs(*wait)))
             }
@@ -283,7 +276,7 @@ async fn status(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
     ]);
     let report = Report::said(key, values);
     let Some(close) = client.seen(unit).await?.close else { return Ok(report) };
-    let close = pinned.close(&close, unit)?;
+    let (close, _) = pinned.close(&close, unit)?;
     let line = line(checked.receipt.salt.as_bytes(), &standing.sha256);
     let is_in = close.body().lines.contains(&line);
     let should_be = standing.kind() == ChainKind::Manifest;
@@ -304,20 +297,6 @@ async fn list(context: &Context) -> Result<Report, Failed> {
         let Own { unit_id, bid_id, kind, seq, index } = it;
         report.and_plain(format!("{unit_id}\t{bid_id}\t{kind}\t{seq}\t{index}"))
     }))
-}
-
-async fn lodge(context: &Context, file: &Path, custodian: &CustodianId) -> Result<Report, Failed> {
-    let pinned = context.pinned().await?;
-    // The platform may be gone: only the custodian is asked.
-    let (clock, entropy) = (context.clock.clone(), context.entropy.clone());
-    let client = Client::new("http://localhost", context.lang, clock, entropy)?;
-    let lodging = client.lodge(&pinned, custodian, file).await?;
-    let path = file.with_extension(format!("lodged-{custodian}.note"));
-    replace(&path, lodging.lodged.encode().as_bytes())?;
-    let arrived_at = Arg::Time(lodging.lodged.body().arrived_at);
-    let path = path.display().to_string();
-    let values = vec![("at", arrived_at), ("path", path.into())];
-    Ok(Report::said("cli-say-lodged", values))
 }
 
 async fn receipt(context: &Context, file: &Path, patience: Duration) -> Result<Report, Failed> {

@@ -1,8 +1,9 @@
 //! A bid's folder: what is offered, and where the bidder's chain stands.
 //!
 //! ```text
-//! bid.toml     the unit, the offer and the names of the files, written by people
-//! chain.json   the last statement that the platform accepted, with a receipt that held
+//! bid.toml          the unit, the offer and the names of the files, written by people
+//! chain.json        the last statement that the platform accepted, with a receipt that held
+//! credentials.json  what shows the bidder's key, for a custodian when the platform is gone
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ use super::seal::Place;
 use super::send::Standing;
 use crate::cli::failed::Failed;
 use crate::cli::output::{Access, replace, write_new};
+
+/// What shows the bidder's key to a custodian.
+pub(super) const CREDENTIALS: &str = "credentials.json";
 
 /// `bid.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +148,15 @@ impl Folder {
     pub fn remember(&self, chain: &Chain) -> Result<(), Failed> {
         let text = serde_json::to_vec(chain).map_err(|e| Failed::content("chain.json", e))?;
         replace(&self.0.join("chain.json"), &text)
+    }
+
+    /// Keeps what shows the bidder's key.
+    ///
+    /// # Errors
+    /// [`Failed::File`].
+    pub fn keep_credentials(&self, notes: &[String]) -> Result<(), Failed> {
+        let text = serde_json::to_vec(notes).map_err(|e| Failed::content(CREDENTIALS, e))?;
+        replace(&self.0.join(CREDENTIALS), &text)
     }
 
     /// A file of this folder.

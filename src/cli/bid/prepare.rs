@@ -6,14 +6,16 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Time, is_closed};
 use crate::config::read_secret;
-use crate::crypto::key::VerifyingKey;
+use crate::crypto::key::{SigningKey, VerifyingKey};
 use crate::crypto::seal::kept::{WorkFactor, recover};
+use crate::enterprise::credentials::enterprise_of;
 use crate::error::Arg;
 
 use super::check::{Findings, check};
 use super::folder::Folder;
 use super::seal::{Draft, Sealer, seal};
 use super::unit::{CheckedUnit, Inclusion, UnitView};
+use crate::cli::client::Client;
 use crate::cli::failed::Failed;
 use crate::cli::output::Report;
 use crate::cli::{Context, args, read_file};
@@ -109,6 +111,12 @@ fn not_empty(passphrase: Zeroizing<String>) -> Result<Zeroizing<String>, Failed>
     Ok(passphrase)
 }
 
+/// Keeps what shows the bidder's key, for a custodian when the platform is gone.
+async fn keep_key(client: &Client, folder: &Folder, key: &SigningKey) -> Result<(), Failed> {
+    let Some(own) = enterprise_of(key.verifying().name()) else { return Ok(()) };
+    folder.keep_credentials(&client.registered(own).await?.credentials)
+}
+
 /// Whether a passphrase is typed twice because it is new.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Twice {
@@ -122,19 +130,16 @@ impl Seal {
         let plan = folder.plan()?;
         let key = context.key()?;
         let off_line = self.unit.read()?;
-        let (view, standing, unit) = context.wait(async {
+        let (unit, view, standing) = context.wait(async {
             let pinned = context.pinned().await?;
             Ok(match off_line {
-                Some(view) => {
-                    let unit = CheckedUnit::new(&view, &pinned)?;
-                    (view, None, unit)
-                }
+                Some(view) => (CheckedUnit::new(&view, &pinned)?, view, None),
                 None => {
                     let client = context.client()?;
                     let standing = client.standing(&plan.unit).await?;
+                    keep_key(&client, &folder, &key).await?;
                     let view = client.unit(&plan.unit).await?;
-                    let unit = CheckedUnit::on_line(&view, &pinned)?;
-                    (view, standing, unit)
+                    (CheckedUnit::on_line(&view, &pinned)?, view, standing)
                 }
             })
         })?;
@@ -155,10 +160,8 @@ impl Seal {
             progress: &*context.progress,
         };
         let made = seal(draft, &sealer, &folder.path(&name))?;
-        let values = args([
-            ("bid", made.bid.display().to_string()),
-            ("identity", made.identity.display().to_string()),
-        ]);
+        let [bid, identity] = [&made.bid, &made.identity].map(|path| path.display().to_string());
+        let values = args([("bid", bid), ("identity", identity)]);
         let report = Report::said("cli-say-sealed", values)
             .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]);
         Ok(included(report, &unit))

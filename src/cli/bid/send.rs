@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 
 use crate::bid::rules::ChainKind;
@@ -15,10 +13,8 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::CustodianId;
-use crate::custodian::wire::NoteReply;
 use crate::ids::{BidId, UnitId};
-use crate::opening::statements::{Lodged, OpeningEvent};
+use crate::opening::statements::OpeningEvent;
 
 use super::check::{Envelope, read};
 use crate::cli::client::{Access, Acted, Client};
@@ -63,13 +59,6 @@ pub struct Accepted {
     pub text: String,
     /// What it shows.
     pub checked: Checked,
-}
-
-/// A custodian's word that it received a bid.
-#[derive(Clone, Debug)]
-pub struct Lodging {
-    /// Its statement.
-    pub lodged: Statement<Lodged>,
 }
 
 /// Where a bid's bytes go from.
@@ -225,46 +214,6 @@ impl Client {
             }
             tokio::time::sleep(LOOK).await;
         }
-    }
-
-    /// Lodges a `.bid` file with a custodian, for when the portal does not answer.
-    ///
-    /// # Errors
-    /// [`Failed::Refused`] with the agent's code, [`Failed::Receipt`] when its word does not hold.
-    pub async fn lodge(
-        &self,
-        pinned: &Pinned,
-        custodian: &CustodianId,
-        bid: &Path,
-    ) -> Result<Lodging, Failed> {
-        let member = pinned.roster().member(custodian);
-        let member = member.ok_or_else(|| Failed::content("--custodian", "not in the roster"))?;
-        let manifest = read(bid)?.manifest;
-        let wrong = |e: std::io::Error| Failed::file(bid, &e);
-        let file = tokio::fs::File::open(bid).await.map_err(wrong)?;
-        let size = file.metadata().await.map_err(wrong)?.len();
-        let slice = crate::cli::upload::Slice { path: bid.to_owned(), start: 0, size };
-        let url = format!("{}/lodge", member.address.trim_end_matches('/'));
-        let request = self.request(Method::POST, &url, Access::Public).await?;
-        let request = request
-            .header(CONTENT_TYPE, "application/x-tar")
-            .header(CONTENT_LENGTH, size)
-            .body(crate::cli::upload::body(&slice).await?);
-        let response = request.send().await.map_err(|e| Failed::Unreachable {
-            server: member.address.clone(),
-            reason: crate::cli::client::innermost(&e),
-        })?;
-        let body = self.body(self.refusal_of(response).await?).await?;
-        let reply: NoteReply =
-            serde_json::from_slice(&body).map_err(|e| Failed::Answer(e.to_string()))?;
-        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(e.to_string());
-        let lodged = Statement::<Lodged>::parse(reply.note.as_bytes()).map_err(|e| wrong(&e))?;
-        lodged.note().require(&member.statement_key).map_err(|e| wrong(&e))?;
-        let body = lodged.body();
-        let same = body.custodian == *custodian
-            && body.manifest_sha256 == manifest.sha256()
-            && body.unit_id == manifest.body().unit_id;
-        if same { Ok(Lodging { lodged }) } else { Err(wrong(&"it is about something else")) }
     }
 }
 

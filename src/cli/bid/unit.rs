@@ -8,6 +8,7 @@ use crate::clock::Time;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
+use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::credential;
 use crate::enterprise::statements::Kind;
 use crate::ids::UnitId;
@@ -15,7 +16,7 @@ use crate::tender::statements::{SUITE, Unit};
 
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
-use crate::cli::trust::Pinned;
+use crate::cli::trust::{Pinned, unit_keys};
 
 /// What `GET /units/{id}` answers, as far as a bidder needs it; kept as a file for sealing off-line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,9 +73,12 @@ impl CheckedUnit {
     pub fn new(view: &UnitView, pinned: &Pinned) -> Result<Self, Failed> {
         let unit = Statement::<Unit>::parse(view.unit.as_bytes()).map_err(wrong)?;
         let id = unit.body().id().map_err(wrong)?;
-        check_terms(unit.body(), pinned)?;
+        let roster = pinned.roster_of(unit.body());
+        let roster =
+            roster.ok_or_else(|| wrong("it stands on another roster than the pinned ones"))?;
+        check_terms(unit.body(), roster)?;
         let buyer = buyer_key(&unit, &view.credentials, pinned)?;
-        let mut keys = pinned.unit_keys();
+        let mut keys = unit_keys(roster);
         for key in &keys {
             unit.note().require(key).map_err(|e| wrong(format!("{}: {e}", key.name())))?;
         }
@@ -84,7 +88,7 @@ impl CheckedUnit {
             Some(receipt) => included(view, pinned, receipt)?,
             None => Inclusion::NotShown,
         };
-        let recipients = recipients(unit.body(), pinned)?;
+        let recipients = recipients(unit.body(), roster)?;
         Ok(Self { id, unit, recipients, inclusion })
     }
 
@@ -127,11 +131,8 @@ fn included(view: &UnitView, pinned: &Pinned, receipt: &str) -> Result<Inclusion
     }
 }
 
-fn check_terms(unit: &Unit, pinned: &Pinned) -> Result<(), Failed> {
-    if unit.roster_sha256 != pinned.sha256() {
-        return Err(wrong("it stands on another roster than the pinned one"));
-    }
-    if unit.t != pinned.roster().t || unit.suite != SUITE {
+fn check_terms(unit: &Unit, roster: &Roster) -> Result<(), Failed> {
+    if unit.t != roster.t || unit.suite != SUITE {
         return Err(wrong("its threshold or its suite is not the roster's"));
     }
     if unit.open_at < unit.deadline {
@@ -147,10 +148,10 @@ fn buyer_key(
     credentials: &[String],
     pinned: &Pinned,
 ) -> Result<VerifyingKey, Failed> {
-    let roster = pinned.roster();
     for count in 1..=credentials.len() {
         let notes = credentials.get(..count).unwrap_or_default();
-        let known = credential(&roster.origin, &roster.operator_keys, notes).map_err(wrong)?;
+        let known = credential(pinned.rosters().first(), notes);
+        let Ok(known) = known else { continue };
         if known.enterprise != unit.body().procuring_entity || known.kind != Kind::Organisation {
             return Err(wrong("the credentials are not its procuring entity's"));
         }
@@ -163,9 +164,9 @@ fn buyer_key(
     Err(wrong("its procuring entity did not sign it"))
 }
 
-fn recipients(unit: &Unit, pinned: &Pinned) -> Result<Vec<Recipient>, Failed> {
+fn recipients(unit: &Unit, roster: &Roster) -> Result<Vec<Recipient>, Failed> {
     let named = unit.recipients.iter().map(|r| &r.custodian);
-    if !named.eq(pinned.roster().custodians.iter().map(|member| &member.id)) {
+    if !named.eq(roster.custodians.iter().map(|member| &member.id)) {
         return Err(wrong("its recipients are not the roster's custodians in their order"));
     }
     let parsed = unit.recipients.iter().map(|r| r.recipient.parse::<Recipient>().map_err(wrong));

@@ -1,109 +1,24 @@
-//! Challenges: a bidder's receipts against the close.
+//! Challenges: a bidder's receipts against the close, judged by `opening::rules::challenge`.
 //!
-//! Invariant: an unanswered valid receipt means this agent never releases this unit. A bid is in
-//! the close unless its bidder's own next statement, on the record, took it out.
+//! Invariant: an unanswered valid receipt that came within the window means this agent never
+//! releases this unit. It keeps the receipts, so that the platform can ask for them and answer, and
+//! takes the answer for as long as it has not released.
 
-use crate::bid::rules::line;
-use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::custodian::wire::{Account, AskAnswer, AskChallenge};
-use crate::enterprise::credentials::enterprise_of;
+use crate::custodian::wire::{AskAnswer, AskChallenge, BroughtChallenge, ChallengesReply};
 use crate::ids::UnitId;
+use crate::opening::rules::challenge::{is_in_time, told};
 use crate::opening::statements::{Challenged, Close, Verdict};
-use crate::record::proof::Receipt;
 
+use super::kept::{Kept, KeptChallenge};
 use super::refusal::Refusal;
-use super::state::{Agent, Change, Kept, KeptChallenge, UNSIGNED};
+use super::state::{Agent, Change};
 
-/// What receipts say of one bid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    /// Its line, if it is in the close.
-    pub line: Hash,
-    /// Of its manifest.
-    pub manifest_sha256: Hash,
-    /// Whether it should be in the close.
-    pub lives: Lives,
-}
-
-/// Whether a bid should be in the close.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lives {
-    /// Nothing shown took it out.
-    In,
-    /// Its bidder's next statement took it out.
-    Out,
-}
-
-impl Told {
-    /// Whether the close agrees.
-    pub fn agrees(&self, close: &Close) -> bool {
-        let is_in = close.lines.binary_search(&self.line).is_ok();
-        is_in == (self.lives == Lives::In)
-    }
-}
-
-/// Reads the receipts of one bid.
-pub(super) fn told(agent: &Agent<'_>, account: &Account, unit_id: UnitId) -> Result<Told, Refusal> {
-    let (receipt, _) = agent.receipt(&account.accepted)?;
-    let (manifest, sha256) = accepted(&receipt, unit_id)?;
-    let told = Told {
-        line: line(receipt.salt.as_bytes(), &sha256),
-        manifest_sha256: sha256,
-        lives: Lives::In,
-    };
-    let Some(later) = &account.later else { return Ok(told) };
-    let (later, _) = agent.receipt(later)?;
-    require_next(agent, account, &manifest, &later, unit_id)?;
-    Ok(Told { lives: Lives::Out, ..told })
-}
-
-fn accepted(receipt: &Receipt, unit_id: UnitId) -> Result<(Statement<Manifest>, Hash), Refusal> {
-    match json::parse(&receipt.event) {
-        Ok(BidEvent::Accepted { manifest, manifest_sha256, unit_id: of, .. }) if of == unit_id => {
-            let manifest = Statement::<Manifest>::parse(manifest.as_bytes())?;
-            let fits = manifest.sha256() == manifest_sha256 && manifest.body().unit_id == unit_id;
-            if fits { Ok((manifest, manifest_sha256)) } else { Err(Refusal::NoChallenge) }
-        }
-        _ => Err(Refusal::NoChallenge),
-    }
-}
-
-/// Demands that `later` is the same bidder's next statement after `manifest`, signed by the key of
-/// `manifest` or one that this handed over to: a successor by a key that an operator vouched for
-/// meanwhile must not push a bid out.
-fn require_next(
-    agent: &Agent<'_>,
-    account: &Account,
-    manifest: &Statement<Manifest>,
-    later: &Receipt,
-    unit_id: UnitId,
-) -> Result<(), Refusal> {
-    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-    let bidder = agent.speaker(&account.credentials, signer.ok_or(UNSIGNED)?)?;
-    let (note, prev) = match json::parse(&later.event) {
-        Ok(BidEvent::Withdrawn { withdrawal, .. }) => {
-            let statement = Statement::<Withdrawal>::parse(withdrawal.as_bytes())?;
-            let of_unit = statement.body().unit_id == unit_id;
-            let prev = of_unit.then_some(statement.body().manifest_sha256);
-            (statement.note().clone(), prev)
-        }
-        Ok(BidEvent::Accepted { manifest, .. }) => {
-            let statement = Statement::<Manifest>::parse(manifest.as_bytes())?;
-            let of_unit = statement.body().unit_id == unit_id;
-            let prev = of_unit.then_some(statement.body().prev_sha256).flatten();
-            (statement.note().clone(), prev)
-        }
-        _ => return Err(Refusal::NoChallenge),
-    };
-    if !bidder.followed(manifest.note(), &note) {
-        return Err(UNSIGNED);
-    }
-    if prev == Some(manifest.sha256()) { Ok(()) } else { Err(Refusal::NoChallenge) }
-}
+/// Open challenges told at once: an answer has its bound, and those that were answered make room.
+const TOLD_AT_ONCE: usize = 200;
 
 /// The effective close a request speaks of, checked and not contradicting the agent's own.
 pub(super) fn effective_close(
@@ -125,30 +40,33 @@ pub(super) fn effective_close(
     Ok((close, unit_id))
 }
 
-/// Judges a bidder's receipts against the close.
+/// Judges a bidder's receipts against the close. An agent that lost its memory meets the unit here.
 ///
 /// # Errors
-/// [`Refusal`] when receipts or close do not verify, or tell nothing about each other.
+/// [`Refusal`] when receipts, close or unit do not verify, or tell nothing about each other.
 pub fn challenge(
     agent: &Agent<'_>,
     ask: &AskChallenge,
 ) -> Result<(Change, Statement<Challenged>), Refusal> {
     let (close, unit_id) = effective_close(agent, &ask.close)?;
-    let kept = agent.kept(&unit_id)?;
-    let told = told(agent, &ask.account, unit_id)?;
-    let known = kept.challenges.get(&told.line.to_string());
-    let verdict = if told.agrees(close.body()) || known == Some(&KeptChallenge::Answered) {
-        Verdict::Answered
-    } else if kept.window_end.is_some_and(|end| agent.now >= end) {
-        Verdict::Finding
-    } else {
-        Verdict::Open
+    let mut kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    kept.close = Some(close.sha256());
+    let told = told(&agent.keys_of_receipts(), &ask.account, close.body())?;
+    let line = told.line.to_string();
+    let (verdict, received_at) = match kept.challenges.get(&line) {
+        Some(KeptChallenge::Answered) => (Verdict::Answered, agent.now),
+        _ if told.agrees(close.body()) => (Verdict::Answered, agent.now),
+        Some(KeptChallenge::Open { received_at, .. }) => (Verdict::Open, *received_at),
+        None => (Verdict::Open, agent.now),
     };
-    let mut kept = Kept { close: Some(close.sha256()), ..kept.clone() };
+    let is_late = verdict == Verdict::Open && !is_in_time(received_at, kept.window_end);
+    let verdict = if is_late { Verdict::Finding } else { verdict };
     if verdict == Verdict::Open {
-        kept.challenges.insert(told.line.to_string(), KeptChallenge::Open);
+        let account = ask.account.clone();
+        let open = || KeptChallenge::Open { account: Box::new(account), received_at };
+        kept.challenges.entry(line).or_insert_with(open);
     }
-    let reply = judged(agent, &close, told.line, verdict)?;
+    let reply = judged(agent, unit_id, close.sha256(), told.line, (verdict, received_at))?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
 }
 
@@ -162,33 +80,57 @@ pub fn answer(
 ) -> Result<(Change, Statement<Challenged>), Refusal> {
     let (close, unit_id) = effective_close(agent, &ask.close)?;
     let kept = agent.kept(&unit_id)?;
-    let told = told(agent, &ask.account, unit_id)?;
+    let told = told(&agent.keys_of_receipts(), &ask.account, close.body())?;
     let line = told.line.to_string();
     if !told.agrees(close.body()) || !kept.challenges.contains_key(&line) {
         return Err(Refusal::NoChallenge);
     }
-    if kept.window_end.is_some_and(|end| agent.now >= end) {
-        return Err(Refusal::ChallengeOpen);
-    }
     let mut kept = kept.clone();
     kept.challenges.insert(line, KeptChallenge::Answered);
-    let reply = judged(agent, &close, told.line, Verdict::Answered)?;
+    let found = (Verdict::Answered, agent.now);
+    let reply = judged(agent, unit_id, close.sha256(), told.line, found)?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
+}
+
+/// Tells the open challenges of a unit with what was shown: a bidder may have told nobody else.
+///
+/// # Errors
+/// [`Refusal::UnknownUnit`].
+pub fn challenges(agent: &Agent<'_>, unit_id: &UnitId) -> Result<ChallengesReply, Refusal> {
+    let kept = agent.kept(unit_id)?;
+    let open = kept.challenges.iter().filter(|(_, challenge)| challenge.stops(kept.window_end));
+    let brought = open
+        .take(TOLD_AT_ONCE)
+        .map(|(line, challenge)| brought(agent, *unit_id, kept, line, challenge));
+    Ok(ChallengesReply {
+        challenges: brought.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect(),
+    })
+}
+
+fn brought(
+    agent: &Agent<'_>,
+    unit_id: UnitId,
+    kept: &Kept,
+    line: &str,
+    challenge: &KeptChallenge,
+) -> Result<Option<BroughtChallenge>, Refusal> {
+    let (KeptChallenge::Open { account, received_at }, Some(close)) = (challenge, kept.close)
+    else {
+        return Ok(None);
+    };
+    let line = line.parse().map_err(|_| Refusal::Internal("its memory holds no line"))?;
+    let note = judged(agent, unit_id, close, line, (Verdict::Open, *received_at))?.encode();
+    Ok(Some(BroughtChallenge { account: (**account).clone(), note }))
 }
 
 fn judged(
     agent: &Agent<'_>,
-    close: &Statement<Close>,
+    unit_id: UnitId,
+    close_sha256: Hash,
     line: Hash,
-    verdict: Verdict,
+    (verdict, received_at): (Verdict, Time),
 ) -> Result<Statement<Challenged>, Refusal> {
-    let body = Challenged {
-        close_sha256: close.sha256(),
-        custodian: agent.me()?.id.clone(),
-        received_at: agent.now,
-        line,
-        verdict,
-        unit_id: close.body().unit_id,
-    };
+    let custodian = agent.me()?.id.clone();
+    let body = Challenged { close_sha256, custodian, received_at, line, verdict, unit_id };
     Ok(Statement::signed(body, &agent.keys.statement)?)
 }

@@ -1,18 +1,18 @@
 //! The close: at most one per unit, ever, and never one older than an amendment this agent signed.
 
-use crate::bid::rules::Refused;
-use crate::bid::statements::{BidEvent, Fault};
+use std::collections::BTreeMap;
+
 use crate::clock::{Time, is_closed};
-use crate::crypto::json;
-use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{Account, AskClose};
+use crate::opening::rules::challenge::{Lives, told};
 use crate::opening::rules::{is_ascending, is_freeze};
 use crate::opening::statements::Close;
 
-use super::challenge::told;
+use super::kept::{Kept, KeptBid, KeptFile};
+use super::lodge::Refusals;
 use super::refusal::Refusal;
-use super::state::{Agent, Change, Kept};
+use super::state::{Agent, Change};
 
 /// Signs a frozen bid set.
 ///
@@ -43,9 +43,9 @@ pub fn sign_close(
     if !is_ascending(&close.body().lines) {
         return Err(Refusal::Lines);
     }
-    check_lodged(agent, kept, close.body(), &ask.lodged)?;
+    let lodged = check_lodged(agent, kept, close.body(), &ask.lodged)?;
     close.sign(&agent.keys.statement);
-    let kept = Kept { close: Some(close.sha256()), ..kept.clone() };
+    let kept = Kept { close: Some(close.sha256()), lodged, ..kept.clone() };
     Ok((Change::Unit(unit_id, Box::new(kept)), close))
 }
 
@@ -63,38 +63,31 @@ fn check_freeze(
     if frozen { Ok(()) } else { Err(Refusal::TooEarlyToClose) }
 }
 
-/// Every bid lodged here is in the close, out by its bidder's own statement, or refused on record
-/// with the bidder at fault.
+/// Every bid lodged here is in the close, out by its bidder's own statement, or refused on record for
+/// a reason that this agent cannot disprove. Gives the bids lodged here, the files of those that are
+/// not in the close marked as needless.
 fn check_lodged(
     agent: &Agent<'_>,
     kept: &Kept,
     close: &Close,
     accounts: &[Account],
-) -> Result<(), Refusal> {
-    for sha256 in kept.lodged.keys() {
-        let settled = |account| is_settled(agent, account, close, sha256);
-        if !accounts.iter().any(settled) {
+) -> Result<BTreeMap<String, KeptBid>, Refusal> {
+    let unit_id = close.unit_id;
+    let refusals = Refusals::read(agent, kept, unit_id, accounts);
+    let keys = agent.keys_of_receipts();
+    let told: Vec<_> = accounts.iter().filter_map(|it| told(&keys, it, close).ok()).collect();
+    let mut lodged = kept.lodged.clone();
+    for (sha256, bid) in &mut lodged {
+        let mut own = told.iter().filter(|told| told.manifest_sha256.to_string() == *sha256);
+        if let Some(told) = own.find(|told| told.agrees(close)) {
+            if told.lives == Lives::Out {
+                bid.file = KeptFile::Needless;
+            }
+        } else if refusals.is_right(bid) {
+            bid.file = KeptFile::Needless;
+        } else {
             return Err(Refusal::LodgedMissing);
         }
     }
-    Ok(())
-}
-
-fn is_settled(agent: &Agent<'_>, account: &Account, close: &Close, sha256: &str) -> bool {
-    match told(agent, account, close.unit_id) {
-        Ok(told) => told.manifest_sha256.to_string() == sha256 && told.agrees(close),
-        Err(_) => is_refused(agent, account, sha256),
-    }
-}
-
-fn is_refused(agent: &Agent<'_>, account: &Account, sha256: &str) -> bool {
-    let Ok((receipt, _)) = agent.receipt(&account.accepted) else { return false };
-    match json::parse(&receipt.event) {
-        Ok(BidEvent::Refused { statement, fault: Fault::Bidder, code, .. })
-            if Refused::is_for_good(&code) =>
-        {
-            Note::parse(statement.as_bytes()).is_ok_and(|note| note.sha256().to_string() == sha256)
-        }
-        _ => false,
-    }
+    Ok(lodged)
 }

@@ -7,16 +7,22 @@
 
 mod challenge;
 mod close;
+mod kept;
+mod lodge;
 mod refusal;
 mod release;
+mod silence;
 mod state;
 mod unit;
 mod witness;
 
-pub use challenge::{answer, challenge};
+pub use challenge::{answer, challenge, challenges};
 pub use close::sign_close;
+pub use kept::{Kept, KeptBid, KeptChallenge, KeptFile};
+pub use lodge::{Coming, MAX_VERSIONS, Welcome, consider, lodge, lodged, lodged_bid};
 pub use refusal::Refusal;
 pub use release::{note_window, release, suspend};
-pub use state::{Agent, Change, Kept, KeptChallenge, Keys, State};
-pub use unit::{lodge, recipient, sign_amendment, sign_unit};
+pub use silence::Silences;
+pub use state::{Agent, Change, Keys, State};
+pub use unit::{recipient, sign_amendment, sign_unit};
 pub use witness::{adopt, cosign, last_checkpoint};

@@ -6,6 +6,7 @@ use crate::crypto::statement::StatementError;
 use crate::enterprise::credentials::CredentialError;
 use crate::error::Args;
 use crate::opening::rules::AmendmentFault;
+use crate::opening::rules::challenge::NothingTold;
 use crate::record::checkpoint::CheckpointError;
 use crate::record::proof::ReceiptError;
 
@@ -57,6 +58,9 @@ pub enum Refusal {
     /// The agent has signed a close for this unit: nothing moves its deadline any more.
     #[error("this agent has signed a close for this unit")]
     AlreadyClosed,
+    /// It cosigned checkpoints while the platform says it was down, and no buyer says so too.
+    #[error("this agent cosigned while the platform says it was down, or does not remember")]
+    NotSilent,
     /// Another close was signed for this unit.
     #[error("this agent has signed another close for this unit")]
     SecondClose,
@@ -96,9 +100,33 @@ pub enum Refusal {
     /// A lodged bid that is late or does not fit its unit.
     #[error("the bid cannot be lodged: {0}")]
     Lodge(Refused),
+    /// A bidder has lodged as much as one may.
+    #[error("this bidder has lodged as much for this unit as this agent takes")]
+    Quota,
+    /// The platform's question is old, for another custodian, or not for now.
+    #[error("the question is not of this minute, or not for this custodian")]
+    OldQuery,
+    /// Bids that arrived in time are not stored yet, or the bidder is sending another.
+    #[error("bids that arrived in time are still being stored, or this bidder is sending another")]
+    Busy,
+    /// Its own signature under a larger record than it remembers.
+    #[error("its own signature stands under a larger record than it remembers")]
+    Forgot,
     /// The system gave no randomness or no signature could be made.
     #[error("the agent failed: {0}")]
     Internal(&'static str),
+}
+
+impl From<NothingTold> for Refusal {
+    fn from(fault: NothingTold) -> Self {
+        match fault {
+            NothingTold::Receipt(fault) => Self::Receipt(fault),
+            NothingTold::Statement(fault) => Self::Statement(fault),
+            NothingTold::Signature(fault) => Self::Signature(fault),
+            NothingTold::Credential(fault) => Self::Credential(fault),
+            NothingTold::Unrelated => Self::NoChallenge,
+        }
+    }
 }
 
 impl crate::error::Refusal for Refusal {
@@ -119,6 +147,7 @@ impl crate::error::Refusal for Refusal {
             Self::NotWitnessed => "custodian-not-witnessed",
             Self::Amendment(_) => "custodian-amendment",
             Self::AlreadyClosed => "custodian-already-closed",
+            Self::NotSilent => "custodian-not-silent",
             Self::SecondClose => "custodian-second-close",
             Self::TooEarlyToClose => "custodian-too-early-to-close",
             Self::Lines => "custodian-lines",
@@ -132,6 +161,10 @@ impl crate::error::Refusal for Refusal {
             Self::OldSuspension => "custodian-old-suspension",
             Self::NoChallenge => "custodian-no-challenge",
             Self::Lodge(_) => "custodian-lodge",
+            Self::Quota => "custodian-quota",
+            Self::OldQuery => "custodian-old-query",
+            Self::Busy => "custodian-busy",
+            Self::Forgot => "custodian-forgot",
             Self::Internal(_) => "custodian-internal",
         }
     }
@@ -140,7 +173,7 @@ impl crate::error::Refusal for Refusal {
         match self {
             Self::Statement(_) | Self::Range(_) | Self::Lines => 422,
             Self::Internal(_) => 500,
-            Self::Lost => 503,
+            Self::Lost | Self::Busy | Self::Forgot => 503,
             Self::Signature(_) | Self::Credential(_) | Self::Receipt(_) | Self::Checkpoint(_) => {
                 403
             }

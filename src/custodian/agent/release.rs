@@ -1,18 +1,17 @@
 //! The release: when this agent hands out a unit's identity, and what keeps it from doing so.
 
-use std::collections::BTreeMap;
-
 use crate::clock::Time;
 use crate::crypto::statement::Statement;
-use crate::custodian::wire::{AskRelease, AskSuspend};
+use crate::custodian::wire::{AskRelease, AskSuspend, AskWindow};
 use crate::ids::UnitId;
 use crate::opening::rules::{Terms, is_ascending, is_below, quorum_time, release_from};
 use crate::opening::statements::{Close, Order, Release, Suspension, SuspensionState};
 use crate::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
 
 use super::challenge::effective_close;
+use super::kept::Kept;
 use super::refusal::Refusal;
-use super::state::{Agent, Change, Kept, KeptChallenge};
+use super::state::{Agent, Change};
 
 /// Releases a unit's identity once its release condition holds.
 ///
@@ -26,16 +25,15 @@ pub fn release(
     ask: &AskRelease,
 ) -> Result<(Change, Statement<Release>), Refusal> {
     agent.require_memory()?;
-    let (unit, unit_id) = effective_unit(agent, &ask.unit)?;
+    let (unit, unit_id) = agent.effective_unit(&ask.unit)?;
     let terms = terms_in_force(agent, &unit, unit_id, ask)?;
     let (close, of, window_from) = closed_at(agent, &ask.close_receipt)?;
     if of != unit_id {
         return Err(Refusal::UnknownUnit);
     }
     let from = release_from(&terms, window_from);
-    let mut kept = kept_or_met(agent, &unit, unit_id, &terms);
-    kept.close = Some(close.sha256());
-    kept.window_end = Some(window_from.plus(terms.challenge_ms));
+    let kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    let kept = with_window(kept, &close, window_from.plus(terms.challenge_ms));
     check_bids(agent, &unit, &close, ask)?;
     check_time(agent, ask, from)?;
     check_stops(&kept)?;
@@ -47,17 +45,21 @@ pub fn release(
 }
 
 /// Notes when a unit's challenge window ends, from the receipt of its effective close: what comes
-/// later is a finding, never a stop.
+/// later, or came later before the agent knew, is a finding, never a stop.
 ///
 /// # Errors
 /// [`Refusal`] when the receipt does not show an effective close cosigned by q.
-pub fn note_window(agent: &Agent<'_>, close_receipt: &str) -> Result<Change, Refusal> {
-    let (close, unit_id, window_from) = closed_at(agent, close_receipt)?;
-    let kept = agent.kept(&unit_id)?;
-    let end = window_from.plus(Agent::terms(kept)?.challenge_ms);
-    let earliest = kept.window_end.map_or(end, |known| known.min(end));
-    let kept = Kept { close: Some(close.sha256()), window_end: Some(earliest), ..kept.clone() };
-    Ok(Change::Unit(unit_id, Box::new(kept)))
+pub fn note_window(agent: &Agent<'_>, ask: &AskWindow) -> Result<Change, Refusal> {
+    let (close, unit_id, window_from) = closed_at(agent, &ask.close_receipt)?;
+    let kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    let end = window_from.plus(Agent::terms(&kept)?.challenge_ms);
+    Ok(Change::Unit(unit_id, Box::new(with_window(kept, &close, end))))
+}
+
+/// The earliest end shown holds: a later checkpoint must not lengthen the window.
+fn with_window(kept: Kept, close: &Statement<Close>, end: Time) -> Kept {
+    let end = kept.window_end.map_or(end, |known| known.min(end));
+    Kept { close: Some(close.sha256()), window_end: Some(end), ..kept }
 }
 
 /// The effective close of a receipt, and when q had cosigned the checkpoint that holds it.
@@ -71,19 +73,6 @@ fn closed_at(
     let times: Vec<Time> = cosigned.cosignatures().iter().map(|c| c.time).collect();
     let window_from = quorum_time(&times, agent.roster().q()).ok_or(Refusal::NoQuorum)?;
     Ok((close, unit_id, window_from))
-}
-
-/// A unit with all its signatures, this agent's own among them.
-fn effective_unit(agent: &Agent<'_>, text: &str) -> Result<(Statement<Unit>, UnitId), Refusal> {
-    let unit = Statement::<Unit>::parse(text.as_bytes())?;
-    if unit.body().roster_sha256 != agent.roster.sha256() {
-        return Err(Refusal::WrongRoster);
-    }
-    for key in agent.roster().statement_keys() {
-        unit.note().require(&key)?;
-    }
-    let id = unit.body().id().map_err(|e| Refusal::Statement(e.into()))?;
-    Ok((unit, id))
 }
 
 /// The times in force by the effective amendments shown; never earlier than what this agent signed.
@@ -120,22 +109,6 @@ fn terms_in_force(
     Ok(terms)
 }
 
-fn kept_or_met(agent: &Agent<'_>, unit: &Statement<Unit>, id: UnitId, terms: &Terms) -> Kept {
-    agent.state.units.get(&id).cloned().unwrap_or_else(|| Kept {
-        amendment_no: 0,
-        challenges: BTreeMap::new(),
-        close: None,
-        deadline: terms.deadline,
-        last_sha256: unit.sha256(),
-        lodged: BTreeMap::new(),
-        open_at: terms.open_at,
-        signed: false,
-        suspension: None,
-        unit: unit.encode(),
-        window_end: None,
-    })
-}
-
 fn check_bids(
     agent: &Agent<'_>,
     unit: &Statement<Unit>,
@@ -169,7 +142,7 @@ fn check_time(agent: &Agent<'_>, ask: &AskRelease, from: Time) -> Result<(), Ref
 }
 
 fn check_stops(kept: &Kept) -> Result<(), Refusal> {
-    if kept.challenges.values().any(|challenge| *challenge == KeptChallenge::Open) {
+    if kept.challenges.values().any(|challenge| challenge.stops(kept.window_end)) {
         return Err(Refusal::ChallengeOpen);
     }
     if matches!(kept.suspension, Some((_, SuspensionState::Suspended))) {
@@ -178,7 +151,8 @@ fn check_stops(kept: &Kept) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Takes the regulator's word about a unit, newest number first.
+/// Takes the regulator's word about a unit, newest number first. An agent that lost its memory
+/// meets the unit here: it must not release what it would have kept.
 ///
 /// # Errors
 /// [`Refusal::OldSuspension`] for a number at or below the one in force.
@@ -186,12 +160,12 @@ pub fn suspend(agent: &Agent<'_>, ask: &AskSuspend) -> Result<Change, Refusal> {
     let suspension = Statement::<Suspension>::parse(ask.suspension.as_bytes())?;
     suspension.note().require(&agent.roster().regulator_key)?;
     let body = suspension.body();
-    let kept = agent.kept(&body.unit_id)?;
+    let kept = agent.kept_or_shown(body.unit_id, &ask.unit)?;
     match kept.suspension {
         Some((no, state)) if no == body.no && state == body.state => return Ok(Change::Nothing),
         Some((no, _)) if no >= body.no => return Err(Refusal::OldSuspension),
         _ => {}
     }
-    let kept = Kept { suspension: Some((body.no, body.state)), ..kept.clone() };
+    let kept = Kept { suspension: Some((body.no, body.state)), ..kept };
     Ok(Change::Unit(body.unit_id, Box::new(kept)))
 }

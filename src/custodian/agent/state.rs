@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
-use crate::crypto::key::{KeyKind, SigningKey};
+use crate::crypto::key::{KeyKind, SigningKey, VerifyingKey};
 use crate::crypto::labels;
 use crate::crypto::note::{Note, NoteError};
 use crate::crypto::seal::identity::{Identity, derive, unit_identity};
@@ -16,14 +14,16 @@ use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::Terms;
-use crate::opening::statements::{OpeningEvent, SuspensionState};
+use crate::opening::rules::{Terms, challenge};
+use crate::opening::statements::OpeningEvent;
 use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
 use crate::record::witness::Known;
 use crate::tender::statements::Unit;
 
+use super::kept::Kept;
 use super::refusal::Refusal;
+use super::silence::Silences;
 
 /// A signature that is not there, or of a key that does not speak.
 pub(super) const UNSIGNED: Refusal = Refusal::Signature(NoteError::MissingSignature);
@@ -69,49 +69,13 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// What an agent never forgets of a unit it signed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kept {
-    /// Number of the last amendment it signed; 0 for none.
-    pub amendment_no: u32,
-    /// Challenges by line.
-    pub challenges: BTreeMap<String, KeptChallenge>,
-    /// SHA-256 of the one close it signed, or took over with q signatures of others.
-    pub close: Option<Hash>,
-    /// The deadline of the unit and the amendments it signed.
-    pub deadline: Time,
-    /// SHA-256 of the last amendment it signed, or of the unit.
-    pub last_sha256: Hash,
-    /// Bids lodged with it: manifest → arrival.
-    pub lodged: BTreeMap<String, Time>,
-    /// The hour of opening of the unit and the amendments it signed.
-    pub open_at: Time,
-    /// Whether it signed this unit in its present life; false for one met after `--recover`.
-    pub signed: bool,
-    /// The regulator's last word.
-    pub suspension: Option<(u32, SuspensionState)>,
-    /// The unit's note as last shown.
-    pub unit: String,
-    /// When the challenge window ends, once the record showed it.
-    pub window_end: Option<Time>,
-}
-
-/// A challenge that an agent judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeptChallenge {
-    /// Valid and unanswered: no release, ever, unless the platform answers within the window.
-    Open,
-    /// The platform showed the bidder's later statement.
-    Answered,
-}
-
 /// An agent's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// The last checkpoint it cosigned.
     pub witnessed: Option<Known>,
+    /// When it was asked to cosign nothing.
+    pub silences: Silences,
     /// When it started without its state, by its own clock or, if later, by the checkpoint it then
     /// adopted: it signs no unit issued before.
     pub recovered_at: Option<Time>,
@@ -124,12 +88,14 @@ pub struct State {
 pub enum Change {
     /// Nothing.
     Nothing,
-    /// The last checkpoint cosigned.
-    Witnessed(Known),
+    /// The last checkpoint cosigned, and the silences up to it.
+    Witnessed(Known, Silences),
     /// After a lost state: where the others' record stands, and when they said so at the latest.
     Adopted(Known, Time),
     /// What it knows of a unit.
     Unit(UnitId, Box<Kept>),
+    /// It was shown that it once knew more than it does: its memory is an old copy.
+    Forgot(Time),
 }
 
 impl State {
@@ -141,13 +107,27 @@ impl State {
         self.recovered_at.is_some() && self.witnessed.is_none()
     }
 
+    /// The state of an agent that starts over at this instant. What an old copy remembers of a unit may
+    /// be less than what was signed of it: it still stops a release, and nothing more is signed on
+    /// its strength.
+    fn forget(&mut self, at: Time) {
+        self.recovered_at = Some(self.recovered_at.map_or(at, |lost| lost.max(at)));
+        self.witnessed = None;
+        self.units.values_mut().for_each(|kept| kept.signed = false);
+    }
+
     /// The state after a change.
     pub fn apply(&mut self, change: Change) {
         match change {
+            Change::Forgot(at) => self.forget(at),
             Change::Nothing => {}
-            Change::Witnessed(known) => self.witnessed = Some(known),
+            Change::Witnessed(known, silences) => {
+                self.witnessed = Some(known);
+                self.silences = silences;
+            }
             Change::Adopted(known, at) => {
                 self.witnessed = Some(known);
+                self.silences = Silences::default();
                 self.recovered_at = self.recovered_at.map(|lost| lost.max(at));
             }
             Change::Unit(id, kept) => {
@@ -163,10 +143,17 @@ pub struct Agent<'a> {
     pub keys: &'a Keys,
     /// The roster it was enrolled in.
     pub roster: &'a Statement<Roster>,
+    /// The first roster of its chain: whose operators vouched for the earliest bodies.
+    pub first: &'a Statement<Roster>,
+    /// The keys that signed the record's checkpoints, the one in force first; none while it is the
+    /// roster's.
+    pub log_keys: &'a [VerifyingKey],
     /// What it remembers.
     pub state: &'a State,
     /// Its clock.
     pub now: Time,
+    /// No unit may leave its bidders less than this for a challenge, in milliseconds.
+    pub challenge_floor_ms: i64,
 }
 
 impl Agent<'_> {
@@ -198,14 +185,36 @@ impl Agent<'_> {
         self.state.units.get(id).ok_or(Refusal::UnknownUnit)
     }
 
-    /// Who speaks for a body, vouched for by an operator of the roster.
+    /// What it keeps of a unit, or would keep of one that it meets now: effective with everybody's
+    /// signatures, its own among them, which it forgot.
+    pub(super) fn kept_or_shown(&self, id: UnitId, shown: &str) -> Result<Kept, Refusal> {
+        if let Some(kept) = self.state.units.get(&id) {
+            return Ok(kept.clone());
+        }
+        let (unit, of) = self.effective_unit(shown)?;
+        if of == id { Ok(Kept::met(&unit)) } else { Err(Refusal::UnknownUnit) }
+    }
+
+    /// A unit with all its signatures, this agent's own among them.
+    pub(super) fn effective_unit(&self, text: &str) -> Result<(Statement<Unit>, UnitId), Refusal> {
+        let unit = Statement::<Unit>::parse(text.as_bytes())?;
+        if unit.body().roster_sha256 != self.roster.sha256() {
+            return Err(Refusal::WrongRoster);
+        }
+        for key in self.roster().statement_keys() {
+            unit.note().require(&key)?;
+        }
+        let id = unit.body().id().map_err(|e| Refusal::Statement(e.into()))?;
+        Ok((unit, id))
+    }
+
+    /// Who speaks for a body, vouched for by an operator of the roster in force then.
     pub(super) fn speaker(
         &self,
         credentials: &[String],
         body: EnterpriseId,
     ) -> Result<Credential, Refusal> {
-        let roster = self.roster();
-        let found = credential(&roster.origin, &roster.operator_keys, credentials)?;
+        let found = credential(self.first, credentials)?;
         if found.enterprise == body { Ok(found) } else { Err(UNSIGNED) }
     }
 
@@ -225,16 +234,54 @@ impl Agent<'_> {
     /// A checkpoint as it travels, with the cosignatures that verify.
     pub(super) fn checkpoint(&self, text: &str) -> Result<Cosigned, Refusal> {
         let note = Note::parse(text.as_bytes())?;
-        let roster = self.roster();
-        Ok(Cosigned::from_network(&note, &roster.log_key, &roster.witness_keys())?)
+        let witnesses = self.roster().witness_keys();
+        let cosigned = self.by_log_keys(|key| {
+            Cosigned::from_network(&note, key, &witnesses).map_err(Into::into)
+        })?;
+        self.remembering(cosigned)
+    }
+
+    /// Demands that the agent remembers what it cosigned: its own signature under a larger record than
+    /// it knows of says that its folder is an old copy. What ended in a succession is of no account.
+    pub(super) fn remembering(&self, cosigned: Cosigned) -> Result<Cosigned, Refusal> {
+        let known = self.state.witnessed.as_ref().map_or(0, |known| known.size);
+        let own = cosigned.time_of(self.keys.witness.verifying());
+        let shown = cosigned.checkpoint();
+        let forgot = own.is_some() && shown.size > known && shown.origin == self.log_key().name();
+        if forgot && !self.state.is_lost() { Err(Refusal::Forgot) } else { Ok(cosigned) }
     }
 
     /// A receipt and its checkpoint, both verified.
     pub(super) fn receipt(&self, text: &str) -> Result<(Receipt, Cosigned), Refusal> {
         let receipt = Receipt::parse(text.as_bytes())?;
-        let roster = self.roster();
-        let cosigned = receipt.verify(&roster.log_key, &roster.witness_keys())?;
-        Ok((receipt, cosigned))
+        let witnesses = self.roster().witness_keys();
+        let cosigned =
+            self.by_log_keys(|key| receipt.verify(key, &witnesses).map_err(Into::into))?;
+        Ok((receipt, self.remembering(cosigned)?))
+    }
+
+    /// By whose keys it judges what it is shown of bids.
+    pub(super) fn keys_of_receipts(&self) -> challenge::Keys<'_> {
+        let former = self.log_keys.iter().skip(1);
+        let log = std::iter::once(self.log_key()).chain(former).collect();
+        challenge::Keys { roster: self.roster(), first: self.first, log }
+    }
+
+    /// The key that signs the record's checkpoints now.
+    pub(super) fn log_key(&self) -> &VerifyingKey {
+        self.log_keys.first().unwrap_or(&self.roster.body().log_key)
+    }
+
+    /// A checkpoint by the key in force, or by one before it: then only with q cosignatures, because a
+    /// key that was succeeded may be anybody's.
+    fn by_log_keys(
+        &self,
+        verify: impl Fn(&VerifyingKey) -> Result<Cosigned, Refusal>,
+    ) -> Result<Cosigned, Refusal> {
+        let q = self.roster().q();
+        let by_former = |key| verify(key).ok().filter(|found| found.cosignatures().len() >= q);
+        verify(self.log_key())
+            .or_else(|error| self.log_keys.iter().skip(1).find_map(by_former).ok_or(error))
     }
 
     /// Demands that a statement stands on the record as proposed: so nothing is signed that the

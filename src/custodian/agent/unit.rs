@@ -1,26 +1,21 @@
-//! Units, amendments, lodged bids: what an agent agrees to before the deadline.
+//! Units and amendments: what an agent agrees to before the deadline.
 
 use std::collections::BTreeMap;
 
-use crate::bid::rules::{Intake, Refused, UnitTerms};
-use crate::bid::statements::Manifest;
-use crate::clock::is_closed;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit, RecipientReply};
 use crate::ids::UnitId;
 use crate::opening::rules::Terms;
-use crate::opening::statements::Lodged;
 use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
 
+use super::kept::Kept;
 use super::refusal::Refusal;
-use super::state::{Agent, Change, Kept, UNSIGNED};
+use super::state::{Agent, Change, UNSIGNED};
 
 /// A unit is signed within this many milliseconds of its issue; its draft lapses after.
 const ISSUED_WITHIN_MS: i64 = 3_600_000;
 /// Clocks may differ by this much.
 const CLOCK_SLACK_MS: i64 = 2_000;
-/// No unit may leave its bidders less than this for a challenge.
-pub const CHALLENGE_FLOOR_MS: i64 = 1_000;
 
 /// Tells which recipient the agent would use for a draft. Signs nothing, remembers nothing.
 ///
@@ -110,7 +105,7 @@ fn check_range(agent: &Agent<'_>, body: &Unit) -> Result<(), Refusal> {
     if body.deadline <= agent.now || body.open_at < body.deadline {
         return Err(Refusal::Range("its deadline is not in the future, or it opens before it"));
     }
-    if body.challenge_ms < CHALLENGE_FLOOR_MS {
+    if body.challenge_ms < agent.challenge_floor_ms {
         return Err(Refusal::Range("its challenge window is below the floor"));
     }
     Ok(())
@@ -146,17 +141,15 @@ pub fn sign_amendment(
     if kept.close.is_some() {
         return Err(Refusal::AlreadyClosed);
     }
-    amendment.note().require(&agent.roster().platform_key)?;
-    if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
-        let unit = Statement::<Unit>::parse(kept.unit.as_bytes())?;
-        agent.require_buyer(amendment.note(), &ask.credentials, &unit)?;
-    }
-    agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
-    let is_repeat = kept.last_sha256 == amendment.sha256();
-    amendment.sign(&agent.keys.statement);
-    if is_repeat {
+    // A refusal says that it is not bound: what it signed once it signs again, whatever else changed.
+    if kept.last_sha256 == amendment.sha256() {
+        amendment.sign(&agent.keys.statement);
         return Ok((Change::Nothing, amendment));
     }
+    amendment.note().require(&agent.roster().platform_key)?;
+    require_cause(agent, kept, &amendment, &ask.credentials)?;
+    agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
+    amendment.sign(&agent.keys.statement);
     let prev = (kept.amendment_no, kept.last_sha256);
     let terms: Terms = Agent::terms(kept)?.amended(prev, amendment.body())?;
     let kept = Kept {
@@ -169,34 +162,25 @@ pub fn sign_amendment(
     Ok((Change::Unit(ask.unit_id, Box::new(kept)), amendment))
 }
 
-/// Receipts a whole bid whose files the server has stored and checked against the manifest.
-///
-/// The bidder's key is not judged here, for the portal that knows it may be down: a lodged bid by
-/// nobody is accounted for at the close by its recorded refusal.
-///
-/// # Errors
-/// [`Refusal::Lodge`] when it is late or does not fit the unit.
-pub fn lodge(
+/// A postponement is its buyer's to sign. An outage is the platform's, where this agent as a witness
+/// noticed it too: without its silence, the platform could reopen a unit whenever it likes. Where it
+/// noticed none, the buyer's signature makes up for it.
+fn require_cause(
     agent: &Agent<'_>,
-    manifest: &Statement<Manifest>,
-) -> Result<(Change, Statement<Lodged>), Refusal> {
-    let unit_id = manifest.body().unit_id;
-    let kept = agent.kept(&unit_id)?;
-    let sha256 = manifest.sha256();
-    let known = kept.lodged.get(&sha256.to_string()).copied();
-    let arrived_at = known.unwrap_or(agent.now);
-    let terms =
-        UnitTerms { unit_id, deadline: kept.deadline, n: agent.roster().n(), intake: Intake::Open };
-    if manifest.body().shares.len() != terms.n {
-        return Err(Refusal::Lodge(Refused::ShareCount));
+    kept: &Kept,
+    amendment: &Statement<Amendment>,
+    credentials: &[String],
+) -> Result<(), Refusal> {
+    let unit = Statement::<Unit>::parse(kept.unit.as_bytes())?;
+    let by_buyer = agent.require_buyer(amendment.note(), credentials, &unit);
+    match amendment.body().reason {
+        AmendmentReason::Postponed { .. } => by_buyer,
+        AmendmentReason::Outage { until, .. } if until > agent.now.plus(CLOCK_SLACK_MS) => {
+            Err(Refusal::NotSilent)
+        }
+        AmendmentReason::Outage { from, until, .. } => {
+            let is_silent = agent.state.silences.cover(from, until);
+            if is_silent || by_buyer.is_ok() { Ok(()) } else { Err(Refusal::NotSilent) }
+        }
     }
-    if is_closed(arrived_at, terms.deadline) || (known.is_none() && kept.close.is_some()) {
-        return Err(Refusal::Lodge(Refused::Late));
-    }
-    let custodian = agent.me()?.id.clone();
-    let body = Lodged { arrived_at, custodian, manifest_sha256: sha256, unit_id };
-    let lodged = Statement::signed(body, &agent.keys.statement)?;
-    let mut kept = kept.clone();
-    kept.lodged.insert(sha256.to_string(), arrived_at);
-    Ok((Change::Unit(unit_id, Box::new(kept)), lodged))
 }

@@ -19,10 +19,10 @@ pub fn cosign(
     if agent.state.is_lost() {
         return Err(WitnessRefusal::Unable);
     }
-    let accepted = consider(agent.state.witnessed, request, &agent.roster().log_key)?;
+    let accepted = consider(agent.state.witnessed, request, agent.log_key())?;
     let line = checkpoint::cosign(accepted.note.text(), &agent.keys.witness, agent.now)
         .map_err(|_| WitnessRefusal::Unable)?;
-    Ok((Change::Witnessed(accepted.known), line))
+    Ok((Change::Witnessed(accepted.known, agent.state.silences.broken_at(agent.now)), line))
 }
 
 /// The last checkpoint that it cosigned, cosigned once more: what a platform that holds less, or

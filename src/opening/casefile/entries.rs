@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::Error;
+use crate::clock::Time;
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::Roster;
 use crate::db::schema::{entry, tender};
@@ -13,23 +14,26 @@ use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
 use crate::ids::{EnterpriseId, TenderId, UnitId};
 use crate::on_each;
 use crate::opening::statements::Opening;
+use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
 use crate::record::store::{self as record, Entry, StoredCheckpoint};
+use crate::record::succession::Succession;
 
-/// The head of a case: the last that q have cosigned, or, when that does not hold everything and t
-/// have cosigned a later one, that one.
+/// The head of a case: the last that q of the newest roster have cosigned, or, when that does not
+/// hold everything and t have cosigned a later one, that one.
 pub(super) fn head_for(
     conn: &mut Conn,
     roster: &Roster,
     last: u64,
 ) -> Result<StoredCheckpoint, Error> {
-    let quorum = u32::try_from(roster.q()).unwrap_or(u32::MAX);
-    let by_quorum = record::latest_cosigned(conn, quorum)?;
-    match by_quorum {
+    let names = roster.witness_names();
+    let mut latest = |k| -> Result<Option<StoredCheckpoint>, DbError> {
+        let last = cosigned::by(conn, &names, k, 0, Time::from_millis(0), Which::Last)?;
+        last.map(|found| record::checkpoint_at(conn, found.size)).transpose()
+    };
+    match latest(roster.q())? {
         Some(head) if head.size > last => Ok(head),
-        other => {
-            record::latest_cosigned(conn, u32::from(roster.t))?.or(other).ok_or(Error::NotCosigned)
-        }
+        other => latest(usize::from(roster.t))?.or(other).ok_or(Error::NotCosigned),
     }
 }
 
@@ -54,7 +58,8 @@ fn entries_at(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Entry>, Error> {
     Ok(entries)
 }
 
-/// What ties units to the world: the rosters, and the notices of their tenders.
+/// What ties units to the world: the rosters and the successions of the record, and the notices
+/// of their tenders.
 pub(super) fn framing(conn: &mut Conn, tenders: &BTreeSet<TenderId>) -> Result<Vec<Entry>, Error> {
     let ids: Vec<String> = tenders.iter().map(ToString::to_string).collect();
     let notices = tender::table
@@ -62,13 +67,13 @@ pub(super) fn framing(conn: &mut Conn, tenders: &BTreeSet<TenderId>) -> Result<V
         .order(tender::id)
         .select((tender::notice_index.assume_not_null(),));
     let notices: Vec<Row> = on_each!(conn, |c| notices.load(c)).map_err(DbError::from)?;
-    let rosters = entry::table
-        .filter(entry::kind.eq(Roster::TYPE))
+    let links = entry::table
+        .filter(entry::kind.eq_any([Roster::TYPE, Succession::TYPE]))
         .filter(entry::level.eq(Level::Public.to_string()))
         .order(entry::idx)
         .select((entry::idx,));
-    let rosters: Vec<Row> = on_each!(conn, |c| rosters.load(c)).map_err(DbError::from)?;
-    entries_at(conn, rosters.into_iter().chain(notices).collect())
+    let links: Vec<Row> = on_each!(conn, |c| links.load(c)).map_err(DbError::from)?;
+    entries_at(conn, links.into_iter().chain(notices).collect())
 }
 
 /// The public statements about these bodies and their keys, in order.

@@ -20,6 +20,7 @@ use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::chain::Chain;
 use crate::custodian::roster::Roster;
 use crate::db::schema::{entry, unit};
 use crate::db::{Conn, Db, Error as DbError};
@@ -60,8 +61,8 @@ pub struct CaseSource<'a> {
     pub db: &'a Db,
     /// The ciphertexts.
     pub blobs: &'a Arc<dyn Blobs>,
-    /// All rosters, by version.
-    pub rosters: &'a [Statement<Roster>],
+    /// All rosters.
+    pub rosters: &'a Chain,
     /// Opens pads in the auditors' file.
     pub pads: &'a PadKey,
 }
@@ -125,12 +126,12 @@ impl CaseSource<'_> {
         units: &[UnitId],
         kind: CaseKind,
     ) -> Result<(CaseWriter, Found), Error> {
-        let roster = self.rosters.last().ok_or(Error::NotCosigned)?.body();
+        let roster = self.rosters.newest().body();
         let found = self.find(conn, units, roster)?;
         let origin = roster.origin.clone();
         let header = CaseHeader { format: FORMAT, kind, origin, units: units.to_vec() };
         let mut writer = CaseWriter::new(&header)?;
-        for roster in self.rosters {
+        for roster in self.rosters.iter() {
             writer.roster(roster.body().version, roster.note());
         }
         let size = found.head_size();
@@ -190,8 +191,7 @@ impl CaseSource<'_> {
         row: &UnitRow,
         heads: &mut BTreeMap<u64, StoredCheckpoint>,
     ) -> Result<(), Error> {
-        let sha256 = row.unit.body().roster_sha256;
-        let roster = self.rosters.iter().find(|roster| roster.sha256() == sha256);
+        let roster = self.rosters.of(&row.unit.body().roster_sha256);
         let roster = roster.ok_or(Error::NotCosigned)?.body();
         let (Some(close), Some(index)) = (&row.close, row.close_index) else { return Ok(()) };
         let mut sizes = vec![close.body().size];

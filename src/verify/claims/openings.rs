@@ -6,17 +6,18 @@ use crate::bid::rules::line as line_of;
 use crate::bid::statements::{Fault, Manifest};
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::CustodianId;
+use crate::custodian::roster::{CustodianId, Roster};
 use crate::ids::EnterpriseId;
+use crate::opening::rules::challenge::{self, is_grave, is_in_time};
 use crate::opening::rules::{Claimed, is_below, standing};
 use crate::opening::statements::{LineStatus, OpenedLine, Opening, Verdict, VoidReason};
 use crate::tender::statements::ReleaseBy;
-use crate::verify::facts::Facts;
+use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{Accepted, At, UnitFacts};
 
 use super::closes::close_of;
-use super::release::here;
+use super::release::{here, window_end};
 use super::units::{buyer_signed, terms_of};
 
 /// The opening in force, or why later claims cannot be judged.
@@ -165,7 +166,7 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
     let named = void.close_sha256 == close.map(|close| close.it.sha256());
     let by_platform = || at.it.note().require(&roster.platform_key).is_ok();
-    let is_challenged = is_challenged(unit, index);
+    let is_challenged = is_challenged(facts, unit, roster, index);
     let fits = match void.reason {
         VoidReason::TooFew => by_platform() && few && void.fault.is_none(),
         VoidReason::Challenge => by_platform() && void.fault == Some(Fault::Platform),
@@ -201,8 +202,21 @@ fn not_void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if facts.shows_rest(unit) { Ok(held) } else { Err(here(held)) }
 }
 
-/// Whether a challenge was open before an index.
-fn is_challenged(unit: &UnitFacts<'_>, before: u64) -> bool {
-    let mut earlier = unit.challenged.iter().filter(|at| at.index < before);
-    earlier.any(|at| at.it.body().verdict == Verdict::Open)
+/// Whether a custodian found the close denied, in time and, as far as the file shows it, by receipts
+/// that do deny it: what it was shown is sealed until the void, and the regulator's from then on.
+fn is_challenged(facts: &Facts<'_>, unit: &UnitFacts<'_>, roster: &Roster, before: u64) -> bool {
+    let end = window_end(facts, unit);
+    let (Some(close), Some(first)) = (unit.close(), facts.rosters.first()) else { return false };
+    let log_keys = log_keys(&facts.rosters, &facts.events);
+    let keys = challenge::Keys { roster, first, log: log_keys.iter().rev().collect() };
+    unit.challenged.iter().filter(|at| at.index < before).any(|at| {
+        let found = at.it.body();
+        match unit.shown.get(&at.it.sha256()) {
+            Some(account) => is_grave(&keys, close.it.body(), end, found, account),
+            None => {
+                let is_open = found.verdict == Verdict::Open;
+                !facts.shows(unit) && is_open && is_in_time(found.received_at, end)
+            }
+        }
+    })
 }

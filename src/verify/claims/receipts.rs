@@ -16,7 +16,7 @@ use crate::opening::statements::{Lodged, OpenedLine};
 use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
 use crate::verify::Receipts;
-use crate::verify::facts::Facts;
+use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{At, Refused, UnitFacts};
 
@@ -86,9 +86,12 @@ fn bad(reason: Arg) -> Stop {
 
 fn mine(facts: &Facts<'_>, bytes: &[u8]) -> Result<Mine, Stop> {
     let receipt = Receipt::parse(bytes).map_err(|error| bad(text(error)))?;
+    let log_keys = log_keys(&facts.rosters, &facts.events);
     let (mut verified, mut provisional) = (None, true);
     for roster in facts.rosters.iter().rev().map(Statement::body) {
-        if let Ok(found) = receipt.verify(&roster.log_key, &roster.witness_keys()) {
+        let witnesses = roster.witness_keys();
+        let found = log_keys.iter().rev().find_map(|key| receipt.verify(key, &witnesses).ok());
+        if let Some(found) = found {
             provisional &= !found.is_cosigned_by(roster.q());
             verified.get_or_insert(found);
         }

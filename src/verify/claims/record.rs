@@ -4,9 +4,11 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, check_next};
 use crate::error::Said;
 use crate::record::checkpoint::Cosigned;
+use crate::record::succession::{self, Electors};
 use crate::verify::casefile::{CaseHeads, RecordError};
+use crate::verify::events::What;
 use crate::verify::facts::Facts;
-use crate::verify::report::{Finding, Pin, failed, said, text, undecided};
+use crate::verify::report::{Finding, Pin, Stop, failed, said, text, undecided};
 use crate::verify::trust::Trust;
 
 /// Whether what the reader trusts is behind the rosters.
@@ -51,6 +53,8 @@ pub(super) fn roster(facts: &Facts<'_>) -> Finding {
         }
         before = Some(roster);
     }
+    shown(facts)?;
+    successions(facts)?;
     match before {
         Some(last) if last.body().origin == facts.file.header.origin => {
             let (n, t) = (text(last.body().n()), text(last.body().t));
@@ -64,11 +68,65 @@ pub(super) fn roster(facts: &Facts<'_>) -> Finding {
     }
 }
 
+/// The record shows where each roster after the first came into force, and none beside those of the
+/// file.
+fn shown(facts: &Facts<'_>) -> Result<(), Stop> {
+    let unshown = |version: u32| failed("verify-say-roster-unshown", [("version", text(version))]);
+    let mut later = facts.rosters.iter().skip(1);
+    for event in &facts.events {
+        let What::Roster(roster) = &event.what else { continue };
+        let is_first = facts.rosters.first().is_some_and(|r| r.sha256() == roster.sha256());
+        if is_first && event.index == 0 {
+            continue;
+        }
+        if later.next().is_none_or(|expected| expected.sha256() != roster.sha256()) {
+            return Err(unshown(roster.body().version));
+        }
+    }
+    later.next().map_or(Ok(()), |missing| Err(unshown(missing.body().version)))
+}
+
+/// Every succession that is shown ends the record before it and is signed by the electors in force
+/// there; every checkpoint is of the record that its tree had reached.
+fn successions(facts: &Facts<'_>) -> Result<(), Stop> {
+    let Some(first) = facts.rosters.first().map(Statement::body) else { return Ok(()) };
+    let mut spans = vec![(0, &first.log_key)];
+    for event in &facts.events {
+        let What::Succession(succession) = &event.what else { continue };
+        let roster = facts.roster_at(event.index).map_or(first, Statement::body);
+        let custodians = roster.statement_keys();
+        let electors = Electors {
+            log_key: spans.last().map_or(&first.log_key, |(_, key)| key),
+            regulator: &roster.regulator_key,
+            custodians: &custodians,
+            q: roster.q(),
+        };
+        succession::check(succession, &electors).map_err(|error| {
+            let args = [("index", text(event.index)), ("reason", text(error))];
+            failed("verify-say-succession-bad", args)
+        })?;
+        spans.push((event.index, &succession.body().new_log_key));
+    }
+    for head in facts.heads.iter().filter_map(|head| head.as_ref().ok()) {
+        let at = head.checkpoint();
+        let key = spans.iter().rev().find(|(from, _)| *from == 0 || *from < at.size);
+        if key.is_none_or(|(_, key)| key.name() != at.origin) {
+            return Err(failed("verify-say-succession-side", [("size", text(at.size))]));
+        }
+    }
+    Ok(())
+}
+
 fn bad_roster(version: &u32, reason: &dyn std::fmt::Display) -> crate::verify::report::Stop {
     failed("verify-say-roster-bad", [("version", text(version)), ("reason", text(reason))])
 }
 
-/// Every checkpoint is signed by the log and cosigned. After a close t custodians suffice to go on
+fn cosigners(head: &Cosigned, roster: &Roster) -> usize {
+    roster.witness_keys().iter().filter(|key| head.time_of(key).is_some()).count()
+}
+
+/// Every checkpoint is signed by the log and cosigned by custodians of one roster, the head by those
+/// of the newest. After a close t custodians suffice to go on
 /// (protocol §0), but fewer than q cannot rule out a second history.
 pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
     if facts.rosters.is_empty() {
@@ -80,7 +138,9 @@ pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
             let reason = ("reason", text(error));
             failed("verify-say-checkpoint-bad", [("place", text(place)), reason])
         })?;
-        let (found, roster) = best(facts, head);
+        // What no custodian of the newest roster has seen could be a history of its own.
+        let is_head = place + 1 == facts.heads.len();
+        let (found, roster) = if is_head { newest(facts, head) } else { best(facts, head) };
         if roster.is_none_or(|roster| found < usize::from(roster.t)) {
             let size = ("size", text(head.checkpoint().size));
             return Err(failed("verify-say-checkpoint-few", [size, ("found", text(found))]));
@@ -99,16 +159,14 @@ pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
 /// The roster of whose custodians most cosigned a checkpoint, the later one of equals, and how many
 /// did: a roster may change while units of the one before are under way.
 fn best<'a>(facts: &'a Facts<'_>, head: &Cosigned) -> (usize, Option<&'a Roster>) {
-    let count = |roster: &Roster| {
-        roster
-            .custodians
-            .iter()
-            .filter(|member| head.time_of(&member.witness_key).is_some())
-            .count()
-    };
-    let counted = facts.rosters.iter().map(Statement::body).map(|roster| (count(roster), roster));
-    let best = counted.max_by_key(|(found, _)| *found);
-    best.map_or((0, None), |(found, roster)| (found, Some(roster)))
+    let rosters = facts.rosters.iter().map(Statement::body);
+    let counted = rosters.map(|roster| (cosigners(head, roster), Some(roster)));
+    counted.max_by_key(|(found, _)| *found).unwrap_or_default()
+}
+
+fn newest<'a>(facts: &'a Facts<'_>, head: &Cosigned) -> (usize, Option<&'a Roster>) {
+    let newest = facts.rosters.last().map(Statement::body);
+    (newest.map_or(0, |roster| cosigners(head, roster)), newest)
 }
 
 fn heads(facts: &Facts<'_>) -> Result<CaseHeads, crate::verify::report::Stop> {

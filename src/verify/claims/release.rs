@@ -4,6 +4,7 @@ use crate::clock::Time;
 use crate::crypto::seal::Identity;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::error::{Arg, Said};
+use crate::opening::rules::challenge::is_in_time;
 use crate::opening::rules::is_ascending;
 use crate::opening::rules::quorum_time;
 use crate::opening::statements::{Challenged, Release, SuspensionState, Verdict};
@@ -14,6 +15,13 @@ use crate::verify::unit::{At, Released, UnitFacts};
 
 use super::closes::close_of;
 use super::units::{buyer_signed, terms_of};
+
+/// When the challenge window of the unit's close ends, if the file shows it.
+pub(super) fn window_end(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Option<Time> {
+    let (body, roster) = terms_of(facts, unit).ok()?;
+    let from = window_from(facts, roster, unit.close()?.index)?;
+    Some(from.plus(body.challenge_ms))
+}
 
 /// When q custodians had cosigned a checkpoint that holds the signed close, earliest.
 fn window_from(facts: &Facts<'_>, roster: &Roster, close_index: u64) -> Option<Time> {
@@ -75,9 +83,11 @@ pub(super) fn time(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
 }
 
-/// The regulator had not stopped it, and no custodian with an unanswered challenge released.
+/// The regulator had not stopped it, and no custodian with an unanswered challenge released: one
+/// that came after the window is a finding and stops nothing.
 pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
+    let end = window_end(facts, unit);
     for at in &unit.suspensions {
         if at.it.note().require(&roster.regulator_key).is_err() {
             return Err(failed("verify-say-suspension-bad", [("index", text(at.index))]));
@@ -90,7 +100,9 @@ pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         let own = challenges.filter(|c| c.custodian == *release.it.custodian);
         let open = own.clone().any(|challenge| {
             let answered = |c: &&_| is_answer(challenge, c);
-            challenge.verdict == Verdict::Open && !own.clone().any(|c| answered(&c))
+            let stops =
+                challenge.verdict == Verdict::Open && is_in_time(challenge.received_at, end);
+            stops && !own.clone().any(|c| answered(&c))
         });
         if last == Some(SuspensionState::Suspended) || open {
             return Err(failed("verify-say-release-stopped", [("index", text(release.index))]));

@@ -88,7 +88,7 @@ fn places(facts: &Facts<'_>, event: &Event, note: &Note, all: &Keys) -> Vec<Veri
         What::Release(s) => one(&s.body().custodian),
         What::Challenged(s) => one(&s.body().custodian),
         What::Lodged(s) => one(&s.body().custodian),
-        What::Verified(_) | What::Declined(_) => operators(),
+        What::Verified(_) | What::Declined(_) | What::Outage(_) => operators(),
         What::Rotation(s) => vec![s.body().old_key.clone(), s.body().new_key.clone()],
         What::Revocation(s) => [operators(), vec![s.body().key.clone()]].concat(),
         What::Application(s) => vec![s.body().key.clone()],

@@ -34,6 +34,10 @@ pub(super) fn unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (index, body) = (first.index, first.it.body());
     let roster = facts.roster(&body.roster_sha256);
     let roster = roster.ok_or_else(|| wrong(index, "verify-say-why-no-roster"))?;
+    let in_force = facts.roster_at(index).map(Statement::sha256);
+    if in_force != Some(body.roster_sha256) {
+        return Err(wrong(index, "verify-say-why-roster-not-in-force"));
+    }
     terms(body, roster).map_err(|reason| wrong(index, reason))?;
     recipients(body, roster).map_err(|reason| wrong(index, reason))?;
     let note = first.it.note();
@@ -134,7 +138,17 @@ const fn fault_word(fault: AmendmentFault) -> &'static str {
     match fault {
         AmendmentFault::Chain => "verify-say-why-amendment-chain",
         AmendmentFault::Earlier => "verify-say-why-amendment-earlier",
+        AmendmentFault::Outage => "verify-say-why-amendment-outage",
     }
+}
+
+/// Whether an operator registered an outage of the terms that an amendment changes, before it.
+fn is_registered(roster: &Roster, unit: &UnitFacts<'_>, at: &At<&Statement<Amendment>>) -> bool {
+    unit.outages.iter().any(|registered| {
+        let signed = registered.it.note().count(&roster.operator_keys).is_ok_and(|by| by > 0);
+        let before = registered.index < at.index;
+        signed && before && registered.it.body().prev_sha256 == at.it.body().prev_sha256
+    })
 }
 
 /// Platform and q custodians; the procuring entity too, unless an outage is registered.
@@ -148,7 +162,7 @@ fn amendment_signed(
     let quorum = note.count(&roster.statement_keys()).is_ok_and(|signed| signed >= roster.q());
     let agreed = match &at.it.body().reason {
         AmendmentReason::Postponed { .. } => buyer_signed(facts, unit, at),
-        AmendmentReason::Outage { from, until, .. } => from < until,
+        AmendmentReason::Outage { .. } => is_registered(roster, unit, at),
     };
     quorum && note.require(&roster.platform_key).is_ok() && agreed
 }

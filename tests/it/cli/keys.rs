@@ -4,8 +4,10 @@ use sealbid::cli::failed::Failed;
 use sealbid::cli::keys;
 use sealbid::cli::trust::Pinned;
 use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::hash::Hash;
+use sealbid::custodian::home::{Home, Start};
 
-use super::{ORIGIN, done, new_key, refused};
+use super::{ORIGIN, done, new_key, program, refused};
 use crate::support::folder;
 
 #[test]
@@ -86,9 +88,20 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     assert!(Pinned::new(&roster, &pin.trim_end().parse().unwrap()).is_ok());
     assert!(Pinned::new(&roster, &regulator.parse().unwrap()).is_ok());
     assert!(matches!(Pinned::new(&roster, &operator.parse().unwrap()), Err(Failed::NotPinned)));
-    let enrol = ["custodian", "enrol", &at("agent3"), "--roster", &at("roster.note")];
-    done(&enrol);
-    refused(&enrol);
+    let enrol = |dir: &str, roster: &str, more: &[&str]| {
+        let (dir, roster) = (at(dir), at(roster));
+        let all = [&["custodian", "enrol", &dir, "--roster", &roster][..], more].concat();
+        program(&all).status.success()
+    };
+    let trust = ["--trust", pin.trim_end()];
+    assert!(!enrol("agent3", "roster.note", &[]), "nobody says that it is the right roster");
+    assert!(!enrol("agent3", "roster.note", &["--trust", &Hash::of(b"another").to_string()]));
+    assert!(!enrol("agent3", "roster.note", &["--trust", &operator]));
+    assert!(enrol("agent3", "roster.note", &trust));
+    assert!(!enrol("agent3", "roster.note", &trust), "once");
     done(&["custodian", "keygen", &at("stranger")]);
-    refused(&["custodian", "enrol", &at("stranger"), "--roster", &at("roster.note")]);
+    assert!(!enrol("stranger", "roster.note", &trust));
+    assert!(enrol("agent4", "roster.note", &["--trust", &regulator, "--restored"]));
+    let lost = Home::open(&folder.join("agent4"), Start::Suspicious).unwrap();
+    assert!(lost.state.is_lost(), "what a restored seed signed before is unknown");
 }

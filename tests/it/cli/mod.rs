@@ -1,5 +1,6 @@
 //! Does the command line do what it says, off-line, and refuse in two lines?
 
+mod chain;
 mod documents;
 mod keys;
 mod sealing;

@@ -53,9 +53,9 @@ pub const TOLD_ZH: &[&str] = &[
 pub fn shown_in(readme: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(readme);
     let text = std::fs::read_to_string(path).unwrap();
-    let (_, block) = text.split_once("```text\n").unwrap();
+    let (_, block) = text.split_once("```text\n== ").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    block.lines().map(|line| format!("{line}\n")).collect()
+    format!("== {block}").lines().map(|line| format!("{line}\n")).collect()
 }
 
 /// The program under test, its throw-away folders inside `work`.

@@ -4,19 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use sealbid::clock::{Clock, ManualClock};
+use sealbid::clock::{Clock, ManualClock, Time};
 use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::seal::Identity;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::agent::{self, Agent, Change, Keys as AgentKeys, Refusal, State};
 use sealbid::custodian::client::{Answer, AskError, Custodians, Pending};
 use sealbid::custodian::roster::{CustodianId, Roster};
-use sealbid::custodian::wire::{AskChallenge, LodgedReply, NoteReply};
+use sealbid::custodian::wire::{
+    AskAmendment, AskChallenge, AskLodge, AskLodgedBid, AskWindow, LodgedReply, NoteReply,
+};
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
 use sealbid::opening::statements::{Challenged, Lodged};
+use sealbid::record::proof::Receipt;
 use sealbid::record::witness::{AddCheckpoint, encode_cosignatures};
+use sealbid::tender::publish::Asked;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,7 +40,19 @@ struct InProcess {
     state: State,
 }
 
-type LodgedBid = (CustodianId, Statement<Lodged>, Vec<u8>);
+/// The file of a bid that was lodged.
+type LodgedFile = (CustodianId, Hash, Vec<u8>);
+
+/// What an agent was asked, and when.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+pub struct Heard {
+    /// By the clock of all.
+    pub at: Time,
+    /// The request.
+    pub path: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
 
 /// The wire: agents answer here, or sleep.
 pub struct Agents {
@@ -45,8 +62,10 @@ pub struct Agents {
     asleep: Mutex<BTreeSet<CustodianId>>,
     /// Clocks against the platform's, in milliseconds.
     skews: Mutex<BTreeMap<CustodianId, i64>>,
-    /// Whole bids that were lodged: with whom, its statement, the file.
-    lodged: Mutex<Vec<LodgedBid>>,
+    /// Whole bids that were lodged: with whom, the manifest, the file.
+    lodged: Mutex<Vec<LodgedFile>>,
+    /// Everything asked of them.
+    heard: Mutex<Vec<(CustodianId, Heard)>>,
     /// Done when somebody next asks what was lodged.
     pub interrupt: Mutex<Option<Interrupt>>,
     /// Custodians that release somebody else's identity.
@@ -66,6 +85,7 @@ impl Agents {
             asleep: Mutex::default(),
             skews: Mutex::default(),
             lodged: Mutex::default(),
+            heard: Mutex::default(),
             interrupt: Mutex::default(),
             lying: Mutex::default(),
         })
@@ -85,6 +105,26 @@ impl Agents {
         self.agents[&id(custodian)].lock().unwrap().state.clone()
     }
 
+    /// Everybody signs an amendment, and nobody hears of it.
+    pub fn deaf(&self, asked: &Asked, proposed: String, credentials: Vec<String>) {
+        let ask = AskAmendment {
+            amendment: asked.note.clone(),
+            credentials,
+            proposed,
+            unit_id: asked.unit_id,
+        };
+        for who in self.agents.keys() {
+            self.decide(who, |agent| agent::sign_amendment(agent, &ask)).unwrap();
+        }
+    }
+
+    /// A custodian comes back with nothing but its seed, and what the others cosigned since.
+    pub fn forget(&self, custodian: u8) {
+        let mut this = self.agents[&id(custodian)].lock().unwrap();
+        let witnessed = this.state.witnessed;
+        this.state = State { recovered_at: Some(self.clock.now()), witnessed, ..State::default() };
+    }
+
     /// Sets custodians' clocks, from the first on, so many milliseconds ahead of the platform's.
     pub fn skew(&self, ahead: &[i64]) {
         *self.skews.lock().unwrap() = (1..).zip(ahead).map(|(c, ms)| (id(c), *ms)).collect();
@@ -92,9 +132,41 @@ impl Agents {
 
     /// Lodges a bid with a custodian: its signed word, or why not.
     pub fn lodge(&self, custodian: u8, bid: &Bid) -> Result<Statement<Lodged>, Refusal> {
-        let lodged = self.decide(&id(custodian), |agent| agent::lodge(agent, &bid.manifest))?;
-        self.lodged.lock().unwrap().push((id(custodian), lodged.clone(), bid.file()));
+        self.lodge_shown(custodian, bid, bid.credentials(), &[])
+    }
+
+    /// The same with these credentials and receipts.
+    pub fn lodge_shown(
+        &self,
+        custodian: u8,
+        bid: &Bid,
+        credentials: Vec<String>,
+        receipts: &[Receipt],
+    ) -> Result<Statement<Lodged>, Refusal> {
+        let who = id(custodian);
+        let receipts = receipts.iter().map(Receipt::encode).collect();
+        let ask = AskLodge { credentials, manifest: bid.manifest.encode(), receipts };
+        let mut body = serde_json::to_vec(&ask).unwrap();
+        body.push(b'\n');
+        body.extend(bid.file());
+        self.hear(&who, "/lodge", &body);
+        let most = 4 << 20;
+        let lodged = self.decide(&who, |agent| agent::lodge(agent, &ask, agent.now, most))?;
+        let file = (who, lodged.body().manifest_sha256, bid.file());
+        self.lodged.lock().unwrap().push(file);
         Ok(lodged)
+    }
+
+    pub(super) fn hear(&self, who: &CustodianId, path: &str, body: &[u8]) {
+        let heard = Heard { at: self.clock.now(), path: path.to_owned(), body: body.to_vec() };
+        self.heard.lock().unwrap().push((who.clone(), heard));
+    }
+
+    /// Everything asked of a custodian so far.
+    pub fn heard(&self, custodian: u8) -> Vec<Heard> {
+        let heard = self.heard.lock().unwrap();
+        let own = heard.iter().filter(|(who, _)| *who == id(custodian));
+        own.map(|(_, heard)| heard.clone()).collect()
     }
 
     /// A custodian's statement key.
@@ -111,7 +183,7 @@ impl Agents {
         self.decide(&id(custodian), |agent| agent::challenge(agent, ask))
     }
 
-    pub(super) fn decide<T>(
+    pub fn decide<T>(
         &self,
         who: &CustodianId,
         decision: impl FnOnce(&Agent<'_>) -> Result<(Change, T), Refusal>,
@@ -120,8 +192,11 @@ impl Agents {
         let agent = Agent {
             keys: &this.keys,
             roster: &self.roster,
+            first: &self.roster,
+            log_keys: &[],
             state: &this.state,
             now: self.clock.now().plus(self.skews.lock().unwrap().get(who).copied().unwrap_or(0)),
+            challenge_floor_ms: 1_000,
         };
         let (change, reply) = decision(&agent)?;
         this.state.apply(change);
@@ -147,6 +222,16 @@ impl Agents {
             "/challenge" => self.note(who, body, agent::challenge),
             "/answer" => self.note(who, body, agent::answer),
             "/release" => self.release(who, body),
+            "/window" => {
+                let ask = serde_json::from_slice(body).unwrap();
+                answer(self.decide(who, |agent| Ok((agent::note_window(agent, &ask)?, ()))))
+            }
+            challenges if challenges.starts_with("/challenges/") => {
+                let unit: UnitId = challenges["/challenges/".len()..].parse().unwrap();
+                let told =
+                    |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &unit)?));
+                answer(self.decide(who, told))
+            }
             "/suspend" => {
                 let ask = serde_json::from_slice(body).unwrap();
                 answer(self.decide(who, |agent| Ok((agent::suspend(agent, &ask)?, ()))))
@@ -174,14 +259,14 @@ impl Agents {
                     Err(e) => Answer { status: e.status(), body: e.body().into_bytes() },
                 }
             }
-            lodged if lodged.starts_with("/lodged/") => {
+            "/lodged" => {
                 if let Some(interrupt) = self.interrupt.lock().unwrap().take() {
                     // The database is not for a runtime's threads.
                     std::thread::spawn(interrupt).join().unwrap();
                 }
-                let all = self.lodged.lock().unwrap();
-                let own = all.iter().filter(|(custodian, _, _)| custodian == who);
-                answer(Ok(LodgedReply { notes: own.map(|(_, note, _)| note.encode()).collect() }))
+                let ask = serde_json::from_slice(body).unwrap();
+                let told = |agent: &Agent<'_>| Ok((Change::Nothing, agent::lodged(agent, &ask)?));
+                answer(self.decide(who, told).map(|(_, bids)| LodgedReply { bids }))
             }
             other => panic!("no such path: {other}"),
         }
@@ -189,7 +274,8 @@ impl Agents {
 
     fn release(&self, who: &CustodianId, body: &[u8]) -> Answer {
         let ask: sealbid::custodian::wire::AskRelease = serde_json::from_slice(body).unwrap();
-        let noted = |agent: &Agent<'_>| Ok((agent::note_window(agent, &ask.close_receipt)?, ()));
+        let window = AskWindow { close_receipt: ask.close_receipt.clone(), unit: ask.unit.clone() };
+        let noted = |agent: &Agent<'_>| Ok((agent::note_window(agent, &window)?, ()));
         if let Err(refusal) = self.decide(who, noted) {
             return answer::<()>(Err(refusal));
         }
@@ -229,7 +315,9 @@ impl Custodians for Agents {
             if self.asleep.lock().unwrap().contains(to) {
                 return Err(AskError::Silent("asleep".to_owned()));
             }
-            Ok(self.route(to, path, &body.unwrap_or_default()))
+            let body = body.unwrap_or_default();
+            self.hear(to, path, &body);
+            Ok(self.route(to, path, &body))
         })
     }
 
@@ -237,18 +325,23 @@ impl Custodians for Agents {
         &'a self,
         from: &'a CustodianId,
         path: &'a str,
+        body: Vec<u8>,
         target: &'a Path,
     ) -> Pending<'a, Result<(), AskError>> {
         Box::pin(async move {
             if self.asleep.lock().unwrap().contains(from) {
                 return Err(AskError::Silent("asleep".to_owned()));
             }
+            assert_eq!(path, "/lodged/bid");
+            let ask: AskLodgedBid = serde_json::from_slice(&body).unwrap();
+            let may = |agent: &Agent<'_>| Ok((Change::Nothing, agent::lodged_bid(agent, &ask)?));
+            if let Err(refusal) = self.decide(from, may) {
+                let code = refusal.code().to_owned();
+                return Err(AskError::Refused { status: 409, code });
+            }
             let all = self.lodged.lock().unwrap();
-            let wanted = |(custodian, note, _): &&(CustodianId, Statement<Lodged>, _)| {
-                custodian == from && path.ends_with(&note.body().manifest_sha256.to_string())
-            };
-            let (_, _, file) = all.iter().find(wanted).unwrap();
-            std::fs::write(target, file).unwrap();
+            let wanted = |it: &&LodgedFile| it.0 == *from && it.1 == ask.manifest_sha256;
+            std::fs::write(target, &all.iter().find(wanted).unwrap().2).unwrap();
             Ok(())
         })
     }

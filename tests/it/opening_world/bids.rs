@@ -14,6 +14,7 @@ use sealbid::crypto::shares::{Share, seal_share, split};
 use sealbid::crypto::statement::Statement;
 use sealbid::db::schema::envelope as rows;
 use sealbid::db::{Db, Error};
+use sealbid::enterprise::credentials::enterprise_of;
 use sealbid::ids::{BidId, UploadId};
 use sealbid::on_each;
 use sealbid::opening::store as stored;
@@ -22,7 +23,7 @@ use sealbid::record::disclosure::Level;
 use sealbid::record::proof::Receipt;
 use sealbid::record::store as record;
 
-use super::{N, T, World, who};
+use super::{N, T, World, vouched, who};
 
 /// How a bid is spoilt.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,13 @@ pub struct Bid {
 }
 
 impl Bid {
+    /// What shows the signer's key.
+    pub fn credentials(&self) -> Vec<String> {
+        let signer = enterprise_of(&self.manifest.note().signatures()[0].name).unwrap();
+        let number = (0..u16::MAX).find(|number| who(*number).0 == signer).unwrap();
+        vec![vouched(number)]
+    }
+
     /// The `.bid` file.
     pub fn file(&self) -> Vec<u8> {
         let (note, size) = (self.manifest.encode(), self.bytes.len() as u64);
@@ -61,6 +69,12 @@ impl World {
     /// A bid of this one file, sealed.
     pub fn seal_file(&self, who: (u16, u16), spoil: Spoil, file: Vec<u8>) -> Bid {
         self.seal_as(who, spoil, (1, None), file)
+    }
+
+    /// A bid at this place of its bidder's chain, sealed.
+    pub fn seal_at(&self, bidder: u16, place: (u32, Option<Hash>)) -> Bid {
+        let file = b"MARKER of the offer".repeat(50);
+        self.seal_as((bidder, bidder), Spoil::Nothing, place, file)
     }
 
     fn seal_as(

@@ -16,7 +16,8 @@ use sealbid::crypto::json;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::agent::{self, Keys as AgentKeys};
-use sealbid::custodian::client::{AsWitnesses, Custodians, witnesses};
+use sealbid::custodian::chain::{Chain, Rosters};
+use sealbid::custodian::client::{AsWitnesses, AskError, Custodians, witnesses};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
 use sealbid::custodian::wire::AskUnit;
 use sealbid::db::{Db, Error, Tx};
@@ -41,8 +42,9 @@ use sealbid::tender::statements::{Notice, ReleaseBy, Unit};
 use sealbid::tender::units::{self, UnitRow};
 use zeroize::Zeroizing;
 
-pub use self::agents::Agents;
+pub use self::agents::{Agents, Heard};
 pub use self::bids::{Bid, Spoil, accept};
+pub use self::rows::vouched;
 use self::rows::{draft, insert_unit, notice, public};
 use crate::support::{START, TestBase, TestFolder, folder, wait};
 
@@ -82,6 +84,10 @@ pub struct World {
 
 pub fn platform_key() -> SigningKey {
     key("/platform/p", 2)
+}
+
+pub fn operator_key() -> SigningKey {
+    key("/operator/o", 4)
 }
 
 pub fn regulator_key() -> SigningKey {
@@ -182,6 +188,9 @@ impl World {
         let pace = Pace { decoys: std::time::Duration::from_secs(1 << 40), ..Pace::default() };
         let sequencer = Arc::new(wait(Sequencer::open(db.clone(), keys, pace)).unwrap());
         let wire: Arc<dyn Custodians> = agents.clone();
+        let chain = Chain::begin(roster.clone()).unwrap();
+        let rosters = Rosters::new(chain, |_| Ok::<_, AskError>(wire.clone())).unwrap();
+        let rosters = Arc::new(rosters);
         let feed = Feed::new(
             db.clone(),
             Arc::new(AsWitnesses(wire.clone())),
@@ -193,8 +202,7 @@ impl World {
             sequencer: sequencer.clone(),
             blobs: blobs.clone(),
             key: Arc::new(platform_key()),
-            roster: Arc::new(roster.body().clone()),
-            roster_sha256: roster.sha256(),
+            rosters: rosters.clone(),
             law: Arc::new(law()),
             max_upload: 1 << 20,
             quota: Quota { uploads: 20, bytes: 20 << 20 },
@@ -204,9 +212,8 @@ impl World {
         let opener = Arc::new(Opener::new(Parts {
             db: db.clone(),
             blobs: blobs.clone(),
-            wire,
             sequencer,
-            rosters: vec![roster.clone()],
+            rosters,
             key: platform.key.clone(),
             decided: Arc::new(Arrivals::new(feed.hours())),
             intake: Arc::new(ByPlatform(platform.clone())),
@@ -251,6 +258,8 @@ impl World {
         let credentials = self.db.read(|conn| stored::credentials(conn, &entity)).unwrap();
         let ask = AskUnit { credentials, proposed, unit: unit.encode() };
         for custodian in self.roster.body().custodians.clone() {
+            let body = serde_json::to_vec(&ask).unwrap();
+            self.agents.hear(&custodian.id, "/unit", &body);
             let signed = self.agents.decide(&custodian.id, |a| agent::sign_unit(a, &ask)).unwrap();
             unit.adopt(signed.note(), &custodian.statement_key).unwrap();
         }
@@ -277,9 +286,23 @@ impl World {
         }
     }
 
+    /// Something is recorded that is about nothing here.
+    pub fn note(&self) {
+        let (kind, level) = ("test/v1", sealbid::record::disclosure::Level::Public);
+        let event =
+            sealbid::record::append::Event { kind, level, unit: None, bytes: b"x".to_vec() };
+        self.act(move |tx| tx.record(event));
+    }
+
+    /// The receipt of an entry under the last checkpoint.
+    pub fn receipt_at(&self, index: u64) -> String {
+        let last = self.published();
+        self.db.read(|conn| record::receipt(conn, index, &last)).unwrap().encode()
+    }
+
     /// Custodians are asked for what was proposed to them, then a beat.
     pub fn consent(&self) {
-        wait(ask_pending(&self.platform, &*self.agents)).unwrap();
+        wait(ask_pending(&self.platform)).unwrap();
         self.beat();
     }
 
@@ -310,9 +333,8 @@ impl World {
         Parts {
             db: self.db.clone(),
             blobs: self.blobs.clone(),
-            wire: self.agents.clone(),
             sequencer: self.platform.sequencer.clone(),
-            rosters: vec![self.roster.clone()],
+            rosters: self.platform.rosters.clone(),
             key: self.platform.key.clone(),
             decided: Arc::new(Arrivals::new(self.hours())),
             intake: Arc::new(ByPlatform(platform)),

@@ -1,14 +1,16 @@
 //! Rows of before the deadline, put in by hand: their making is another question.
 
 use diesel::prelude::*;
+use sealbid::bid::rules::Refused;
 use sealbid::bid::statements::{BidEvent, Fault, Withdrawal};
+use sealbid::bid::store::insert_refused;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
 use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::roster::Roster;
 use sealbid::db::schema::{credential, lot, tender, unit};
 use sealbid::db::{Error, Tx};
-use sealbid::enterprise::statements::{Kind, Verified};
+use sealbid::enterprise::statements::{KeyRevocation, Kind, Verified};
 use sealbid::ids::{LotId, TenderId, UnitId};
 use sealbid::on_each;
 use sealbid::record::append::Event;
@@ -21,18 +23,24 @@ use super::agents::Agents;
 use super::{CHALLENGE, DEADLINE, N, OPEN_AT, T, World, key, who};
 use crate::support::START;
 
+/// The operator's word about a body's key.
+pub fn vouched(number: u16) -> String {
+    let (enterprise, own) = who(number);
+    let verified = Verified {
+        application_sha256: Hash::of(b"application"),
+        enterprise,
+        key: own.verifying().clone(),
+        kind: if number == 0 { Kind::Organisation } else { Kind::Enterprise },
+        name: "某公司".into(),
+        uscc: "000000000000000000".into(),
+    };
+    Statement::signed(verified, &key("/operator/o", 4)).unwrap().encode()
+}
+
 impl World {
     pub(super) fn verify(&self, number: u16) {
-        let (enterprise, own) = who(number);
-        let verified = Verified {
-            application_sha256: Hash::of(b"application"),
-            enterprise,
-            key: own.verifying().clone(),
-            kind: if number == 0 { Kind::Organisation } else { Kind::Enterprise },
-            name: "某公司".into(),
-            uscc: "000000000000000000".into(),
-        };
-        let note = Statement::signed(verified, &key("/operator/o", 4)).unwrap().encode();
+        let enterprise = who(number).0;
+        let note = vouched(number);
         self.act(move |tx| {
             tx.record(public(None, Verified::TYPE, &note))?;
             let row = diesel::insert_into(credential::table).values((
@@ -47,6 +55,24 @@ impl World {
 }
 
 impl World {
+    /// The operator revokes a body's key.
+    pub fn revoke(&self, number: u16) {
+        let (enterprise, own) = who(number);
+        let (key_of, reason) = (own.verifying().clone(), "stolen".to_owned());
+        let body = KeyRevocation { enterprise, key: key_of, reason };
+        let note = Statement::signed(body, &key("/operator/o", 4)).unwrap().encode();
+        self.act(move |tx| {
+            tx.record(public(None, KeyRevocation::TYPE, &note))?;
+            let row = diesel::insert_into(credential::table).values((
+                credential::enterprise.eq(enterprise.to_string()),
+                credential::no.eq(2),
+                credential::note.eq(note),
+            ));
+            on_each!(tx.conn(), |c| row.execute(c))?;
+            Ok(())
+        });
+    }
+
     /// Another unit of the tender that never took effect, and a bid that was refused for it.
     pub fn lapsed(&self) {
         let body = Unit { nonce: Hash::of(b"lapsed"), ..self.unit.body().clone() };
@@ -84,6 +110,26 @@ impl World {
             ));
             on_each!(tx.conn(), |c| row.execute(c))?;
             Ok(())
+        });
+    }
+
+    /// Writes that a note was refused with this code, as an honest platform or a lying one does.
+    pub fn refuse(&self, note: &str, refused: Refused) {
+        let (id, code, sha256) = (self.id, refused.code(), Hash::of(note.as_bytes()));
+        let event = BidEvent::Refused {
+            arrived_at: DEADLINE,
+            code: code.to_owned(),
+            fault: refused.fault(),
+            provisional: false,
+            statement: note.to_owned(),
+            unit_id: id,
+        };
+        let bytes = json::to_string(&event).unwrap().into_bytes();
+        let level = Level::Sealed(id);
+        let event = Event { kind: "sealbid/refused/v1", level, unit: Some(id), bytes };
+        self.act(move |tx| {
+            let recorded = tx.record(event)?;
+            insert_refused(tx, id, &sha256, code, recorded.index)
         });
     }
 }

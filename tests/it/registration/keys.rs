@@ -35,7 +35,7 @@ on_both! {
         let notes = db.read(|conn| store::statements(conn, id(1))).unwrap();
         assert_eq!(notes.len(), 4);
         for (count, seed) in [(1, Some(1)), (2, Some(2)), (3, None), (4, Some(3))] {
-            let found = credential(ORIGIN, &roster().operator_keys, &notes[..count]).unwrap();
+            let found = credential(&Statement::new(roster()).unwrap(), &notes[..count]).unwrap();
             let expected = seed.map(|seed| key(1, seed).verifying().clone());
             assert_eq!(found.key, expected, "the statements alone say the same");
         }

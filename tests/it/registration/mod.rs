@@ -163,7 +163,7 @@ on_both! {
             ]
         );
         let notes = db.read(|conn| store::statements(conn, id(1))).unwrap();
-        let found = credential(ORIGIN, &roster().operator_keys, &notes).unwrap();
+        let found = credential(&Statement::new(roster()).unwrap(), &notes).unwrap();
         assert_eq!(found.key.as_ref(), Some(key(1, 1).verifying()));
     }
 }

@@ -18,7 +18,7 @@ use sealbid::enterprise::statements::{Declined, KeyRevocation};
 use sealbid::error::Refusal as _;
 use sealbid::ids::{TenderId, UnitId};
 use sealbid::opening::statements::{Order, Suspension, SuspensionState, Void, VoidReason};
-use sealbid::tender::statements::{Amendment, AmendmentReason, Stage};
+use sealbid::tender::statements::{Amendment, AmendmentReason, Outage, Stage};
 use sealbid::web::ROUTES;
 use serde_json::{Value, json};
 
@@ -122,6 +122,11 @@ impl Scene {
             self.play.server.client.post(format!("{}/api/v1/uploads", self.play.server.address));
         let request = request.bearer_auth(token).header("upload-length", "10").header(TUS.0, TUS.1);
         wait(request.send()).unwrap().headers()["location"].to_str().unwrap().to_owned()
+    }
+
+    /// An outage over another deadline than the unit's.
+    fn outage(&self) -> Outage {
+        Outage { prev_sha256: Hash::of(b"x"), text: "x".to_owned(), unit_id: self.unit }
     }
 
     fn custodian(&self) -> SigningKey {

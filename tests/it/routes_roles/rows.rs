@@ -201,8 +201,8 @@ fn buying() -> Vec<Row> {
             "POST",
             "/api/v1/units/{id}/outages",
             Table(Act::RegisterOutage, nobodys),
-            |s| (of_unit(s, "/outages"), Body::Json(json!({ "text": "x" }))),
-            (409, "tender-no-outage"),
+            |s| (of_unit(s, "/outages"), statement(s.outage(), &[&operator()])),
+            (422, "tender-amendment"),
         ),
     ]
 }
@@ -300,7 +300,12 @@ fn deciding() -> Vec<Row> {
             "POST",
             "/api/v1/units/{id}/challenges",
             Table(Act::Challenge, nobodys),
-            |s| (of_unit(s, "/challenges"), Body::Json(json!({ "statement": "x" }))),
+            |s| {
+                (
+                    of_unit(s, "/challenges"),
+                    Body::Json(json!({ "accepted": "x", "statement": "x" })),
+                )
+            },
             (422, "opening-statement"),
         ),
         row(

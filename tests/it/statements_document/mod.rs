@@ -17,18 +17,20 @@ use sealbid::crypto::seal::{Identity, unit_identity};
 use sealbid::crypto::shares::{open_share, recover};
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
+use sealbid::custodian::wire::Account;
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
 };
 use sealbid::ids::{BidId, EnterpriseId, UnitId};
 use sealbid::opening::statements::{
-    Challenged, Close, LapseReason, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order,
-    ReadOutLine, Release, Suspension, SuspensionState, Verdict, Void, VoidReason,
+    Challenged, Close, LapseReason, LineStatus, Lodged, LodgedQuery, OpenedLine, Opening,
+    OpeningEvent, Order, ReadOutLine, Release, Suspension, SuspensionState, Verdict, Void,
+    VoidReason,
 };
 use sealbid::record::succession::{Held, Succession, SuccessionReason};
 use sealbid::tender::statements::{
-    Amendment, AmendmentReason, DocumentRef, LotNotice, Notice, ReleaseBy, SUITE, Stage, Unit,
-    UnitRecipient,
+    Amendment, AmendmentReason, DocumentRef, LotNotice, Notice, Outage, ReleaseBy, SUITE, Stage,
+    Unit, UnitRecipient,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -207,9 +209,22 @@ impl Story {
                 statement_sha256: unit_sha256,
                 unit_id,
             }),
+            event(&OpeningEvent::Challenge {
+                account: Account {
+                    accepted: "c2sp.org/tlog-proof@v1\n…\n".into(),
+                    credentials: Vec::new(),
+                    later: None,
+                },
+                challenged_sha256: Hash::of(BID),
+                unit_id,
+            }),
             event(&OpeningEvent::Missing { line: self.line(), sha256: Hash::of(BID), unit_id }),
             event(&OpeningEvent::Resupplied { line: self.line(), sha256: Hash::of(BID), unit_id }),
             event(&OpeningEvent::Released { close_sha256, custodian: custodian(1), unit_id }),
+            event(&OpeningEvent::FalseRelease {
+                release: signed("sealbid/release/v1\n{…}\n"),
+                unit_id,
+            }),
             event(&OpeningEvent::ReadOut { lines: vec![read_out], unit_id }),
         ]
     }

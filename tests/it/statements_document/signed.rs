@@ -89,6 +89,7 @@ impl Story {
             text(unit()),
             amendment(1, first, postponed),
             amendment(1, first, outage),
+            text(Outage { prev_sha256: first, text: "power".into(), unit_id: self.unit_id }),
         ]
     }
 
@@ -99,6 +100,7 @@ impl Story {
             text(self.manifest.body().clone()),
             text(Withdrawal { manifest_sha256, seq: 2, unit_id }),
             text(Lodged { arrived_at, custodian: custodian(1), manifest_sha256, unit_id }),
+            text(LodgedQuery { at: NINE, custodian: custodian(1), unit_id }),
         ]
     }
 

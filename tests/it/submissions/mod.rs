@@ -148,7 +148,7 @@ on_both! {
         let prompt = wait(s.p.prompt(&recorded, event)).unwrap();
         let later = wait(s.p.receipt(answer.index)).unwrap();
         for receipt in [&prompt, &later] {
-            receipt.verify(&s.p.roster.log_key, &s.p.roster.witness_keys()).unwrap();
+            receipt.verify(&s.p.roster().log_key, &s.p.roster().witness_keys()).unwrap();
         }
         assert_eq!(prompt, later);
         // The same act sent twice, its answer lost: the same entry, at any hour.

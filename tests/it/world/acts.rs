@@ -1,13 +1,14 @@
 //! What happens to the world, one [`Op`] at a time.
 
+use sealbid::bid::statements::Manifest;
 use sealbid::crypto::entropy::array;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge};
+use sealbid::custodian::wire::AskLodge;
 use sealbid::enterprise::statements::Kind;
 use sealbid::ids::{LotId, TenderId, UnitId};
 use sealbid::opening::rules::UnitState;
-use sealbid::opening::statements::{Challenged, Close, Release, Verdict};
+use sealbid::opening::statements::{Close, Release};
 use sealbid::record::disclosure::Level;
 use sealbid::tender::statements::{
     Amendment, AmendmentReason, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
@@ -17,7 +18,6 @@ use super::agents::{Reply, Request};
 use super::bidders::{Body, Sent};
 use super::faults::Rule;
 use super::history::{Ask, Memory, Op, Rival, Submit};
-use super::platform::{Accepted, Row};
 use super::record::{Hand, NotRecorded, proposed};
 use super::{N, ORIGIN, T, World};
 
@@ -38,9 +38,10 @@ impl World {
             Op::Withdraw { bidder, unit } => self.withdraw(bidder, unit),
             Op::Tick => self.tick(),
             Op::Release { agent, unit, how } => self.release(agent.into(), unit, how),
-            Op::Challenge { bidder, unit, agent, whole } => {
-                self.challenge(bidder, unit, agent.into(), whole)
+            Op::Challenge { bidder, unit, agent, whole, told } => {
+                self.challenge((bidder, unit, agent.into()), whole, told)
             }
+            Op::Peace => self.peace(),
             Op::Lodge { bidder, unit, agent } => self.lodge(bidder, unit, agent.into()),
             Op::Rival { unit, how } => self.rival(unit, how),
             other => {
@@ -52,6 +53,7 @@ impl World {
 
     /// What nobody decides on: time, losses, crashes.
     fn befall(&mut self, op: Op) {
+        self.in_peace = false;
         match op {
             Op::AdvanceTime(millis) => self.clock.advance(millis.into()),
             Op::AdvanceToEdge(past) => self.advance_to_edge(past.into()),
@@ -64,7 +66,7 @@ impl World {
         }
     }
 
-    fn advance_to_edge(&mut self, past: i64) {
+    pub fn advance_to_edge(&mut self, past: i64) {
         let now = self.truth();
         let edges = self.platform.units.values().flat_map(|row| {
             let window = self.window_from(row).map(|from| from.plus(row.terms.challenge_ms));
@@ -80,6 +82,7 @@ impl World {
         let custodian = &mut self.agents.each[agent];
         custodian.is_up = true;
         if let Memory::Lost(behind) = memory {
+            self.is_harmed = true;
             custodian.skew = -1000 * i64::from(behind);
             custodian.wipe(rules, truth);
         }
@@ -140,7 +143,12 @@ impl World {
         if row.pending.is_some() || !(row.state == UnitState::Open || moves) {
             return Ok(());
         }
-        let millis = 1000 * i64::from(by);
+        self.postpone(id, 1000 * i64::from(by))
+    }
+
+    /// The buyer asks for a later deadline.
+    pub fn postpone(&mut self, id: UnitId, millis: i64) -> Done {
+        let row = self.row(&id);
         let amendment = Amendment {
             deadline: row.terms.deadline.plus(millis),
             no: row.last.0 + 1,
@@ -174,59 +182,13 @@ impl World {
         Ok(())
     }
 
-    /// Receipts of one bid: what its bidder holds, as far as it shows them.
-    fn account(&self, row: &Row, index: u64, whole: bool) -> Account {
-        let bid = row.accepted.iter().find(|bid| bid.index == index).unwrap();
-        let body = self.bidders.iter().find(|body| body.id == bid.bidder).unwrap();
-        let later = bid.out.filter(|_| whole);
-        Account {
-            accepted: self.record.latest_receipt(index).encode(),
-            credentials: body.credentials(),
-            later: later.map(|later| self.record.latest_receipt(later).encode()),
-        }
-    }
-
-    /// What became of the bids of a unit that were lodged with anybody.
-    pub fn accounts(&self, id: UnitId) -> Vec<Account> {
-        let row = self.row(&id);
-        let of = |bid: &&Accepted| self.lodged.contains(&(id, bid.manifest.sha256()));
-        row.accepted.iter().filter(of).map(|bid| self.account(row, bid.index, true)).collect()
-    }
-
-    fn challenge(&mut self, bidder: u8, unit: u8, agent: usize, whole: bool) -> Done {
-        let (Some(id), Some(body)) = (self.unit(unit), self.bidders.get(usize::from(bidder)))
-        else {
-            return Ok(());
-        };
-        let (row, me) = (self.row(&id), body.id);
-        let bid = row.accepted.iter().find(|bid| bid.bidder == me);
-        let (Some((_, close)), Some(bid)) = (&row.closed, bid) else { return Ok(()) };
-        let account = self.account(row, bid.index, whole);
-        let request = Request::Challenge(AskChallenge { account, close: close.encode() });
-        let Some(Reply::Note(note)) = self.ask(agent, &request) else { return Ok(()) };
-        let challenged = Statement::<Challenged>::from_note(note).unwrap();
-        let waits = self.row(&id).state == UnitState::Closed;
-        if challenged.body().verdict == Verdict::Open && waits {
-            self.write(Level::Public, challenged.encode().into_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// The platform shows what took a challenged bid out.
-    pub fn answer_challenges(&mut self, id: UnitId) -> Done {
-        let row = self.row(&id).clone();
-        let (Some((_, close)), UnitState::Closed) = (&row.closed, row.state) else { return Ok(()) };
-        for ((custodian, line), verdict) in &row.challenges {
-            let bid = row.accepted.iter().find(|bid| bid.line == *line);
-            let (Verdict::Open, Some(bid)) = (verdict, bid) else { continue };
-            let account = self.account(&row, bid.index, true);
-            let request = Request::Answer(AskAnswer { account, close: close.encode() });
-            let place = self.agents.each.iter().position(|c| c.id == *custodian).unwrap();
-            if let Some(Reply::Note(note)) = self.ask(place, &request) {
-                self.write(Level::Public, note.encode().into_bytes())?;
-            }
-        }
-        Ok(())
+    /// A manifest with what shows its bidder's key and the receipts that the bidder holds.
+    pub fn lodging(&self, bidder: usize, manifest: &Statement<Manifest>) -> AskLodge {
+        let (body, unit_id) = (&self.bidders[bidder], manifest.body().unit_id);
+        let own = body.units.get(&unit_id);
+        let held = own.map(|own| own.acknowledged.iter().map(|(_, receipt)| receipt.encode()));
+        let receipts = held.into_iter().flatten().collect();
+        AskLodge { credentials: body.credentials(), manifest: manifest.encode(), receipts }
     }
 
     /// The portal does not answer: the bidder lodges its next bid with an agent, and the platform
@@ -241,7 +203,8 @@ impl World {
             None => Sent::Bid(self.seal(bidder, id, Submit::OnTime)),
         };
         let Sent::Bid(manifest) = &sent else { return Ok(()) };
-        if let Some(Reply::Note(_)) = self.ask(agent, &Request::Lodge(manifest.encode())) {
+        let ask = self.lodging(bidder, manifest);
+        if let Some(Reply::Note(_)) = self.ask(agent, &Request::Lodge(ask)) {
             self.lodged.push((id, manifest.sha256()));
         }
         self.send(bidder, id, sent)
@@ -255,6 +218,7 @@ impl World {
         if row.state == UnitState::Proposed {
             return Ok(());
         }
+        self.is_harmed = true;
         self.publish();
         let again = self.ask_for_unit(&row);
         for place in 0..N {

@@ -7,10 +7,11 @@ use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::note::{Note, NoteSignature};
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::agent::{self, Agent, Change, Keys, Refusal, State};
+use sealbid::custodian::agent::{self, Agent, Change, Keys, Refusal, Silences, State};
 use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskClose, AskRelease, AskUnit,
+    AskAmendment, AskAnswer, AskChallenge, AskClose, AskLodge, AskRelease, AskUnit, AskWindow,
+    BroughtChallenge,
 };
 use sealbid::ids::UnitId;
 use sealbid::opening::statements::{Challenged, Close, Release};
@@ -19,6 +20,9 @@ use sealbid::record::witness::{AddCheckpoint, WitnessRefusal};
 use sealbid::tender::statements::Amendment;
 
 use super::faults::{Rule, Rules};
+
+/// The largest bid that an agent takes, in bytes.
+pub const MOST: u64 = 1 << 40;
 
 /// What is asked of an agent.
 #[derive(Clone)]
@@ -30,8 +34,10 @@ pub enum Request {
     Close(AskClose),
     Challenge(AskChallenge),
     Answer(AskAnswer),
+    Challenges(UnitId),
+    Window(AskWindow),
     Release(AskRelease),
-    Lodge(String),
+    Lodge(AskLodge),
 }
 
 /// What an agent answers.
@@ -40,6 +46,7 @@ pub enum Reply {
     Cosigned(NoteSignature),
     Stale(u64),
     Note(Note),
+    Challenges(Vec<BroughtChallenge>),
     Done,
     Refused,
     Unable,
@@ -112,7 +119,10 @@ impl Agents {
         let now = truth.plus(custodian.skew);
         custodian.reached = custodian.reached.max(now);
         let (keys, state) = (&custodian.keys, &custodian.state);
-        let agent = Agent { keys, roster: &self.roster, state, now };
+        let (first, log_keys) = (&self.roster, &[]);
+        let floor = 1_000;
+        let agent =
+            Agent { keys, roster: first, first, log_keys, state, now, challenge_floor_ms: floor };
         let (change, reply) = decide(&agent, request, self.rules);
         self.each[place].state.apply(change);
         self.note_down(place, request, &reply);
@@ -169,7 +179,7 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
         Request::Adopt(checkpoint) => {
             done(agent::adopt(agent, checkpoint).map(|change| match change {
                 Change::Adopted(known, _) if !rules.holds(Rule::RecoveryHasItsHour) => {
-                    Change::Witnessed(known)
+                    Change::Witnessed(known, Silences::default())
                 }
                 change => change,
             }))
@@ -191,6 +201,11 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
         },
         Request::Challenge(ask) => reply::<Challenged>(agent::challenge(agent, ask)),
         Request::Answer(ask) => reply::<Challenged>(agent::answer(agent, ask)),
+        Request::Challenges(unit) => match agent::challenges(agent, unit) {
+            Ok(told) => (Change::Nothing, Reply::Challenges(told.challenges)),
+            Err(_) => (Change::Nothing, Reply::Refused),
+        },
+        Request::Window(ask) => done(agent::note_window(agent, ask)),
         Request::Release(ask) => match agent::release(agent, ask) {
             Err(Refusal::TooFewLines) if !rules.holds(Rule::EnoughLines) => given(agent, ask),
             Err(Refusal::TooEarlyToRelease) if !rules.holds(Rule::ReleaseHasItsHour) => {
@@ -198,10 +213,7 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
             }
             decided => reply(decided),
         },
-        Request::Lodge(manifest) => {
-            let manifest = Statement::parse(manifest.as_bytes()).unwrap();
-            reply(agent::lodge(agent, &manifest))
-        }
+        Request::Lodge(ask) => reply(agent::lodge(agent, ask, agent.now, MOST)),
     }
 }
 

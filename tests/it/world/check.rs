@@ -9,7 +9,7 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::note::Note;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::{UnitState, release_from, sorted_lines};
-use sealbid::opening::statements::LineStatus;
+use sealbid::opening::statements::{LineStatus, Verdict, VoidReason};
 use sealbid::record::disclosure::Level;
 use sealbid::record::tree::{Frontier, leaf_hash, prove_consistency, verify_consistency};
 
@@ -48,6 +48,10 @@ pub enum Broken {
     IdentityShown,
     /// The contents of an envelope stand where they must not yet.
     Readable,
+    /// A unit that was left in peace came to no end.
+    Stuck,
+    /// A unit is void by a challenge that came too late, or that the record explains.
+    WrongVoid,
     /// A bid that was acknowledged is neither opened nor visibly accounted for.
     Unaccounted,
 }
@@ -92,7 +96,29 @@ impl World {
             self.check_given(given)?;
         }
         self.seen.given = self.agents.ledger.given.len();
+        self.check_ends()?;
         self.check_secrets()
+    }
+
+    /// Units come to their end, and void by a challenge only for one that stands.
+    fn check_ends(&self) -> Result<(), Broken> {
+        let over = [UnitState::Proposed, UnitState::Lapsed, UnitState::Opened, UnitState::Void];
+        for row in self.platform.units.values() {
+            let must_end = self.in_peace && !self.is_harmed;
+            holds(!must_end || over.contains(&row.state), Broken::Stuck)?;
+            let challenged = row.void == Some(VoidReason::Challenge);
+            holds(!challenged || self.has_grave_challenge(row), Broken::WrongVoid)?;
+        }
+        Ok(())
+    }
+
+    fn has_grave_challenge(&self, row: &Row) -> bool {
+        let end = self.window_from(row).unwrap().plus(row.terms.challenge_ms);
+        row.challenges.iter().any(|((_, line), (verdict, received_at))| {
+            let bid = row.accepted.iter().find(|bid| bid.line == *line);
+            let is_live = bid.is_none_or(|bid| bid.out.is_none());
+            *verdict == Verdict::Open && *received_at < end && is_live
+        })
     }
 
     fn check_tree(&mut self) -> Result<(), Broken> {

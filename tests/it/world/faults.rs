@@ -23,6 +23,10 @@ pub enum Rule {
     RecoveryHasItsHour,
     /// No release before the hour and the window's end.
     ReleaseHasItsHour,
+    /// The platform asks agents for the challenges that nobody told it of.
+    ChallengesAreAskedFor,
+    /// A custodian that is silent may have signed an amendment.
+    SilentMayBeBound,
     /// Identities are never recorded for more than the regulator.
     IdentitiesStayInside,
 }

@@ -82,12 +82,14 @@ pub enum Op {
         unit: u8,
         how: Ask,
     },
-    /// A bidder shows an agent what it holds; with or without what took its bid out.
+    /// A bidder shows an agent what it holds; with or without what took its bid out, and the
+    /// platform hears of it or not.
     Challenge {
         bidder: u8,
         unit: u8,
         agent: u8,
         whole: bool,
+        told: bool,
     },
     Lodge {
         bidder: u8,
@@ -109,6 +111,8 @@ pub enum Op {
     Restart,
     /// The platform's clock jumps, milliseconds.
     ClockBack(u16),
+    /// From here on everything is well, for long enough.
+    Peace,
 }
 
 impl Op {
@@ -154,9 +158,11 @@ fn acts() -> impl Strategy<Value = Op> {
         1 => Just(Op::Register),
         2 => (0..5u8, unit.clone(), prop_oneof![Just(Ask::Good), Just(Ask::Bad), Just(Ask::Twice)])
             .prop_map(|(agent, unit, how)| Op::Release { agent, unit, how }),
-        2 => (who.clone(), 0..5u8, any::<bool>()).prop_map(|((bidder, unit), agent, whole)| {
-            Op::Challenge { bidder, unit, agent, whole }
-        }),
+        2 => (who.clone(), 0..5u8, any::<bool>(), any::<bool>()).prop_map(
+            |((bidder, unit), agent, whole, told)| {
+                Op::Challenge { bidder, unit, agent, whole, told }
+            }
+        ),
         1 => (who, 0..5u8).prop_map(|((bidder, unit), agent)| Op::Lodge { bidder, unit, agent }),
         2 => (unit, prop_oneof![Just(Rival::Without), Just(Rival::Early)])
             .prop_map(|(unit, how)| Op::Rival { unit, how }),
@@ -207,6 +213,21 @@ fn about(rule: Rule) -> BoxedStrategy<Op> {
             let passes = (5_000..15_000u16).prop_map(Op::AdvanceTime);
             prop_oneof![1 => on_time, 1 => past, 2 => rival, 2 => lost, 1 => passes].boxed()
         }
+        Rule::SilentMayBeBound => prop_oneof![
+            on_time,
+            past,
+            amend,
+            Just(Op::ResponseLost),
+            Just(Op::Restart),
+            Just(Op::AdvanceTime(60_000))
+        ]
+        .boxed(),
+        Rule::ChallengesAreAskedFor => {
+            let challenge = (0..3u8, 0..5u8, any::<bool>()).prop_map(|(bidder, agent, told)| {
+                Op::Challenge { bidder, unit: 0, agent, whole: false, told }
+            });
+            prop_oneof![on_time, past, challenge, Just(Op::Tick)].boxed()
+        }
         Rule::EnoughLines | Rule::ReleaseHasItsHour | Rule::IdentitiesStayInside => {
             prop_oneof![on_time, past, (0..5u8).prop_map(ask)].boxed()
         }
@@ -235,7 +256,7 @@ fn of(ops: impl Strategy<Value = Op>, sealed: bool) -> impl Strategy<Value = Vec
         let mut all = vec![Op::Register, Op::Register, Op::Register];
         all.extend([Op::Publish { min, sealed }, Op::Tick]);
         all.extend(ops);
-        all.extend(TAIL.iter().filter(|_| in_peace));
+        all.extend([Op::Peace].iter().filter(|_| in_peace));
         all
     })
 }

@@ -62,7 +62,9 @@ fn too_few_lines_are_released_by_an_agent_that_does_not_count() {
 #[test]
 fn an_agent_restored_from_its_seed_with_a_slow_clock_signs_a_second_close() {
     let begin = [Op::Register, publish(0), Op::Tick, BID, PAST_THE_EDGE, Op::Tick];
-    let restored = [Op::AgentRecovered(0, Memory::Lost(14)), RIVAL, Op::AdvanceTime(14_000), RIVAL];
+    // It cosigns anew before anybody shows it what it signed in its life before.
+    let lost = [Op::AgentRecovered(0, Memory::Lost(14)), Op::Tick];
+    let restored = [lost.as_slice(), &[RIVAL, Op::AdvanceTime(14_000), RIVAL]].concat();
     let ops: Vec<Op> = begin.into_iter().chain(restored).collect();
     breaks(Rule::RecoveryIsKnown, Broken::SignedTwice, &ops);
 }
@@ -88,4 +90,31 @@ fn an_identity_is_read_by_the_parties_without_its_level() {
     let begin = [Op::Register, publish(1), Op::Tick, BID];
     let ops: Vec<Op> = begin.into_iter().chain(super::history::TAIL).collect();
     breaks(Rule::IdentitiesStayInside, Broken::IdentityShown, &ops);
+}
+
+const fn whisper(agent: u8, told: bool) -> Op {
+    Op::Challenge { bidder: 0, unit: 0, agent, whole: false, told }
+}
+
+#[test]
+fn a_replaced_bids_receipt_shown_to_three_custodians_and_nobody_else_stops_a_unit_for_ever() {
+    let begin = [Op::Register, publish(0), Op::Tick, BID, BID, PAST_THE_EDGE, Op::Tick, Op::Tick];
+    let shown = [0, 1, 2].map(|agent| whisper(agent, false));
+    let ops: Vec<Op> = begin.into_iter().chain(shown).chain([Op::Peace]).collect();
+    breaks(Rule::ChallengesAreAskedFor, Broken::Stuck, &ops);
+}
+
+#[test]
+fn a_postponement_that_all_signed_and_nobody_heard_of_stops_a_unit_when_it_is_dropped() {
+    let begin = [Op::Register, publish(0), Op::Tick, BID, Op::AdvanceToEdge(-1)];
+    let asked = [Op::Amend { unit: 0, by: 200 }];
+    // The witnesses' answers come in; those to the amendment do not, and a minute passes.
+    let lost = [[Op::Reordered; 5].as_slice(), &[Op::ResponseLost; 5]].concat();
+    let later = [Op::Tick, Op::Restart, Op::AdvanceTime(62_000)];
+    // After a restart each witness is first asked about a size that it has left behind.
+    let again = [[Op::Reordered; 10].as_slice(), &[Op::RequestLost; 5], &[Op::Tick, Op::Peace]];
+    let again = again.concat();
+    let ops: Vec<Op> =
+        begin.into_iter().chain(asked).chain(lost).chain(later).chain(again).collect();
+    breaks(Rule::SilentMayBeBound, Broken::Stuck, &ops);
 }

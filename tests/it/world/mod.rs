@@ -5,10 +5,12 @@
 mod acts;
 mod agents;
 mod bidders;
+mod challenges;
 mod check;
 mod faults;
 mod history;
 mod kept;
+mod peace;
 mod platform;
 mod record;
 mod refusals;
@@ -81,6 +83,10 @@ pub struct World {
     pub lodged: Vec<(UnitId, Hash)>,
     rules: Rules,
     seen: Seen,
+    /// Somebody forgot or signed twice: then a unit may wait for ever.
+    is_harmed: bool,
+    /// Everything has been well for long enough.
+    in_peace: bool,
 }
 
 fn key(role: &str, seed: u8) -> SigningKey {
@@ -152,6 +158,8 @@ impl World {
             lodged: Vec::new(),
             rules,
             seen: Seen::default(),
+            is_harmed: false,
+            in_peace: false,
         };
         world.write(Level::Public, verified.into_bytes()).unwrap();
         world

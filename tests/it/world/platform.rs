@@ -53,7 +53,8 @@ pub struct Row {
     pub proposal: Option<(u64, Statement<Close>)>,
     /// The effective close, and where.
     pub closed: Option<(u64, Statement<Close>)>,
-    pub challenges: BTreeMap<(CustodianId, Hash), Verdict>,
+    /// What custodians found, and when they were shown it.
+    pub challenges: BTreeMap<(CustodianId, Hash), (Verdict, Time)>,
     pub releases: Vec<(CustodianId, String)>,
     pub opening: Option<Statement<Opening>>,
     pub void: Option<VoidReason>,
@@ -229,7 +230,7 @@ impl Platform {
             Act::Challenged(challenged) => {
                 let body = challenged.body();
                 let key = (body.custodian.clone(), body.line);
-                self.row(&body.unit_id).challenges.insert(key, body.verdict);
+                self.row(&body.unit_id).challenges.insert(key, (body.verdict, body.received_at));
             }
             Act::Bid(event) => {
                 let (BidEvent::Accepted { unit_id, .. }

@@ -1,6 +1,7 @@
 //! Does an agent refuse for each reason it has, and for exactly that one? Each test takes a request
 //! that would be granted and breaks one thing.
 
+use sealbid::bid::rules::Refused;
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
@@ -16,12 +17,15 @@ use sealbid::record::disclosure::Level;
 use sealbid::record::witness::Known;
 use sealbid::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
 
-use super::agents::Request;
+use super::agents::{MOST, Request};
 use super::faults::Rules;
 use super::history::{Op, Submit};
 use super::record::{Hand, proposed};
 use super::{ORIGIN, World, key};
+use crate::support::START;
 
+/// What these agents' operators decided.
+const FLOOR_MS: i64 = 5_000;
 pub const BID: Op = Op::Submit { bidder: 0, unit: 0, how: Submit::OnTime };
 
 /// A world with one open unit, after some more has happened.
@@ -43,7 +47,9 @@ fn closed(min: u8) -> (World, UnitId) {
 
 fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
     let custodian = &world.agents.each[0];
-    Agent { keys: &custodian.keys, roster: &world.agents.roster, state, now }
+    let (keys, roster) = (&custodian.keys, &world.agents.roster);
+    let log_keys = &[];
+    Agent { keys, roster, first: roster, log_keys, state, now, challenge_floor_ms: FLOOR_MS }
 }
 
 fn state(world: &World) -> State {
@@ -98,6 +104,11 @@ fn a_unit_is_refused_for_each_thing_that_is_wrong_with_it() {
     assert!(matches!(refusal(&t), Some(Refusal::Range(_))));
     let late = with_body(&world, id, |unit| unit.deadline = world.truth());
     assert!(matches!(refusal(&late), Some(Refusal::Range(_))));
+    let mut window = world.row(&id).unit.body().challenge_ms;
+    assert_eq!(window, FLOOR_MS, "the shortest that it agrees to");
+    window -= 1;
+    let short = with_body(&world, id, |unit| unit.challenge_ms = window);
+    assert!(matches!(refusal(&short), Some(Refusal::Range(_))));
     let swapped = with_body(&world, id, |unit| {
         let first = unit.recipients[0].recipient.clone();
         unit.recipients[0].recipient = unit.recipients[1].recipient.clone();
@@ -244,8 +255,12 @@ fn a_close_that_forgets_a_lodged_bid_is_refused_and_a_late_bid_is_not_lodged() {
     let silent = AskClose { lodged: Vec::new(), ..good };
     assert_eq!(close_refusal(&world, &silent), Some(Refusal::LodgedMissing));
     let manifest = world.seal(1, id, Submit::OnTime);
-    let late = agent::lodge(&agent(&world, &state(&world), world.truth()), &manifest);
-    assert!(matches!(late, Err(Refusal::Lodge(_))));
+    let (ask, state) = (world.lodging(1, &manifest), state(&world));
+    let at = |time: Time| agent::lodge(&agent(&world, &state, world.truth()), &ask, time, MOST);
+    assert_eq!(at(world.truth()).unwrap_err(), Refusal::Lodge(Refused::Late));
+    let deadline = state.units[&id].deadline;
+    assert_eq!(at(deadline).unwrap_err(), Refusal::Lodge(Refused::Late));
+    assert!(at(deadline.plus(-1)).is_ok(), "its hour is the last byte's, whatever storing it took");
 }
 
 fn ask_release(world: &World, id: UnitId) -> AskRelease {
@@ -276,12 +291,19 @@ fn a_release_is_refused_early_below_the_minimum_challenged_or_suspended() {
 
     let mut challenged = state(&world);
     let kept = challenged.units.get_mut(&id).unwrap();
-    kept.challenges.insert(Hash::of(b"a line").to_string(), KeptChallenge::Open);
+    let account = sealbid::custodian::wire::Account {
+        accepted: String::new(),
+        credentials: Vec::new(),
+        later: None,
+    };
+    let open = KeptChallenge::Open { account: account.into(), received_at: START };
+    kept.challenges.insert(Hash::of(b"a line").to_string(), open);
     assert_eq!(release_refusal(&world, &ask, &challenged), Some(Refusal::ChallengeOpen));
 
     let stop = |no, state| {
         let body = Suspension { no, reason: "a complaint".to_owned(), state, unit_id: id };
-        AskSuspend { suspension: Statement::signed(body, &regulator()).unwrap().encode() }
+        let suspension = Statement::signed(body, &regulator()).unwrap().encode();
+        AskSuspend { suspension, unit: world.row(&id).unit.encode() }
     };
     let mut stopped = state(&world);
     let suspend = stop(1, SuspensionState::Suspended);
@@ -328,7 +350,8 @@ fn a_challenge_is_refused_on_a_close_without_quorum_and_on_receipts_of_something
     };
     let state = state(&world);
     let refusal = |close: String, index| {
-        let ask = AskChallenge { account: account(index), close };
+        let unit = world.row(&id).unit.encode();
+        let ask = AskChallenge { account: account(index), close, unit };
         agent::challenge(&agent(&world, &state, world.truth()), &ask).err()
     };
     let bid = row.accepted[0].index;

@@ -135,11 +135,11 @@ proptest! {
     }
 }
 
-/// The first of at most 200 random histories in which the missing rule is found out. With the rule
+/// The first of at most 2,000 random histories in which the missing rule is found out. With the rule
 /// the same history harms nobody.
 fn search(rule: Rule, expected: &[Broken]) {
     let mut histories = Seeded::new(2, Some(rule));
-    for _ in 0..200 {
+    for _ in 0..2_000 {
         let ops = histories.draw();
         let broken = run(&ops, Rules::without(rule)).err();
         if broken.is_some_and(|broken| expected.contains(&broken)) {
@@ -147,7 +147,7 @@ fn search(rule: Rule, expected: &[Broken]) {
             return;
         }
     }
-    panic!("200 histories without {rule:?} show nothing");
+    panic!("2,000 histories without {rule:?} show nothing");
 }
 
 #[test]

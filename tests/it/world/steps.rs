@@ -11,16 +11,17 @@ use sealbid::custodian::wire::{AskAmendment, AskClose, AskRelease, AskUnit};
 use sealbid::ids::UnitId;
 use sealbid::opening::decrypt::{self, UnitKey};
 use sealbid::opening::rules::{
-    Claimed, Decryption, Facts, Failure, Step, UnitState, due, is_freeze, outcome, quorum_time,
-    standing,
+    Claimed, Decryption, FREEZE_MS, Facts, Failure, Step, UnitState, due, is_freeze, is_spare,
+    outcome, quorum_time, standing,
 };
 use sealbid::opening::statements::{
-    Close, LapseReason, OpenedLine, Opening, OpeningEvent, Release, Verdict, Void, VoidReason,
+    Close, LapseReason, OpenedLine, Opening, OpeningEvent, Release, Void, VoidReason,
 };
 use sealbid::record::checkpoint::Cosigned;
 use sealbid::record::disclosure::Level;
 use sealbid::record::tree::prove_consistency;
 use sealbid::record::witness::AddCheckpoint;
+use sealbid::tender::statements::Amendment;
 
 use super::agents::{Reply, Request};
 use super::faults::Rule;
@@ -106,17 +107,13 @@ impl World {
             release: body.release,
             min: if enough { body.min } else { 0 },
             t: usize::from(body.t),
-            n: N,
-            amendment: row.pending.as_ref().filter(|_| moves).map(|(_, asked)| {
-                let draft = self.drafts.get(&asked.sha256()).map_or(asked.note(), |note| note);
-                draft.count(&self.agents.roster.body().statement_keys()).unwrap()
-            }),
+            amending: moves && row.pending.is_some(),
             outage_undecided: false,
             decided_through: self.record.time(self.now()).unwrap_or(row.terms.deadline),
             freeze: self.freeze(row, row.terms.deadline),
             lines: row.closed.as_ref().map(|(_, close)| close.body().lines.len()),
             window_from: self.window_from(row),
-            open_challenges: row.challenges.values().filter(|v| **v == Verdict::Open).count(),
+            open_challenges: self.grave_challenges(row),
             latest_cosignatures: self.latest_cosignatures(),
             ordered: false,
             suspended: false,
@@ -150,7 +147,7 @@ impl World {
     }
 
     fn advance(&mut self, id: UnitId) -> Done {
-        self.answer_challenges(id)?;
+        self.tend_challenges(id)?;
         if self.row(&id).state == UnitState::Proposed {
             return self.ask_unit(id);
         }
@@ -162,14 +159,6 @@ impl World {
         match step {
             Step::Wait => Ok(()),
             Step::AskAmendment => self.ask_amendment(id),
-            Step::DropAmendment => {
-                let (_, asked) = self.row(&id).pending.clone().unwrap();
-                let (statement_sha256, unit_id) = (asked.sha256(), id);
-                let reason = LapseReason::Unsigned;
-                let event = OpeningEvent::Lapsed { reason, statement_sha256, unit_id };
-                let event = json::to_string(&event).unwrap().into_bytes();
-                self.write(Level::Public, event).map(|_| ())
-            }
             Step::ProposeClose { size } => {
                 let lines = self.row(&id).lines(self.rules);
                 let close = Close { lines, size, unit_id: id };
@@ -260,8 +249,24 @@ impl World {
         let amendment = self.collect(&amendment, |_| asks.clone());
         if self.signed_by(&amendment) >= self.q() {
             self.write(Level::Public, amendment.encode().into_bytes())?;
+        } else if !self.rules.holds(Rule::SilentMayBeBound) {
+            self.drop_early(id, &amendment)?;
         }
         Ok(())
+    }
+
+    /// Without the rule: a minute after the deadline only what was heard of counts.
+    fn drop_early(&mut self, id: UnitId, amendment: &Statement<Amendment>) -> Done {
+        let over = self.row(&id).terms.deadline.plus(FREEZE_MS);
+        let spare = is_spare(self.signed_by(amendment), N, usize::from(T));
+        if !spare || self.now() < over {
+            return Ok(());
+        }
+        let (statement_sha256, unit_id) = (amendment.sha256(), id);
+        let event =
+            OpeningEvent::Lapsed { reason: LapseReason::Unsigned, statement_sha256, unit_id };
+        let event = json::to_string(&event).unwrap().into_bytes();
+        self.write(Level::Public, event).map(|_| ())
     }
 
     fn ask_close(&mut self, id: UnitId) -> Done {

@@ -75,10 +75,13 @@ fn judged(how: How) -> Result<Verdict, Refusal> {
     let later = Some(record(&mut world, Level::Sealed(id), event));
     let accepted = world.record.latest_receipt(index).encode();
     let account = Account { accepted, credentials, later };
-    let mut close = Statement::new(Close { lines: Vec::new(), size: 8, unit_id: id }).unwrap();
+    let mut close =
+        Statement::new(Close { lines: Vec::new(), size: world.record.size(), unit_id: id })
+            .unwrap();
     close.sign(&world.keys.platform);
     world.agents.each.iter().for_each(|custodian| close.sign(&custodian.keys.statement));
-    let ask = AskChallenge { account, close: close.encode() };
+    let unit = world.row(&id).unit.encode();
+    let ask = AskChallenge { account, close: close.encode(), unit };
     let state = world.agents.each[0].state.clone();
     let found = agent::challenge(&agent(&world, &state), &ask);
     found.map(|(_, challenged)| challenged.body().verdict)
@@ -87,7 +90,8 @@ fn judged(how: How) -> Result<Verdict, Refusal> {
 fn agent<'a>(world: &'a World, state: &'a State) -> Agent<'a> {
     let custodian = &world.agents.each[0];
     let (keys, roster) = (&custodian.keys, &world.agents.roster);
-    Agent { keys, roster, state, now: world.truth() }
+    let (first, log_keys, now) = (roster, &[], world.truth());
+    Agent { keys, roster, first, log_keys, state, now, challenge_floor_ms: 1_000 }
 }
 
 fn unsigned() -> Refusal {

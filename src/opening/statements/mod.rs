@@ -1,13 +1,21 @@
 //! What is signed from the deadline to the opening, and how the record tells of it (protocol §2).
 
+mod lapse;
+mod lodged;
+
 use serde::{Deserialize, Serialize};
+
+pub use lapse::LapseReason;
 use utoipa::ToSchema;
+
+pub use self::lodged::{Lodged, LodgedQuery};
 
 use crate::bid::statements::{Fault, Offer};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Body;
 use crate::custodian::roster::CustodianId;
+use crate::custodian::wire::Account;
 use crate::ids::{EnterpriseId, UnitId};
 
 /// The frozen set of bids. A custodian signs at most one per unit, ever.
@@ -122,28 +130,10 @@ impl Body for Challenged {
 pub enum Verdict {
     /// The close is right about this line.
     Answered,
-    /// The platform has until the window's end to show a later statement of the same bidder.
+    /// The platform must show a later statement of the same bidder before anything is released.
     Open,
     /// It came after the window: a finding, never a stop.
     Finding,
-}
-
-/// A custodian received a whole bid while the portal did not answer: a receipt's force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lodged {
-    /// When its last byte was in, by the custodian's clock.
-    pub arrived_at: Time,
-    /// Who received it.
-    pub custodian: CustodianId,
-    /// Of the manifest's text.
-    pub manifest_sha256: Hash,
-    /// For which unit.
-    pub unit_id: UnitId,
-}
-
-impl Body for Lodged {
-    const TYPE: &'static str = "sealbid/lodged/v1";
 }
 
 /// Why a unit is never opened.
@@ -292,23 +282,6 @@ impl Body for Opening {
     const TYPE: &'static str = "sealbid/opening/v1";
 }
 
-/// Why a proposal came to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum LapseReason {
-    /// Its custodians did not sign it in time.
-    Unsigned,
-    /// A custodian had been lodged what a close lacked.
-    Incomplete,
-    /// When the last signature was there, its deadline had passed.
-    Late,
-    /// When the last signature was there, its dates no longer kept a rule of the rule pack.
-    Unlawful {
-        /// The rule's code.
-        rule: String,
-    },
-}
-
 /// Events of the record from deadline to opening that nobody signs by themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
@@ -343,6 +316,14 @@ pub enum OpeningEvent {
         /// Which unit.
         unit_id: UnitId,
     },
+    /// A release that its custodian signed and that opens nothing: evidence, for the regulator.
+    #[serde(rename = "sealbid/false-release/v1")]
+    FalseRelease {
+        /// The whole signed release.
+        release: String,
+        /// Which unit.
+        unit_id: UnitId,
+    },
     /// A blob named by the close that the platform cannot read back; its bidder may re-supply it.
     #[serde(rename = "sealbid/missing/v1")]
     Missing {
@@ -360,6 +341,16 @@ pub enum OpeningEvent {
         line: Hash,
         /// The ciphertext's SHA-256.
         sha256: Hash,
+        /// Which unit.
+        unit_id: UnitId,
+    },
+    /// What a custodian was shown when it found the close denied; sealed until the unit's end.
+    #[serde(rename = "sealbid/challenge/v1")]
+    Challenge {
+        /// The receipts, as its custodian saw them.
+        account: Account,
+        /// The custodian's finding.
+        challenged_sha256: Hash,
         /// Which unit.
         unit_id: UnitId,
     },

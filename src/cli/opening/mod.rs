@@ -4,11 +4,12 @@
 //! Invariant: what is shown as final is the platform's signed opening record; everything before it is
 //! called provisional. An order is signed in a file and sent when both have signed.
 
+mod seen;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::error::{Arg, Args};
@@ -17,9 +18,11 @@ use crate::opening::rules::is_ascending;
 use crate::opening::statements::{
     LineStatus, OpenedLine, Opening, Order, ReadOutLine, Suspension, SuspensionState, Void,
 };
+use crate::tender::statements::Outage;
 
+pub use self::seen::Seen;
 use super::bid::Accepted;
-use super::client::{Access, Acted, Client};
+use super::client::{Access, Client};
 use super::enterprise::{recorded, signed};
 use super::failed::Failed;
 use super::output::{Access as FileAccess, Report, write_new};
@@ -96,21 +99,6 @@ pub enum OpeningCommand {
     },
 }
 
-/// What a unit shows of its end.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Seen {
-    /// Where it stands.
-    pub state: String,
-    /// The deadline in force.
-    pub deadline: Time,
-    /// The effective close.
-    #[serde(default)]
-    pub close: Option<String>,
-    /// The regulator's suspensions, in order.
-    #[serde(default)]
-    pub suspensions: Vec<String>,
-}
-
 /// A file of an opened bid.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct File {
@@ -172,9 +160,10 @@ impl Client {
         unit: UnitId,
         text: &str,
     ) -> Result<Accepted, Failed> {
-        let body = serde_json::json!({ "text": text });
-        let acted: Acted = self.act(&format!("/units/{unit}/outages"), &body, Access::Own).await?;
-        super::bid::accepted(pinned, acted)
+        let prev_sha256 = self.seen(&unit).await?.last_sha256()?;
+        let body = Outage { prev_sha256, text: text.to_owned(), unit_id: unit };
+        let statement = signed(body, self.key()?)?;
+        self.state(pinned, &format!("/units/{unit}/outages"), &statement).await
     }
 }
 
@@ -229,7 +218,7 @@ async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
     match client.get(&format!("/units/{unit}/opening"), Access::Public).await {
         Ok(End { opening: Some(note), .. }) => {
             let opening = Statement::<Opening>::parse(note.as_bytes()).map_err(wrong)?;
-            opening.note().require(&pinned.roster().platform_key).map_err(wrong)?;
+            pinned.require_platform(opening.note()).map_err(wrong)?;
             let body = opening.body();
             let when = vec![("at", Arg::Time(body.opened_at))];
             let report = Report::said("cli-say-opening-final", when);
@@ -237,7 +226,7 @@ async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
         }
         Ok(End { void: Some(note), .. }) => {
             let void = Statement::<Void>::parse(note.as_bytes()).map_err(wrong)?;
-            void.note().require(&pinned.roster().platform_key).map_err(wrong)?;
+            pinned.require_platform(void.note()).map_err(wrong)?;
             Ok(Report::said(why_void(void.body().reason), Args::new()))
         }
         Ok(End { .. }) => Err(wrong("an end without opening or void")),
@@ -339,7 +328,7 @@ async fn order(
     let (client, pinned) = (context.client()?, context.pinned().await?);
     let seen = client.seen(unit).await?;
     let close = seen.close.ok_or_else(|| Failed::content("--line", "the unit is not closed"))?;
-    let close = pinned.close(&close, unit)?;
+    let (close, _) = pinned.close(&close, unit)?;
     let mut lines = lines.to_vec();
     lines.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
     lines.dedup();
@@ -363,7 +352,7 @@ async fn sign_order(context: &Context, file: &Path, out: Option<&Path>) -> Resul
     let body = order.body();
     let seen = client.seen(&body.unit_id).await?;
     let close = seen.close.ok_or_else(|| unsigned("the unit is not closed"))?;
-    let close = pinned.close(&close, &body.unit_id)?;
+    let (close, _) = pinned.close(&close, &body.unit_id)?;
     if body.close_sha256 != close.sha256() {
         return Err(unsigned("the order is about another close"));
     }

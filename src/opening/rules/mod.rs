@@ -1,18 +1,30 @@
 //! The rules from deadline to opening: pure decisions that the platform, its custodians and the
 //! off-line verifier share, so that all three mean the same by "closed", "due" and "whose fault".
 
+pub mod challenge;
+mod timer;
+
+pub use timer::{Facts, Failure, Step, due, has_lapsed, is_below, is_spare};
+
 use crate::bid::offer;
 use crate::bid::statements::{BidJson, Manifest};
-use crate::clock::{Time, is_closed};
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::custodian::roster::{CustodianId, quorum};
+use crate::custodian::roster::CustodianId;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::tender::statements::{Amendment, ReleaseBy};
+use crate::tender::statements::{Amendment, AmendmentReason};
 
 use super::statements::{FailCode, LineStatus, RejectCode};
 
 /// A close stands on a checkpoint cosigned within this many milliseconds after the deadline.
 pub const FREEZE_MS: i64 = 60_000;
+
+/// An outage touches a deadline that comes at most so many milliseconds after it, and moves an
+/// opening at most so far from its deadline: two hours, as the published rule has it.
+const OUTAGE_REACH_MS: i64 = 2 * 3_600_000;
+/// A deadline moves at most so many milliseconds behind the end of its outage: a day, and then to the
+/// next working day, which the longest holidays put nearly two weeks away.
+const OUTAGE_MOVES_MS: i64 = 14 * 86_400_000;
 
 /// The times that hold for a unit after its effective amendments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +46,9 @@ pub enum AmendmentFault {
     /// It moves a time earlier, or opens before the deadline.
     #[error("it moves a time earlier, or opens before the deadline")]
     Earlier,
+    /// The outage it names does not touch the deadline, or moves it out of proportion.
+    #[error("its outage does not touch the deadline, or moves it further than an outage may")]
+    Outage,
 }
 
 impl Terms {
@@ -50,7 +65,24 @@ impl Terms {
         if !later || next.open_at < next.deadline {
             return Err(AmendmentFault::Earlier);
         }
+        if let AmendmentReason::Outage { from, until, .. } = next.reason
+            && !self.is_moved_by(from, until, next)
+        {
+            return Err(AmendmentFault::Outage);
+        }
         Ok(Self { deadline: next.deadline, open_at: next.open_at, ..self })
+    }
+
+    /// Whether an outage may move these times so: it lay over the deadline or ended shortly before
+    /// it, and what it makes of the times is in proportion. The platform asks for it alone, so this
+    /// holds whatever rule pack it judges by.
+    fn is_moved_by(&self, from: Time, until: Time, next: &Amendment) -> bool {
+        let touches =
+            from < until && from <= self.deadline && until.plus(OUTAGE_REACH_MS) > self.deadline;
+        let distance = self.open_at.since(self.deadline).max(OUTAGE_REACH_MS);
+        let in_proportion = next.deadline <= until.plus(OUTAGE_MOVES_MS)
+            && next.open_at.since(next.deadline) <= distance;
+        touches && in_proportion
     }
 }
 
@@ -291,153 +323,4 @@ pub const fn next(state: UnitState, act: UnitAct) -> Result<UnitState, OutOfOrde
         (Proposed | Open | Closing | Closed, UnitAct::Void) => Ok(Void),
         (state, act) => Err(OutOfOrder { state, act }),
     }
-}
-
-/// What the timer knows of a unit when it asks what is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Where it stands.
-    pub state: UnitState,
-    /// The times in force.
-    pub terms: Terms,
-    /// What makes custodians release.
-    pub release: ReleaseBy,
-    /// The minimum number of bids.
-    pub min: u32,
-    /// How many custodians open.
-    pub t: usize,
-    /// How many custodians there are.
-    pub n: usize,
-    /// How many custodians have signed the amendment that is asked and not effective yet.
-    pub amendment: Option<usize>,
-    /// The deadline fell into the platform's own downtime and nobody has decided on it yet.
-    pub outage_undecided: bool,
-    /// Every statement that arrived before this instant has been decided.
-    pub decided_through: Time,
-    /// Size of a checkpoint that may freeze the set ([`is_freeze`]).
-    pub freeze: Option<u64>,
-    /// Lines of the close, once proposed.
-    pub lines: Option<usize>,
-    /// When q had cosigned the checkpoint that holds the signed close.
-    pub window_from: Option<Time>,
-    /// Custodians that found the platform unable to answer a challenge.
-    pub open_challenges: usize,
-    /// For each custodian its latest cosignature's time.
-    pub latest_cosignatures: Vec<Time>,
-    /// The order is there, for second envelopes.
-    pub ordered: bool,
-    /// The regulator stopped the release.
-    pub suspended: bool,
-    /// Valid releases recorded.
-    pub releases: usize,
-}
-
-/// Why a unit fails by what stands on its record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Fewer lines than its minimum.
-    TooFew,
-    /// A challenge that the platform could not answer.
-    Challenge,
-}
-
-impl Failure {
-    /// Its word in columns.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::TooFew => "too-few",
-            Self::Challenge => "challenge",
-        }
-    }
-}
-
-/// What is due for a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing, until time passes or something arrives.
-    Wait,
-    /// Ask the custodians again for what was recorded as proposed.
-    AskAmendment,
-    /// Take back the amendment that found no quorum.
-    DropAmendment,
-    /// Propose a close on the checkpoint of this size.
-    ProposeClose {
-        /// The checkpoint's size.
-        size: u64,
-    },
-    /// Ask the custodians again to sign the close.
-    AskClose,
-    /// Fail the unit.
-    Void(Failure),
-    /// Ask the custodians for their identities.
-    AskRelease,
-    /// Open: t releases are there.
-    Open,
-}
-
-/// What is due for a unit at `now`.
-#[must_use]
-pub fn due(facts: &Facts, now: Time) -> Step {
-    match facts.state {
-        UnitState::Proposed | UnitState::Lapsed | UnitState::Opened | UnitState::Void => Step::Wait,
-        UnitState::Open => match facts.amendment {
-            Some(signed) if has_lapsed(facts, signed, now) => Step::DropAmendment,
-            Some(_) => Step::AskAmendment,
-            None => due_to_close(facts, now),
-        },
-        UnitState::Closing => Step::AskClose,
-        UnitState::Closed => due_to_open(facts),
-    }
-}
-
-/// Whether an amendment that `signed` custodians have signed is given up: a minute after the old
-/// deadline, when what could freeze the set exists or never will, and only while the others are
-/// enough for a close. Custodians that signed it sign no close on the old deadline; once more than
-/// n − q of them have, nothing but the amendment can find its q.
-fn has_lapsed(facts: &Facts, signed: usize, now: Time) -> bool {
-    let spare = is_spare(signed, facts.n, facts.t);
-    spare && is_closed(now, facts.terms.deadline.plus(FREEZE_MS))
-}
-
-/// Whether so many custodians bound to something else leave q to agree on another.
-#[must_use]
-pub const fn is_spare(signed: usize, n: usize, t: usize) -> bool {
-    signed.saturating_add(quorum(n, t)) <= n
-}
-
-fn due_to_close(facts: &Facts, now: Time) -> Step {
-    let decided = facts.decided_through >= facts.terms.deadline;
-    if !is_closed(now, facts.terms.deadline) || !decided || facts.outage_undecided {
-        return Step::Wait;
-    }
-    facts.freeze.map_or(Step::Wait, |size| Step::ProposeClose { size })
-}
-
-fn due_to_open(facts: &Facts) -> Step {
-    let Some(window_from) = facts.window_from else {
-        return Step::Wait;
-    };
-    if is_below(facts.lines, facts.min) {
-        return Step::Void(Failure::TooFew);
-    }
-    let from = release_from(&facts.terms, window_from);
-    let reached = facts.latest_cosignatures.iter().filter(|time| **time >= from).count();
-    if reached < facts.t {
-        return Step::Wait;
-    }
-    // One valid receipt that the close denies voids the unit: the platform's fault.
-    if facts.open_challenges > 0 {
-        return Step::Void(Failure::Challenge);
-    }
-    if facts.suspended || (facts.release == ReleaseBy::Order && !facts.ordered) {
-        return Step::Wait;
-    }
-    if facts.releases >= facts.t { Step::Open } else { Step::AskRelease }
-}
-
-/// Whether a number of lines is below a unit's minimum.
-#[must_use]
-pub fn is_below(lines: Option<usize>, min: u32) -> bool {
-    lines.is_some_and(|lines| u32::try_from(lines).is_ok_and(|lines| lines < min))
 }

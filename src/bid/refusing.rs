@@ -1,15 +1,4 @@
-//! Refusals that stand on the record: what a bidder truly signed and what became of it.
-//!
-//! Invariant: a statement is refused once for one reason, however often it comes. Deliberately absent:
-//! the reasons themselves ([`rules`](super::rules)), and refusals that the record does not hold.
-
-use crate::clock::Time;
-use crate::crypto::hash::Hash;
-use crate::crypto::json;
-use crate::db::Tx;
-use crate::opening::rules::UnitState;
-use crate::record::append::Event;
-use crate::record::disclosure::Level;
+//! Refusals on the record: what a bidder truly signed and is not accepted, once for each note.
 
 use super::Error;
 use super::arrivals::is_undecided;
@@ -17,6 +6,14 @@ use super::rules::Refused;
 use super::statements::BidEvent;
 use super::store::{self, Place};
 use super::submit::{Answer, Outcome};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::db::Tx;
+use crate::ids::UnitId;
+use crate::opening::rules::UnitState;
+use crate::record::append::{Event, Recorded};
+use crate::record::disclosure::Level;
 
 /// What came in time and is decided after the unit went on, or when it might have, is the platform's
 /// fault. `now` is absent for what came through a custodian.
@@ -47,7 +44,6 @@ pub(super) fn refuse(
     refused: Refused,
     statement: Refusal,
 ) -> Result<Answer, Error> {
-    let Refusal { note, arrived_at, doubted } = statement;
     if refused == Refused::Replayed {
         let index = place.head.as_ref().map(|(_, index)| *index).ok_or(Error::NotFound)?;
         return Ok(Answer::again(Outcome::Accepted, index));
@@ -55,19 +51,51 @@ pub(super) fn refuse(
     if !refused.is_recorded() {
         return Err(Error::Refused(refused));
     }
-    // The whole note, not its text alone: two bidders may sign one text.
-    let sha256 = Hash::of(note.as_bytes());
+    let sha256 = Hash::of(statement.note.as_bytes());
     if let Some(index) = store::refused_before(tx.conn(), &sha256, refused.code())? {
         return Ok(Answer::again(Outcome::Refused(refused), index));
     }
-    let unit = place.terms.unit_id;
+    // While an amendment is asked the deadline itself may still move; and a clock far from the
+    // witnesses' says late for good to nobody.
+    let provisional = refused == Refused::Late && (place.amendment_pending || statement.doubted);
+    let (recorded, bytes) = record(tx, place.terms.unit_id, refused, (statement, provisional))?;
+    Ok(Answer::fresh(Outcome::Refused(refused), recorded, bytes))
+}
+
+/// Refuses a lodged note that no key in force signed, once. The portal records no such refusal, for
+/// anybody could send it; custodians lodge for bidders alone, and wait for a word about each bid.
+///
+/// # Errors
+/// The database's.
+pub fn refuse_unsigned(
+    tx: &mut Tx<'_>,
+    unit: UnitId,
+    note: String,
+    arrived_at: Time,
+) -> Result<(), Error> {
+    let (sha256, refused) = (Hash::of(note.as_bytes()), Refused::Signature);
+    if store::refused_before(tx.conn(), &sha256, refused.code())?.is_none() {
+        let statement = Refusal { note, arrived_at, doubted: false };
+        record(tx, unit, refused, (statement, false))?;
+    }
+    Ok(())
+}
+
+/// The event and its row. The row is of the whole note, not its text alone: two bidders may sign one
+/// text.
+fn record(
+    tx: &mut Tx<'_>,
+    unit: UnitId,
+    refused: Refused,
+    (statement, provisional): (Refusal, bool),
+) -> Result<(Recorded, Vec<u8>), Error> {
+    let Refusal { note, arrived_at, .. } = statement;
+    let sha256 = Hash::of(note.as_bytes());
     let event = BidEvent::Refused {
         arrived_at,
         code: refused.code().to_owned(),
         fault: refused.fault(),
-        // While an amendment is asked the deadline itself may still move; and a clock far from the
-        // witnesses' says late for good to nobody.
-        provisional: refused == Refused::Late && (place.amendment_pending || doubted),
+        provisional,
         statement: note,
         unit_id: unit,
     };
@@ -75,5 +103,5 @@ pub(super) fn refuse(
     let (kind, level) = ("sealbid/refused/v1", Level::Sealed(unit));
     let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
     store::insert_refused(tx, unit, &sha256, refused.code(), recorded.index)?;
-    Ok(Answer::fresh(Outcome::Refused(refused), recorded, bytes))
+    Ok((recorded, bytes))
 }

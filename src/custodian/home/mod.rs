@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! seed            64 hexadecimal digits, readable by its owner only
-//! roster.note     the roster it was enrolled in
-//! witness.json    the last checkpoint it cosigned
+//! roster.note     the roster it was enrolled in, after those that it follows
+//! witness.json    the last checkpoint it cosigned, and when it was asked for nothing
 //! units/<id>.json what it signed of each unit
 //! recovered.json  when it lost its memory, at the earliest
-//! lodged/<unit id>/<manifest sha256>.bid and .note
+//! lodged/<unit id>/<manifest sha256>.bid
 //! ```
 //! Invariant: a change is on the disk, file and folder both, before the signature that it stands
 //! for leaves. A file is replaced whole or not at all.
+
+mod enrolment;
+mod lodged;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -24,10 +27,11 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
 use crate::ids::UnitId;
-use crate::record::witness::Known;
 
-use super::agent::{Change, Kept, Keys, State};
-use super::roster::{CustodianId, Roster, check_next};
+use super::agent::{Change, Kept, Keys, Silences, State};
+use super::chain::Chain;
+use super::roster::{CustodianId, Roster};
+pub use enrolment::Memory;
 
 /// Why a folder is not an agent's.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +69,11 @@ pub enum HomeError {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Witnessed {
+    /// The record's origin after a succession; absent for the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    origin: Option<String>,
     root: Hash,
+    silences: Silences,
     size: u64,
 }
 
@@ -82,6 +90,8 @@ type Steps = Arc<dyn Fn(&str) + Send + Sync>;
 /// An agent's folder, opened.
 pub struct Home {
     dir: PathBuf,
+    /// The record's origin after a succession.
+    origin: Option<String>,
     steps: Option<Steps>,
 }
 
@@ -98,8 +108,10 @@ pub struct Loaded {
     pub home: Home,
     /// Its keys.
     pub keys: Keys,
-    /// Its roster.
+    /// The roster that names its keys.
     pub roster: Statement<Roster>,
+    /// That roster with those that it follows, and the successions of the record.
+    pub rosters: Chain,
     /// Its memory.
     pub state: State,
 }
@@ -115,7 +127,7 @@ pub enum Start {
 
 impl Home {
     fn at(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), steps: None }
+        Self { dir: dir.to_owned(), origin: None, steps: None }
     }
 
     /// The same folder, with `steps` told of every file written.
@@ -154,61 +166,33 @@ impl Home {
         Keys::of_seed(seed, origin, id).map_err(|e| home.content("seed", e.to_string()))
     }
 
-    /// Enrols the folder's seed in a roster and starts its memory.
-    ///
-    /// # Errors
-    /// [`HomeError::NotEnrolled`] when the roster names other keys, [`HomeError::Exists`] when it
-    /// was enrolled before.
-    pub fn enrol(dir: &Path, roster: &Statement<Roster>) -> Result<(), HomeError> {
-        let home = Self::at(dir);
-        if home.path("roster.note").exists() {
-            return Err(HomeError::Exists(home.path("roster.note")));
-        }
-        home.member_keys(roster)?;
-        home.write_json("witness.json", &Option::<Witnessed>::None)?;
-        home.write("roster.note", roster.encode().as_bytes())
-    }
-
     /// Opens a folder to serve from it.
     ///
     /// # Errors
     /// [`HomeError`] with the file at fault; [`HomeError::LostState`] without memory.
     pub fn open(dir: &Path, start: Start) -> Result<Loaded, HomeError> {
-        let home = Self::at(dir);
-        let text = home.read("roster.note")?;
-        let roster = Statement::<Roster>::parse(&text)
-            .map_err(|e| home.content("roster.note", e.to_string()))?;
-        if roster.body().version == 1 {
-            check_next(None, &roster).map_err(|e| home.content("roster.note", e.to_string()))?;
-        }
-        let keys = home.member_keys(&roster)?;
+        let mut home = Self::at(dir);
+        let rosters = home.rosters()?;
+        let (roster, keys) = home.own_roster(&rosters)?;
+        let roster = roster.clone();
+        home.origin = rosters.successions().next_back().map(|s| s.body().new_origin.clone());
         if let Start::Recover(at) = start {
             home.recover(at)?;
         }
-        let state = home.load_state()?;
-        Ok(Loaded { home, keys, roster, state })
+        let state = home.load_state(&rosters)?;
+        home.sweep_lodged(&state)?;
+        Ok(Loaded { home, keys, roster, rosters, state })
     }
 
-    fn member_keys(&self, roster: &Statement<Roster>) -> Result<Keys, HomeError> {
-        let body = roster.body();
-        for member in &body.custodians {
-            let keys = Self::keys(&self.dir, &body.origin, &member.id)?;
-            let same = *keys.statement.verifying() == member.statement_key
-                && *keys.witness.verifying() == member.witness_key;
-            if same {
-                return Ok(keys);
-            }
-        }
-        Err(HomeError::NotEnrolled)
-    }
-
-    fn load_state(&self) -> Result<State, HomeError> {
+    fn load_state(&self, rosters: &Chain) -> Result<State, HomeError> {
         if !self.path("witness.json").exists() {
             return Err(HomeError::LostState);
         }
         let witnessed: Option<Witnessed> = self.read_json("witness.json")?;
+        let silences = witnessed.as_ref().map(|w| w.silences.clone()).unwrap_or_default();
         let mut state = State {
-            witnessed: witnessed.map(|w| Known { size: w.size, root: w.root }),
+            witnessed: witnessed.map(|seen| enrolment::known(&seen, rosters)),
+            silences,
             recovered_at: self.recovered()?.map(|recovered| recovered.at),
             units: std::collections::BTreeMap::new(),
         };
@@ -269,8 +253,9 @@ impl Home {
     pub fn save(&self, change: &Change) -> Result<(), HomeError> {
         match change {
             Change::Nothing => Ok(()),
-            Change::Witnessed(known) => {
-                let seen = Witnessed { root: known.root, size: known.size };
+            Change::Witnessed(known, silences) => {
+                let (root, silences, size) = (known.root, silences.clone(), known.size);
+                let seen = Witnessed { origin: self.origin.clone(), root, silences, size };
                 self.write_json("witness.json", &Some(seen))
             }
             // The hour first: between the two writes the agent is still lost.
@@ -278,20 +263,15 @@ impl Home {
                 if let Some(Recovered { at: lost }) = self.recovered()? {
                     self.write_json("recovered.json", &Recovered { at: lost.max(*at) })?;
                 }
-                self.save(&Change::Witnessed(*known))
+                self.save(&Change::Witnessed(*known, Silences::default()))
             }
-            Change::Unit(id, kept) => self.write_json(&format!("units/{id}.json"), kept),
+            Change::Unit(id, kept) => {
+                self.write_json(&format!("units/{id}.json"), kept)?;
+                self.drop_needless(id, kept);
+                Ok(())
+            }
+            Change::Forgot(at) => self.recover(*at),
         }
-    }
-
-    /// Where a lodged bid's file stands; its folder exists afterwards.
-    ///
-    /// # Errors
-    /// [`HomeError::Io`].
-    pub fn lodged(&self, unit: &UnitId, name: &str) -> Result<PathBuf, HomeError> {
-        let folder = self.path("lodged").join(unit.to_string());
-        fs::create_dir_all(&folder).map_err(|e| self.io("lodged", e))?;
-        Ok(folder.join(name))
     }
 
     /// The folder.
@@ -319,6 +299,14 @@ impl Home {
             Ok(())
         };
         done().map_err(|e| self.io(name, e))
+    }
+
+    /// The content of a small file; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn read_if(&self, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
+        if self.path(name).exists() { self.read(name).map(Some) } else { Ok(None) }
     }
 
     fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), HomeError> {

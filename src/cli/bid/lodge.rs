@@ -1,0 +1,149 @@
+//! `sealbid bid lodge`: a `.bid` file handed to a custodian when the portal does not answer.
+//!
+//! Invariant: only the custodian is asked, for the portal may be gone: what shows the bidder's key was
+//! kept when the bid was sealed.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+
+use super::check::read;
+use super::folder::CREDENTIALS;
+use crate::cli::client::{Access, Client, innermost};
+use crate::cli::failed::Failed;
+use crate::cli::output::{Report, replace};
+use crate::cli::trust::Pinned;
+use crate::cli::upload::{Slice, body};
+use crate::cli::{Context, read_file};
+use crate::crypto::statement::Statement;
+use crate::custodian::roster::{CustodianId, Member};
+use crate::custodian::wire::{AskLodge, NoteReply};
+use crate::enterprise::credentials::enterprise_of;
+use crate::error::Arg;
+use crate::opening::statements::Lodged;
+
+/// `sealbid bid lodge`
+#[derive(Debug, clap::Args)]
+pub struct Lodge {
+    /// The .bid file
+    file: PathBuf,
+    /// The custodian's short name in the roster
+    #[arg(long)]
+    custodian: CustodianId,
+    /// What shows your key: credentials.json beside the .bid file if absent
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// The receipt of your version or withdrawal before this one, or of your key's rotation; repeat
+    /// it for several
+    #[arg(long = "receipt", value_name = "FILE")]
+    receipts: Vec<PathBuf>,
+}
+
+/// What a custodian needs to be shown beside the bid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The statements that show the bidder's key, in record order.
+    pub credentials: Vec<String>,
+    /// Receipts of the statement before this one and of rotations of the key.
+    pub receipts: Vec<String>,
+}
+
+impl Client {
+    /// Lodges a `.bid` file with a custodian: its signed word, with a receipt's force. Which roster the
+    /// bid's unit stands on is for its agents to say: the newest is asked first.
+    ///
+    /// # Errors
+    /// [`Failed::Refused`] with the agent's code, [`Failed::Receipt`] when its word does not hold.
+    pub async fn lodge(
+        &self,
+        pinned: &Pinned,
+        custodian: &CustodianId,
+        bid: &Path,
+        shown: Shown,
+    ) -> Result<Statement<Lodged>, Failed> {
+        let rosters = pinned.rosters().iter().rev().map(Statement::body);
+        let mut last = Failed::content("--custodian", "not in the roster");
+        for member in rosters.filter_map(|roster| roster.member(custodian)) {
+            match self.lodge_with(member, bid, shown.clone()).await {
+                Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
+                    last = failed;
+                }
+                done => return done,
+            }
+        }
+        Err(last)
+    }
+
+    async fn lodge_with(
+        &self,
+        member: &Member,
+        bid: &Path,
+        shown: Shown,
+    ) -> Result<Statement<Lodged>, Failed> {
+        let manifest = read(bid)?.manifest;
+        let Shown { credentials, receipts } = shown;
+        let ask = AskLodge { credentials, manifest: manifest.encode(), receipts };
+        let mut line = serde_json::to_vec(&ask).map_err(|e| Failed::Answer(e.to_string()))?;
+        line.push(b'\n');
+        let wrong = |e: std::io::Error| Failed::file(bid, &e);
+        let size = tokio::fs::metadata(bid).await.map_err(wrong)?.len();
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX).saturating_add(size);
+        let slice = Slice { path: bid.to_owned(), start: 0, size };
+        let body = body(line, &slice).await?;
+        let url = format!("{}/lodge", member.address.trim_end_matches('/'));
+        let request = self.request(Method::POST, &url, Access::Public).await?;
+        let request = request
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, length)
+            .body(body);
+        let response = request.send().await.map_err(|e| Failed::Unreachable {
+            server: member.address.clone(),
+            reason: innermost(&e),
+        })?;
+        let body = self.body(self.refusal_of(response).await?).await?;
+        let reply: NoteReply =
+            serde_json::from_slice(&body).map_err(|e| Failed::Answer(e.to_string()))?;
+        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(e.to_string());
+        let lodged = Statement::<Lodged>::parse(reply.note.as_bytes()).map_err(|e| wrong(&e))?;
+        lodged.note().require(&member.statement_key).map_err(|e| wrong(&e))?;
+        let body = lodged.body();
+        let same = body.custodian == member.id
+            && body.manifest_sha256 == manifest.sha256()
+            && body.unit_id == manifest.body().unit_id;
+        if same { Ok(lodged) } else { Err(wrong(&"it is about something else")) }
+    }
+}
+
+impl Lodge {
+    pub(super) async fn run(&self, context: &Context) -> Result<Report, Failed> {
+        let pinned = context.pinned().await?;
+        let (clock, entropy) = (context.clock.clone(), context.entropy.clone());
+        let client = Client::new("http://localhost", context.lang, clock, entropy)?;
+        let text = |path: &PathBuf| {
+            String::from_utf8(read_file(path)?).map_err(|e| Failed::content(path.display(), e))
+        };
+        let receipts = self.receipts.iter().map(text).collect::<Result<_, _>>()?;
+        let shown = Shown { credentials: self.credentials(context).await?, receipts };
+        let lodged = client.lodge(&pinned, &self.custodian, &self.file, shown).await?;
+        let path = self.file.with_extension(format!("lodged-{}.note", self.custodian));
+        replace(&path, lodged.encode().as_bytes())?;
+        let arrived_at = Arg::Time(lodged.body().arrived_at);
+        let values = vec![("at", arrived_at), ("path", path.display().to_string().into())];
+        Ok(Report::said("cli-say-lodged", values))
+    }
+
+    /// What was kept at sealing, or what a platform tells that still answers.
+    async fn credentials(&self, context: &Context) -> Result<Vec<String>, Failed> {
+        let beside = self.file.parent().unwrap_or(Path::new(".")).join(CREDENTIALS);
+        let path = self.credentials.clone().unwrap_or(beside);
+        if path.exists() || context.server.is_none() {
+            let text = read_file(&path)?;
+            return serde_json::from_slice(&text).map_err(|e| Failed::content(path.display(), e));
+        }
+        let manifest = read(&self.file)?.manifest;
+        let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
+        let signer = signer.ok_or_else(|| Failed::content("the bid", "nobody signed it"))?;
+        Ok(context.client()?.registered(signer).await?.credentials)
+    }
+}

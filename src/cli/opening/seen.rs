@@ -1,0 +1,37 @@
+//! What a unit shows of itself to those who have a word in its opening.
+
+use serde::Deserialize;
+
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::note::Note;
+
+use crate::cli::failed::Failed;
+
+/// What a unit shows of its end.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Seen {
+    /// Where it stands.
+    pub state: String,
+    /// The deadline in force.
+    pub deadline: Time,
+    /// The unit's note with everybody's signatures.
+    pub unit: String,
+    /// Effective amendments, in order.
+    #[serde(default)]
+    pub amendments: Vec<String>,
+    /// The effective close.
+    #[serde(default)]
+    pub close: Option<String>,
+    /// The regulator's suspensions, in order.
+    #[serde(default)]
+    pub suspensions: Vec<String>,
+}
+
+impl Seen {
+    /// SHA-256 of the last effective amendment, or of the unit.
+    pub(super) fn last_sha256(&self) -> Result<Hash, Failed> {
+        let last = self.amendments.last().unwrap_or(&self.unit);
+        Ok(Note::parse(last.as_bytes()).map_err(super::wrong)?.sha256())
+    }
+}

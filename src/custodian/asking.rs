@@ -1,0 +1,165 @@
+//! The requests of [`wire`](super::wire) on their way: each type to its path, answers back to types.
+//!
+//! Deliberately absent: the transport, which is [`Custodians`]'s, and any trust in what is answered.
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::client::{Answer, AskError, Custodians};
+use super::roster::CustodianId;
+use super::wire::{
+    AskAmendment, AskAnswer, AskChallenge, AskClose, AskLodged, AskLodgedBid, AskRecipient,
+    AskRelease, AskSuspend, AskUnit, AskWindow, BroughtChallenge, ChallengesReply, Done,
+    LODGED_PAGE, LodgedBid, LodgedReply, NoteReply, RecipientReply,
+};
+use crate::crypto::note::Note;
+use crate::ids::UnitId;
+
+/// More bids than this are lodged with nobody for one unit.
+const MAX_LODGED: usize = 200_000;
+
+/// A request as the wire knows it: its path and what answers it.
+pub trait Ask: Serialize {
+    /// The path.
+    const PATH: &'static str;
+    /// What comes back.
+    type Reply: DeserializeOwned;
+}
+
+macro_rules! asks {
+    ($($ask:ident => $path:literal, $reply:ident;)*) => {$(
+        impl Ask for $ask {
+            const PATH: &'static str = $path;
+            type Reply = $reply;
+        }
+    )*};
+}
+
+asks! {
+    AskRecipient => "/recipient", RecipientReply;
+    AskUnit => "/unit", NoteReply;
+    AskAmendment => "/amendment", NoteReply;
+    AskClose => "/close", NoteReply;
+    AskChallenge => "/challenge", NoteReply;
+    AskAnswer => "/answer", NoteReply;
+    AskRelease => "/release", NoteReply;
+    AskSuspend => "/suspend", Done;
+    AskLodged => "/lodged", LodgedReply;
+    AskWindow => "/window", Done;
+}
+
+/// Asks one custodian.
+///
+/// # Errors
+/// [`AskError`].
+pub async fn ask<A: Ask>(
+    wire: &dyn Custodians,
+    to: &CustodianId,
+    request: &A,
+) -> Result<A::Reply, AskError> {
+    parse(&wire.send(to, A::PATH, Some(json(request)?)).await?)
+}
+
+fn json<T: Serialize>(request: &T) -> Result<Vec<u8>, AskError> {
+    serde_json::to_vec(request).map_err(|e| AskError::Malformed(e.to_string()))
+}
+
+/// Asks one custodian for a signed note.
+///
+/// # Errors
+/// [`AskError`]; the note's signatures are not checked.
+pub async fn ask_note<A: Ask<Reply = NoteReply>>(
+    wire: &dyn Custodians,
+    to: &CustodianId,
+    request: &A,
+) -> Result<Note, AskError> {
+    let reply = ask(wire, to, request).await?;
+    Ok(Note::parse(reply.note.as_bytes())?)
+}
+
+/// Asks several custodians the same at once; the answers come in their order.
+pub async fn ask_all<A: Ask>(
+    wire: &dyn Custodians,
+    all: &[CustodianId],
+    request: &A,
+) -> Vec<(CustodianId, Result<A::Reply, AskError>)> {
+    let one = |to: CustodianId| async move {
+        let answer = ask(wire, &to, request).await;
+        (to, answer)
+    };
+    join_all(all.iter().cloned().map(one)).await
+}
+
+/// The bids lodged with a custodian for the unit of a signed [`LodgedQuery`], page by page.
+///
+/// [`LodgedQuery`]: crate::opening::statements::LodgedQuery
+///
+/// # Errors
+/// [`AskError`]; no signature is checked.
+pub async fn lodged(
+    wire: &dyn Custodians,
+    at: &CustodianId,
+    query: &str,
+) -> Result<Vec<LodgedBid>, AskError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = ask(wire, at, &AskLodged { after, query: query.to_owned() }).await?.bids;
+        let is_last = page.len() < LODGED_PAGE;
+        let next = page.last().map(|bid| Note::parse(bid.manifest.as_bytes())).transpose()?;
+        let next = next.map(|note| note.sha256());
+        if page.len() > LODGED_PAGE || all.len() > MAX_LODGED || (!is_last && next <= after) {
+            return Err(AskError::Malformed("its pages do not end".to_owned()));
+        }
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+        after = next;
+    }
+}
+
+/// The open challenges that a custodian holds for a unit, with what was shown to it.
+///
+/// # Errors
+/// [`AskError`]; neither signatures nor receipts are checked.
+pub async fn challenges(
+    wire: &dyn Custodians,
+    at: &CustodianId,
+    unit: &UnitId,
+) -> Result<Vec<BroughtChallenge>, AskError> {
+    let sent = wire.send(at, &format!("/challenges/{unit}"), None).await?;
+    Ok(parse::<ChallengesReply>(&sent)?.challenges)
+}
+
+/// Fetches the `.bid` file of a lodged bid into `target`.
+///
+/// # Errors
+/// [`AskError`].
+pub async fn lodged_bid(
+    wire: &dyn Custodians,
+    at: &CustodianId,
+    ask: &AskLodgedBid,
+    target: &Path,
+) -> Result<(), AskError> {
+    wire.download(at, "/lodged/bid", json(ask)?, target).await
+}
+
+fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, AskError> {
+    if answer.status != 200 {
+        return Err(refused(answer));
+    }
+    serde_json::from_slice(&answer.body).map_err(|e| AskError::Malformed(e.to_string()))
+}
+
+pub(super) fn refused(answer: &Answer) -> AskError {
+    #[derive(Deserialize)]
+    struct Problem {
+        code: String,
+    }
+    let problem = serde_json::from_slice::<Problem>(&answer.body);
+    let code = problem.map_or_else(|_| "unknown".to_owned(), |problem| problem.code);
+    AskError::Refused { status: answer.status, code }
+}

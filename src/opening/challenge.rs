@@ -1,0 +1,266 @@
+//! The challenge window from the platform's side: agents are told when it runs, asked for what they
+//! were shown, and answered from the record.
+//!
+//! Invariants: a finding counts with its receipts and by the rule that its custodian judged by, never
+//! by a custodian's word alone; what the record explains counts for nothing, whether or not its
+//! custodian has taken the answer. A bidder need not tell the platform, so every agent is asked until
+//! the window is over, and again whenever one refuses to release for it.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use futures_util::future::join_all;
+
+use super::accounts::account;
+use super::rules::challenge::{Keys, denies, is_in_time, told};
+use super::statements::{Challenged, Close, OpeningEvent, Verdict};
+use super::store;
+use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::statement::{Body as _, Statement};
+use crate::custodian::client::{ask, ask_note, challenges};
+use crate::custodian::roster::CustodianId;
+use crate::custodian::wire::{Account, AskAnswer, AskWindow, BroughtChallenge};
+use crate::db::{self, Conn};
+use crate::ids::UnitId;
+use crate::record::append::Event;
+use crate::record::disclosure::Level;
+use crate::record::store as record;
+use crate::tender::units::{self, UnitRow};
+
+/// Agents are asked for challenges this often, in milliseconds, while the window runs.
+const ASK_EVERY_MS: i64 = 10_000;
+/// A custodian's clock may be so far behind, in milliseconds: what it took in time is asked for once
+/// more when it must have noticed that the window is over.
+const SLACK_MS: i64 = 2_000;
+/// The kind of the event that holds a challenge's receipts.
+const SHOWN: &str = "sealbid/challenge/v1";
+
+/// How far this process is with one unit's window.
+#[derive(Debug, Default)]
+pub(super) struct Tended {
+    /// When agents were last asked for challenges.
+    asked: Option<Time>,
+    /// Who has been told that the window runs.
+    told: BTreeSet<CustodianId>,
+    /// Whether anybody has.
+    is_told: bool,
+}
+
+impl Tended {
+    /// Whether it is time to ask again.
+    fn is_due(&self, window_end: Option<Time>, everybody: usize, now: Time) -> bool {
+        let Some(asked) = self.asked.filter(|asked| *asked <= now) else { return true };
+        let Some(end) = window_end else { return now.since(asked) >= ASK_EVERY_MS };
+        if !self.is_told || (asked < end && now >= end) {
+            return true;
+        }
+        let is_done = asked >= end.plus(SLACK_MS) && self.told.len() >= everybody;
+        !is_done && now.since(asked) >= ASK_EVERY_MS
+    }
+}
+
+impl Opener {
+    /// Tells agents of the window, asks them for challenges, answers what is open. Says whether
+    /// anything may have changed.
+    pub(super) async fn tend_challenges(&self, case: &Case, now: Time) -> Result<bool, Error> {
+        let (row, everybody) = (&case.row, custodians(self.roster(&case.row)?));
+        let end = case.facts.window_from.map(|from| from.plus(case.facts.terms.challenge_ms));
+        let is_due = |tended: &mut Tended| {
+            let is_due = tended.is_due(end, everybody.len(), now);
+            if is_due {
+                tended.asked = Some(now);
+            }
+            is_due
+        };
+        if self.tended(row.id, is_due) {
+            self.tell_window(case, &everybody).await?;
+            self.ask_for_challenges(row, &everybody).await?;
+            self.answer_challenges(row).await?;
+            return Ok(true);
+        }
+        self.answer_challenges(row).await
+    }
+
+    fn tended<T>(&self, id: UnitId, with: impl FnOnce(&mut Tended) -> T) -> T {
+        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+        with(tended.entry(id).or_default())
+    }
+
+    /// The next step asks every agent again: one of them holds what is not known here.
+    pub(super) fn ask_for_challenges_again(&self, id: UnitId) {
+        self.tended(id, |tended| tended.asked = None);
+    }
+
+    async fn tell_window(&self, case: &Case, all: &[CustodianId]) -> Result<(), Error> {
+        let Some(close_receipt) = self.close_receipt(case).await? else { return Ok(()) };
+        let request = AskWindow { close_receipt, unit: case.row.unit.encode() };
+        let told = self.tended(case.row.id, |tended| {
+            tended.is_told = true;
+            tended.told.clone()
+        });
+        let untold = all.iter().filter(|custodian| !told.contains(*custodian));
+        let wire = self.wire(&case.row)?;
+        let asked =
+            untold.map(async |custodian| (custodian.clone(), ask(wire, custodian, &request).await));
+        for (custodian, done) in join_all(asked).await {
+            match done {
+                Ok(_) => {
+                    self.tended(case.row.id, |tended| tended.told.insert(custodian));
+                }
+                Err(error) => {
+                    tracing::warn!(unit = %case.row.id, %custodian, %error, "a window not told");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The receipt of the effective close under the first checkpoint that q have cosigned.
+    pub(super) async fn close_receipt(&self, case: &Case) -> Result<Option<String>, Error> {
+        let (Some(index), Some(size)) = (case.row.close_index, case.window_size) else {
+            return Ok(None);
+        };
+        let receipt = self.db().query(move |conn| {
+            let checkpoint = record::checkpoint_at(conn, size)?;
+            Ok::<_, db::Error>(record::receipt(conn, index, &checkpoint)?.encode())
+        });
+        Ok(Some(receipt.await?))
+    }
+
+    /// Takes up what agents were shown and nobody brought.
+    async fn ask_for_challenges(&self, row: &UnitRow, all: &[CustodianId]) -> Result<(), Error> {
+        let wire = self.wire(row)?;
+        let asked = all
+            .iter()
+            .map(async |custodian| (custodian, challenges(wire, custodian, &row.id).await));
+        for (custodian, told) in join_all(asked).await {
+            for BroughtChallenge { account, note } in told.unwrap_or_default() {
+                match self.take_challenge(&note, &account).await {
+                    Err(Error::Db(error)) => return Err(error.into()),
+                    Err(error) => {
+                        tracing::warn!(unit = %row.id, %custodian, %error, "no challenge");
+                    }
+                    Ok(()) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows agents that hold a challenge the statement by which the bidder itself left the close.
+    /// Says whether one took it.
+    async fn answer_challenges(&self, row: &UnitRow) -> Result<bool, Error> {
+        let Some(close) = &row.close else { return Ok(false) };
+        let id = row.id;
+        let mut any = false;
+        for open in self.db().query(move |conn| store::open_challenges(conn, &id)).await? {
+            let line = open.line;
+            let account = self.db().query(move |conn| own_account(conn, &id, line)).await?;
+            let Some(account) = account.filter(|account| account.later.is_some()) else {
+                continue;
+            };
+            let request = AskAnswer { account, close: close.encode() };
+            match ask_note(self.wire(row)?, &open.custodian, &request).await {
+                Ok(note) => {
+                    self.take_challenge(&note.encode(), &request.account).await?;
+                    any = true;
+                }
+                Err(error) => {
+                    let custodian = &open.custodian;
+                    tracing::warn!(unit = %id, %custodian, %error, "a challenge not answered");
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Takes what a custodian found of a challenge onto the record, whoever brings it, and what it
+    /// was shown, for nobody to read before the unit's end.
+    ///
+    /// # Errors
+    /// [`Error::Misplaced`] when it is not about this unit's close or the receipts do not deny it,
+    /// [`Error::Signature`] when its custodian did not sign it.
+    pub async fn take_challenge(&self, note: &str, account: &Account) -> Result<(), Error> {
+        let found = Statement::<Challenged>::parse(note.as_bytes())?;
+        let body = found.body().clone();
+        let id = body.unit_id;
+        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
+        let roster = self.roster(&row)?;
+        let key = &roster.member(&body.custodian).ok_or(Misplaced::NotACustodian)?.statement_key;
+        found.note().require(key)?;
+        found.note().only_by(std::slice::from_ref(key))?;
+        let close = row.close.as_ref().filter(|close| close.sha256() == body.close_sha256);
+        let close = close.ok_or(Misplaced::OtherClose)?.body();
+        let denied = body.verdict != Verdict::Answered;
+        if denied && !denies(&self.keys_of_receipts(roster), account, close, body.line) {
+            return Err(Misplaced::NothingDenied.into());
+        }
+        let shown = OpeningEvent::Challenge {
+            account: account.clone(),
+            challenged_sha256: found.sha256(),
+            unit_id: id,
+        };
+        let (kind, level) = (SHOWN, Level::Sealed(id));
+        let bytes = json::to_string(&shown)?.into_bytes();
+        let shown = denied.then_some(Event { kind, level, unit: Some(id), bytes });
+        self.db()
+            .write(move |tx| {
+                let known = record::entries_of_unit(tx.conn(), &id, Challenged::TYPE)?;
+                let bytes = found.encode().into_bytes();
+                let is_known = |event: &[u8]| event == bytes.as_slice() || is_answer(event, &body);
+                if known.iter().any(|entry| is_known(&entry.event)) {
+                    return Ok(());
+                }
+                tx.record(public(id, Challenged::TYPE, bytes))?;
+                shown.map(|shown| tx.record(shown)).transpose()?;
+                moves::put_challenge(tx, &found)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// Whether an event already answers the challenge that `body` is about: neither an old note brought
+/// again nor one that was under way opens it anew.
+fn is_answer(event: &[u8], body: &Challenged) -> bool {
+    let Ok(known) = Statement::<Challenged>::parse(event) else { return false };
+    let known = known.body();
+    let same = known.custodian == body.custodian && known.line == body.line;
+    same && known.close_sha256 == body.close_sha256 && known.verdict == Verdict::Answered
+}
+
+/// What the record tells of the bid of a line; `None` for one that it does not know.
+fn own_account(conn: &mut Conn, id: &UnitId, line: Hash) -> Result<Option<Account>, db::Error> {
+    let all = store::envelopes(conn, id)?;
+    let bid = all.iter().find(|bid| bid.line() == line);
+    let sha256 = bid.map(|bid| bid.manifest_sha256);
+    sha256.map_or(Ok(None), |sha256| account(conn, id, &all, &sha256))
+}
+
+/// How many challenges came in time and are not explained by the record.
+pub(super) fn unanswered(
+    conn: &mut Conn,
+    row: &UnitRow,
+    keys: &Keys<'_>,
+    window_end: Option<Time>,
+) -> Result<usize, db::Error> {
+    let Some(close) = &row.close else { return Ok(0) };
+    let mut count = 0_usize;
+    for open in store::open_challenges(conn, &row.id)? {
+        if !is_in_time(open.received_at, window_end) {
+            continue;
+        }
+        let account = own_account(conn, &row.id, open.line)?;
+        if !account.is_some_and(|account| explains(keys, &account, close.body())) {
+            count = count.saturating_add(1);
+        }
+    }
+    Ok(count)
+}
+
+fn explains(keys: &Keys<'_>, account: &Account, close: &Close) -> bool {
+    told(keys, account, close).is_ok_and(|told| told.agrees(close))
+}

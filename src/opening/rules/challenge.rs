@@ -1,0 +1,192 @@
+//! Challenges: what a bidder's receipts say against a close, and when that counts.
+//!
+//! Invariant: a bid is in the close unless its bidder's own next statement, on the record below the
+//! close's size, took it out. Custodian, platform and verifier judge the same receipts by this one
+//! rule, so that no word of a single custodian, and no silence of the platform, decides.
+
+use crate::bid::rules::line;
+use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
+use crate::clock::{Time, is_closed};
+use crate::crypto::hash::Hash;
+use crate::crypto::json;
+use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::NoteError;
+use crate::crypto::statement::{Statement, StatementError};
+use crate::custodian::roster::Roster;
+use crate::custodian::wire::Account;
+use crate::enterprise::credentials::{CredentialError, credential, enterprise_of};
+use crate::ids::UnitId;
+use crate::opening::statements::{Challenged, Close, Verdict};
+use crate::record::proof::{Receipt, ReceiptError};
+
+/// What receipts say of one bid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its line, if it is in the close.
+    pub line: Hash,
+    /// Of its manifest.
+    pub manifest_sha256: Hash,
+    /// Whether it should be in the close.
+    pub lives: Lives,
+}
+
+/// Whether a bid should be in the close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lives {
+    /// Nothing shown took it out.
+    In,
+    /// Its bidder's next statement took it out.
+    Out,
+}
+
+impl Told {
+    /// Whether the close agrees.
+    #[must_use]
+    pub fn agrees(&self, close: &Close) -> bool {
+        let is_in = close.lines.binary_search(&self.line).is_ok();
+        is_in == (self.lives == Lives::In)
+    }
+}
+
+/// Why receipts say nothing about a close.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NothingTold {
+    /// A receipt does not verify.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// A statement is malformed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// What follows was not signed by the bidder.
+    #[error(transparent)]
+    Signature(#[from] NoteError),
+    /// The bidder's key is not shown by an operator.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// They are about something else.
+    #[error("the receipts tell nothing about this close")]
+    Unrelated,
+}
+
+/// By whose keys receipts are judged.
+#[derive(Clone, Debug)]
+pub struct Keys<'a> {
+    /// The unit's own roster.
+    pub roster: &'a Roster,
+    /// The one that credentials begin with.
+    pub first: &'a Statement<Roster>,
+    /// Those that have signed the record's checkpoints, the last first.
+    pub log: Vec<&'a VerifyingKey>,
+}
+
+/// Reads the receipts of one bid against a close.
+///
+/// # Errors
+/// [`NothingTold`] with the first thing that does not hold.
+pub fn told(keys: &Keys<'_>, account: &Account, close: &Close) -> Result<Told, NothingTold> {
+    let (accepted, manifest) = accepted(keys, account, close.unit_id)?;
+    let told = Told {
+        line: line(accepted.salt.as_bytes(), &manifest.sha256()),
+        manifest_sha256: manifest.sha256(),
+        lives: Lives::In,
+    };
+    let Some(later) = &account.later else { return Ok(told) };
+    let later = receipt(keys, later)?;
+    require_next(keys, account, &manifest, &later, close.unit_id)?;
+    // What came on the record behind the frozen set takes nothing out of it.
+    let lives = if later.index < close.size { Lives::Out } else { Lives::In };
+    Ok(Told { lives, ..told })
+}
+
+/// A receipt under the log key in force; under one before it only with q cosignatures, because a key
+/// that was succeeded may be anybody's.
+fn receipt(keys: &Keys<'_>, text: &str) -> Result<Receipt, NothingTold> {
+    let receipt = Receipt::parse(text.as_bytes())?;
+    let (witnesses, q) = (keys.roster.witness_keys(), keys.roster.q());
+    let mut last = NothingTold::Unrelated;
+    for (place, key) in keys.log.iter().enumerate() {
+        match receipt.verify(key, &witnesses) {
+            Ok(found) if place == 0 || found.cosignatures().len() >= q => return Ok(receipt),
+            Ok(_) => {}
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
+}
+
+fn accepted(
+    keys: &Keys<'_>,
+    account: &Account,
+    unit_id: UnitId,
+) -> Result<(Receipt, Statement<Manifest>), NothingTold> {
+    let receipt = receipt(keys, &account.accepted)?;
+    match json::parse(&receipt.event) {
+        Ok(BidEvent::Accepted { manifest, manifest_sha256, unit_id: of, .. }) if of == unit_id => {
+            let manifest = Statement::<Manifest>::parse(manifest.as_bytes())?;
+            let fits = manifest.sha256() == manifest_sha256 && manifest.body().unit_id == unit_id;
+            if fits { Ok((receipt, manifest)) } else { Err(NothingTold::Unrelated) }
+        }
+        _ => Err(NothingTold::Unrelated),
+    }
+}
+
+/// Demands that `later` is the same bidder's next statement after `manifest`, signed by the key of
+/// `manifest` or one that this handed over to: a successor by a key that an operator vouched for
+/// meanwhile must not push a bid out.
+fn require_next(
+    keys: &Keys<'_>,
+    account: &Account,
+    manifest: &Statement<Manifest>,
+    later: &Receipt,
+    unit_id: UnitId,
+) -> Result<(), NothingTold> {
+    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
+    let signer = signer.ok_or(NoteError::MissingSignature)?;
+    let bidder = credential(keys.first, &account.credentials)?;
+    let (note, prev) = match json::parse(&later.event) {
+        Ok(BidEvent::Withdrawn { withdrawal, .. }) => {
+            let statement = Statement::<Withdrawal>::parse(withdrawal.as_bytes())?;
+            let of_unit = statement.body().unit_id == unit_id;
+            let prev = of_unit.then_some(statement.body().manifest_sha256);
+            (statement.note().clone(), prev)
+        }
+        Ok(BidEvent::Accepted { manifest, .. }) => {
+            let statement = Statement::<Manifest>::parse(manifest.as_bytes())?;
+            let of_unit = statement.body().unit_id == unit_id;
+            let prev = of_unit.then_some(statement.body().prev_sha256).flatten();
+            (statement.note().clone(), prev)
+        }
+        _ => return Err(NothingTold::Unrelated),
+    };
+    if bidder.enterprise != signer || !bidder.followed(manifest.note(), &note) {
+        return Err(NoteError::MissingSignature.into());
+    }
+    if prev == Some(manifest.sha256()) { Ok(()) } else { Err(NothingTold::Unrelated) }
+}
+
+/// Whether these receipts deny the close about this line.
+#[must_use]
+pub fn denies(keys: &Keys<'_>, account: &Account, close: &Close, line: Hash) -> bool {
+    told(keys, account, close).is_ok_and(|told| told.line == line && !told.agrees(close))
+}
+
+/// Whether a custodian's finding came in time to stop the release: the window's end is no longer in
+/// it. What comes later is a finding, never a stop. Without an end yet the window is open.
+#[must_use]
+pub fn is_in_time(received_at: Time, window_end: Option<Time>) -> bool {
+    window_end.is_none_or(|end| !is_closed(received_at, end))
+}
+
+/// Whether a finding voids the unit: open, in time, and its receipts deny the close.
+#[must_use]
+pub fn is_grave(
+    keys: &Keys<'_>,
+    close: &Close,
+    window_end: Option<Time>,
+    found: &Challenged,
+    account: &Account,
+) -> bool {
+    found.verdict == Verdict::Open
+        && is_in_time(found.received_at, window_end)
+        && denies(keys, account, close, found.line)
+}

@@ -1,0 +1,20 @@
+//! Why proposals come to nothing.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a proposal came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LapseReason {
+    /// Its custodians did not sign it in time.
+    Unsigned,
+    /// A custodian had been lodged what a close lacked.
+    Incomplete,
+    /// When the last signature was there, its deadline had passed.
+    Late,
+    /// When the last signature was there, its dates no longer kept a rule of the rule pack.
+    Unlawful {
+        /// The rule's code.
+        rule: String,
+    },
+}

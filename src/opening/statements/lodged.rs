@@ -1,0 +1,43 @@
+//! What custodians say about bids lodged with them, and how the platform asks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::Body;
+use crate::custodian::roster::CustodianId;
+use crate::ids::UnitId;
+
+/// A custodian received a whole bid while the portal did not answer: a receipt's force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lodged {
+    /// When its last byte was in, by the custodian's clock.
+    pub arrived_at: Time,
+    /// Who received it.
+    pub custodian: CustodianId,
+    /// Of the manifest's text.
+    pub manifest_sha256: Hash,
+    /// For which unit.
+    pub unit_id: UnitId,
+}
+
+impl Body for Lodged {
+    const TYPE: &'static str = "sealbid/lodged/v1";
+}
+
+/// The platform asks a custodian, after the deadline, for what was lodged with it. Never recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LodgedQuery {
+    /// When it asks: an agent answers within a minute of its own clock.
+    pub at: Time,
+    /// Whom it asks: no other custodian can pass the question on.
+    pub custodian: CustodianId,
+    /// About which unit.
+    pub unit_id: UnitId,
+}
+
+impl Body for LodgedQuery {
+    const TYPE: &'static str = "sealbid/lodged-query/v1";
+}

@@ -1,0 +1,230 @@
+//! The record goes on under another origin and key: open units continue, what was signed before stays
+//! good, and whoever holds the old key says nothing any more.
+
+use std::fs;
+use std::path::PathBuf;
+
+use reqwest::Method;
+use sealbid::cli::trust::Pinned;
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::key::{KeyKind, SigningKey};
+use sealbid::crypto::note::Note;
+use sealbid::crypto::statement::{Body as _, Statement};
+use sealbid::custodian::agent::{Change, Silences};
+use sealbid::custodian::by_hand::{self, Refused};
+use sealbid::custodian::chain::Chain;
+use sealbid::custodian::home::{Home, HomeError, Start};
+use sealbid::error::Refusal as _;
+use sealbid::record::checkpoint::Checkpoint;
+use sealbid::record::store as record;
+use sealbid::record::succession::{Held, Succession, SuccessionReason};
+use sealbid::record::witness::{AddCheckpoint, Known};
+use sealbid::tender::statements::Stage;
+use sealbid::verify::{Receipts, Trust, verify_bytes};
+
+use crate::on_both;
+use crate::play::Play;
+use crate::registration::{ORIGIN, signed};
+use crate::server::{Server, log_key, regulator};
+use crate::support::{TestBase, wait};
+
+const NEW_ORIGIN: &str = "bids.example.org/record/2";
+
+fn new_log_key() -> SigningKey {
+    SigningKey::from_seed(NEW_ORIGIN, KeyKind::Statement, &[111; 32]).unwrap()
+}
+
+/// The last checkpoint with its cosignatures.
+fn last(server: &Server) -> Note {
+    let last = |conn: &mut _| {
+        let last = record::latest_checkpoint(conn)?.unwrap();
+        record::cosigned_note(conn, &last)
+    };
+    server.app().platform.db.read(last).unwrap()
+}
+
+fn held(note: &Note) -> Held {
+    let checkpoint = Checkpoint::parse(note.text()).unwrap();
+    Held { root: checkpoint.root, size: checkpoint.size }
+}
+
+fn succession(held: Held) -> Succession {
+    Succession {
+        last_checkpoint: held,
+        new_log_key: new_log_key().verifying().clone(),
+        new_origin: NEW_ORIGIN.to_owned(),
+        old_origin: ORIGIN.to_owned(),
+        reason: SuccessionReason::StolenLogKey,
+    }
+}
+
+/// Signed by the regulator and custodians 1 to `custodians`.
+fn agreed(server: &Server, held_note: &Note, custodians: u8) -> Statement<Succession> {
+    let mut statement = signed(succession(held(held_note)), &[&regulator()]);
+    for n in 1..=custodians {
+        statement = by_hand::sign_succession(&server.agent(n), statement, held_note).unwrap();
+    }
+    statement
+}
+
+fn agent_dir(server: &Server, n: u8) -> PathBuf {
+    server.home().join(format!("agent{n}"))
+}
+
+/// Everybody follows: agents, platform, clients.
+fn succeed(play: &mut Play) -> Chain {
+    play.server.beat();
+    let note = last(&play.server);
+    let mut rosters = Chain::begin(play.server.roster.clone()).unwrap();
+    rosters.succeed(agreed(&play.server, &note, 4)).unwrap();
+    play.server.stop();
+    for n in 1..=5 {
+        play.server.sleep(n);
+        Home::succeed(&agent_dir(&play.server, n), &rosters).unwrap();
+        play.server.wake(n);
+    }
+    fs::write(play.server.home().join("log"), hex::encode([111; 32])).unwrap();
+    play.server.configure(&rosters);
+    play.server.restart();
+    play.server.beat();
+    let chain = wait(play.anybody().fetch("/record/roster")).unwrap();
+    let pin = Trust::Roster(play.server.roster.sha256());
+    play.pinned = Pinned::new(&chain, &pin).unwrap();
+    assert_eq!(play.pinned.rosters(), &rosters);
+    rosters
+}
+
+on_both! {
+    fn an_open_unit_goes_on_in_the_record_after_a_succession(base: TestBase) {
+        let mut play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single]).remove(0);
+        let index = play.bid(0, &unit);
+        play.server.beat();
+        let old = play.standing(0, &unit)["receipt"].as_str().unwrap().to_owned();
+        succeed(&mut play);
+        assert!(play.pinned.receipt(old.as_bytes()).unwrap().is_final, "what was received stays");
+        play.bid(1, &unit);
+        play.bid(2, &unit);
+        let head = Checkpoint::parse(last(&play.server).text()).unwrap();
+        assert_eq!(head.origin, NEW_ORIGIN);
+        assert!(head.size > index);
+        play.open(&unit);
+        play.server.beat();
+        let bearer = format!("Bearer {}", play.server.login(&regulator()));
+        for (path, headers) in
+            [("case", vec![]), ("case/auditor", vec![("authorization", &*bearer)])]
+        {
+            let path = format!("/api/v1/units/{unit}/{path}");
+            let case = play.server.ask(Method::GET, &path, &headers, None);
+            let case = wait(case.bytes()).unwrap();
+            let pin = Trust::Regulator(regulator().verifying().clone());
+            let report = verify_bytes(&case, Some(&pin), Some(Receipts::one(old.as_bytes())));
+            assert_eq!(report.exit(), 0, "{path}: {:?}", report.claims);
+        }
+        // A restart finds the succession on the record, and records it once.
+        play.server.restart();
+        let db = &play.server.app().platform.db;
+        let all = db.read(|conn| record::entries_of_kind(conn, Succession::TYPE)).unwrap();
+        assert_eq!(all.len(), 1);
+    }
+}
+
+on_both! {
+    fn the_old_log_key_is_believed_by_no_custodian_after_a_succession(base: TestBase) {
+        let mut play = Play::new(&base, 0);
+        succeed(&mut play);
+        let now = held(&last(&play.server));
+        let offer = |key: &SigningKey| {
+            let origin = key.verifying().name().to_owned();
+            let forged = Checkpoint { origin, size: now.size, root: now.root };
+            let checkpoint = forged.signed(key).unwrap();
+            let ask = AddCheckpoint { old_size: now.size, proof: Vec::new(), checkpoint };
+            let address = &play.server.roster.body().custodians[0].address;
+            let url = format!("{address}/add-checkpoint");
+            wait(play.server.client.post(url).body(ask.encode()).send()).unwrap().status().as_u16()
+        };
+        assert_eq!(offer(&log_key()), 404);
+        assert_eq!(offer(&new_log_key()), 200);
+    }
+}
+
+on_both! {
+    fn a_platform_starts_on_a_succession_of_its_own_head_only(base: TestBase) {
+        let play = Play::new(&base, 0);
+        let mut server = play.server;
+        server.beat();
+        let note = last(&server);
+        let mut rosters = Chain::begin(server.roster.clone()).unwrap();
+        rosters.succeed(agreed(&server, &note, 4)).unwrap();
+        // What was written since is lost to whoever follows: nothing may be.
+        server.app().platform.sequencer.want_checkpoint();
+        server.beat();
+        fs::write(server.home().join("log"), hex::encode([111; 32])).unwrap();
+        server.configure(&rosters);
+        server.stop();
+        assert_eq!(server.start_error().code(), "web-start-roster");
+        // And with the key that was succeeded it never starts.
+        fs::write(server.home().join("log"), hex::encode([101; 32])).unwrap();
+        assert_eq!(server.start_error().code(), "web-start-roster");
+    }
+}
+
+#[test]
+fn a_custodian_signs_one_succession_of_a_checkpoint_that_it_cosigned() {
+    let mut play = Play::new(&TestBase::sqlite(), 0);
+    play.server.sleep(5);
+    play.server.app().platform.sequencer.want_checkpoint();
+    play.server.beat();
+    let (server, note) = (&play.server, last(&play.server));
+    let sign = |n: u8, body: Succession, key: &SigningKey| {
+        by_hand::sign_succession(&server.agent(n), signed(body, &[key]), &note).map(|_| ())
+    };
+    let good = succession(held(&note));
+    let slept = sign(5, good.clone(), &regulator());
+    assert!(matches!(slept, Err(Refused::NotCosigned)), "{slept:?}");
+    assert!(matches!(sign(1, good.clone(), &log_key()), Err(Refused::Regulator(_))));
+    let other = Held { size: 8, root: Hash::of(b"another tree") };
+    assert!(matches!(sign(1, succession(other), &regulator()), Err(Refused::NotHeld)));
+    let own = Succession { old_origin: NEW_ORIGIN.to_owned(), ..good.clone() };
+    assert!(matches!(sign(1, own, &regulator()), Err(Refused::NotMyRecord(_))));
+    assert!(sign(1, good.clone(), &regulator()).is_ok());
+    assert!(sign(1, good.clone(), &regulator()).is_ok(), "the same again");
+    let second = Succession { reason: SuccessionReason::LostTail, ..good };
+    assert!(matches!(sign(1, second, &regulator()), Err(Refused::Another)));
+}
+
+#[test]
+fn an_agent_goes_back_to_the_tree_that_was_held_and_to_no_other() {
+    let play = Play::new(&TestBase::sqlite(), 0);
+    let mut server = play.server;
+    server.beat();
+    let note = last(&server);
+    let tree = held(&note);
+    let mut rosters = Chain::begin(server.roster.clone()).unwrap();
+    rosters.succeed(agreed(&server, &note, 4)).unwrap();
+    (1..=3).for_each(|n| server.sleep(n));
+    // This one has cosigned what the platform lost.
+    let beyond = Known { size: tree.size + 64, root: Hash::of(b"a tail that was lost") };
+    server.agent(1).home.save(&Change::Witnessed(beyond, Silences::default())).unwrap();
+    Home::succeed(&agent_dir(&server, 1), &rosters).unwrap();
+    let known = Known { size: tree.size, root: tree.root };
+    let loaded = server.agent(1);
+    assert_eq!(loaded.state.witnessed, Some(known));
+    // From here on it counts on: what it cosigns of the new record it never takes back.
+    let grown = Known { size: tree.size + 8, root: Hash::of(b"grown") };
+    loaded.home.save(&Change::Witnessed(grown, Silences::default())).unwrap();
+    assert_eq!(server.agent(1).state.witnessed, Some(grown));
+    // This one has cosigned less, and will ask for the proof from there.
+    let less = Known { size: 1, root: Hash::of(b"less") };
+    server.agent(2).home.save(&Change::Witnessed(less, Silences::default())).unwrap();
+    Home::succeed(&agent_dir(&server, 2), &rosters).unwrap();
+    assert_eq!(server.agent(2).state.witnessed, Some(less));
+    // And this one another history of the same size: it does not follow.
+    let aside = Known { size: tree.size, root: Hash::of(b"another history") };
+    server.agent(3).home.save(&Change::Witnessed(aside, Silences::default())).unwrap();
+    let refused = Home::succeed(&agent_dir(&server, 3), &rosters);
+    assert!(matches!(refused, Err(HomeError::Content { .. })));
+    let first = Chain::begin(server.roster.clone()).unwrap();
+    assert!(Home::succeed(&agent_dir(&server, 2), &first).is_err(), "there is no way back");
+    assert!(Home::open(&agent_dir(&server, 2), Start::Suspicious).is_ok());
+}
