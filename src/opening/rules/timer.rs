@@ -25,7 +25,7 @@ pub struct Facts {
     pub outage_undecided: bool,
     /// Every statement that arrived before this instant has been decided.
     pub decided_through: Time,
-    /// Size of a checkpoint that may freeze the set ([`is_freeze`]).
+    /// Size of a checkpoint that may freeze the set ([`is_freeze`](super::is_freeze)).
     pub freeze: Option<u64>,
     /// Lines of the close, once proposed.
     pub lines: Option<usize>,
