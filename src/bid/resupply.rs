@@ -11,7 +11,7 @@ use crate::blob;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::db::{self, Tx};
-use crate::ids::{EnterpriseId, UnitId};
+use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::opening::rules::UnitState;
 use crate::opening::statements::OpeningEvent;
 use crate::record::append::Event;
@@ -43,13 +43,13 @@ pub async fn resupply(
     allow(actor, Act::Submit, &Owner::Actor)?;
     let bidder = actor.enterprise().ok_or(Error::NoKey)?;
     let kept = p.db.query(move |conn| store::kept(conn, unit, bidder, &manifest)).await?;
-    if is_whole(p, &kept).await? {
+    if is_whole(p, kept.blob, &kept.bid).await? {
         let index = p.db.query(move |conn| resupplied(conn, &unit, &kept)).await?;
         return index.map(|index| Answer::again(Outcome::Accepted, index)).ok_or(Error::NotMissing);
     }
     upload::complete_sent(p, bidder, kept.bid.size).await?;
-    let lost = kept.blob;
-    let answer = p.db.write(move |tx| swap(tx, unit, bidder, &kept)).await?;
+    let (lost, brought) = (kept.blob, brought(p, bidder, &kept.bid).await?);
+    let answer = p.db.write(move |tx| swap(tx, (unit, bidder), &kept, brought)).await?;
     // What is left of the lost one; should this fail, the sweep of its row comes to it.
     upload::discard(p, lost).await;
     Ok(answer)
@@ -57,8 +57,8 @@ pub async fn resupply(
 
 /// Whether the store gives back what the manifest names. Only what is not there, or is something
 /// else, is lost for good; but a bidder may help against a failing disk too.
-async fn is_whole(p: &Platform, kept: &Kept) -> Result<bool, Error> {
-    let (blobs, blob, bid) = (p.blobs.clone(), kept.blob, kept.bid.clone());
+async fn is_whole(p: &Platform, blob: UploadId, bid: &BlobRef) -> Result<bool, Error> {
+    let blobs = p.blobs.clone();
     let read = tokio::task::spawn_blocking(move || blobs.rehash(blob)).await;
     let read = read.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))?;
     match read {
@@ -66,6 +66,23 @@ async fn is_whole(p: &Platform, kept: &Kept) -> Result<bool, Error> {
         Err(blob::Error::NotFound | blob::Error::Io(_)) => Ok(false),
         Err(other) => Err(other.into()),
     }
+}
+
+/// The bidder's upload that takes the lost one's place: one that the store gives back whole, for what
+/// took the envelope may have taken an earlier upload of it too.
+async fn brought(
+    p: &Platform,
+    owner: EnterpriseId,
+    bid: &BlobRef,
+) -> Result<Option<UploadId>, Error> {
+    let wanted = bid.clone();
+    let sent = p.db.query(move |conn| uploads::of_envelope(conn, owner, &wanted)).await?;
+    for upload in sent {
+        if is_whole(p, upload, bid).await? {
+            return Ok(Some(upload));
+        }
+    }
+    Ok(None)
 }
 
 /// The entry by which this bid's ciphertext was last brought again.
@@ -84,26 +101,26 @@ fn line_of(kept: &Kept) -> Hash {
 
 fn swap(
     tx: &mut Tx<'_>,
-    unit: UnitId,
-    bidder: EnterpriseId,
+    (unit, bidder): (UnitId, EnterpriseId),
     judged: &Kept,
+    brought: Option<UploadId>,
 ) -> Result<Answer, Error> {
     let kept = store::kept(tx.conn(), unit, bidder, &judged.manifest_sha256)?;
     if kept.blob != judged.blob {
         return Err(db::Error::lost_race("the envelope").into());
     }
     let BlobRef { sha256, .. } = kept.bid;
-    let place = store::place(tx.conn(), unit, bidder, Some((&kept.manifest_sha256, &kept.bid)))?;
+    let place = store::place(tx.conn(), unit, bidder, None)?;
     if !matches!(place.state, UnitState::Open | UnitState::Closing | UnitState::Closed) {
         return Err(Error::Refused(Refused::NotOpen));
     }
-    let new = place.upload.ok_or(Error::Refused(Refused::Envelope))?;
+    let brought = brought.ok_or(Error::Refused(Refused::Envelope))?;
     let event = OpeningEvent::Resupplied { line: line_of(&kept), sha256, unit_id: unit };
     let bytes = json::to_string(&event)?.into_bytes();
     let (kind, level) = (RESUPPLIED, Level::Sealed(unit));
     let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
-    uploads::claim(tx, new)?;
-    store::swap(tx, &kept, new)?;
+    uploads::claim(tx, brought)?;
+    store::swap(tx, &kept, brought)?;
     uploads::let_go(tx, kept.blob)?;
     Ok(Answer::fresh(Outcome::Accepted, recorded, bytes))
 }

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::{corrupt, number, stored};
+use crate::bid::statements::BlobRef;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::db::schema::upload;
@@ -96,6 +97,26 @@ pub fn growing(conn: &mut Conn, owner: EnterpriseId, length: u64) -> Result<Vec<
     let query = upload::table.filter(of_length).order(upload::id);
     let rows: Vec<RawUpload> = on_each!(conn, |c| query.load(c))?;
     rows.into_iter().map(upload_of).collect()
+}
+
+/// A bidder's complete, unused uploads of one envelope.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn of_envelope(
+    conn: &mut Conn,
+    owner: EnterpriseId,
+    bid: &BlobRef,
+) -> Result<Vec<UploadId>, Error> {
+    let complete = upload::owner
+        .eq(owner.to_string())
+        .and(upload::sha256.eq(bid.sha256.as_bytes().to_vec()))
+        .and(upload::length.eq(stored(bid.size)?))
+        .and(upload::state.eq("complete"))
+        .and(upload::purpose.eq(Purpose::Bid.code()));
+    let query = upload::table.filter(complete).order(upload::id).select(upload::id);
+    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    ids.into_iter().map(|id| id.parse().map_err(corrupt("upload"))).collect()
 }
 
 /// How many uploads of an owner nothing refers to, and their announced bytes together.

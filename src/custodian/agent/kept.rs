@@ -42,7 +42,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// A unit that this agent signed in a life before this one.
+    /// A unit as it is met: nothing is kept of it yet, least of all that this life signed it.
     pub(super) fn met(unit: &Statement<Unit>) -> Self {
         Self {
             amendment_no: 0,

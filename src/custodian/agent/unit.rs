@@ -1,7 +1,5 @@
 //! Units and amendments: what an agent agrees to before the deadline.
 
-use std::collections::BTreeMap;
-
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit, RecipientReply};
 use crate::ids::UnitId;
@@ -45,19 +43,7 @@ pub fn sign_unit(agent: &Agent<'_>, ask: &AskUnit) -> Result<(Change, Statement<
         return Ok((Change::Nothing, unit));
     }
     check_fresh(agent, unit.body())?;
-    let kept = Kept {
-        amendment_no: 0,
-        challenges: BTreeMap::new(),
-        close: None,
-        deadline: unit.body().deadline,
-        last_sha256: unit.sha256(),
-        lodged: BTreeMap::new(),
-        open_at: unit.body().open_at,
-        signed: true,
-        suspension: None,
-        unit: unit.encode(),
-        window_end: None,
-    };
+    let kept = Kept { signed: true, ..Kept::met(&unit) };
     Ok((Change::Unit(id, Box::new(kept)), unit))
 }
 
