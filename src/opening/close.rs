@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 
 use super::accounts;
-use super::lodged::Lodgings;
-use super::rules::{FREEZE_MS, is_spare, sorted_lines};
+use super::lodged::{ByCustodian, Lodgings};
+use super::rules::{FREEZE_MS, can_agree, is_spare, sorted_lines};
 use super::statements::{Close, LapseReason, OpeningEvent};
 use super::store::{self, EnvelopeRow};
-use super::{Case, Error, Opener, blocking, lapsed, moves, public};
+use super::{Case, Error, Held, Opener, blocking, lapsed, moves, public};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
@@ -29,8 +29,9 @@ use crate::tender::units::{self, UnitRow};
 /// Kinds of the events recorded here.
 pub(super) const PROPOSED: &str = "sealbid/proposed/v1";
 const MISSING: &str = "sealbid/missing/v1";
-/// Codes by which an agent says what it lacks: a bid lodged with it, or a later deadline's amendment.
-const LODGED_MISSING: &str = "custodian-lodged-missing";
+/// Codes by which an agent says what it lacks: a later deadline's amendment, or the receipt of a close
+/// that it has not signed yet.
+const NO_RECEIPT: &str = "custodian-receipt";
 const TOO_EARLY: &str = "custodian-too-early-to-close";
 
 impl Opener {
@@ -104,27 +105,26 @@ impl Opener {
         let (text, checkpoint) = (close.encode(), checkpoint.encode());
         let ask = AskClose { checkpoint, close: text, lodged: Vec::new(), proposed };
         let roster = self.roster(row)?;
-        let missing = roster
-            .custodians
-            .iter()
-            .filter(|member| !close.note().signed_by(&member.statement_key).unwrap_or(false));
-        let asked = missing.map(async |member| (member, self.ask_one(row, member, &ask).await));
-        let (mut signed, mut lacks) = (Vec::new(), false);
+        let held = self.lodged_with(row).await?;
+        let (signed, size) = (signatures(&close, roster)?, (roster.n(), usize::from(roster.t)));
+        let may_drop = is_spare(signed, size.0, size.1) && now < row.terms.deadline.plus(FREEZE_MS);
+        if may_drop && self.has_unknown(row, &held).await? {
+            return self.drop_close(row, close, &ask, &held).await;
+        }
+        let missing = missing(&close, roster);
+        let asked = missing
+            .into_iter()
+            .map(async |member| (member, self.ask_one(row, member, &ask, &held).await));
+        let mut signed = Vec::new();
         for (member, answer) in join_all(asked).await {
             match answer {
                 Ok(note) => signed.push((member.statement_key.clone(), note)),
                 Err(error) => {
-                    lacks |= error.is_refusal(LODGED_MISSING);
                     tracing::warn!(unit = %row.id, custodian = %member.id, %error, "no signature");
                 }
             }
         }
-        let count = self.take_signatures(row, close, signed, roster).await?;
-        let still = now < row.terms.deadline.plus(FREEZE_MS);
-        if lacks && still && is_spare(count, roster.n(), usize::from(roster.t)) {
-            self.drop_close(row).await?;
-        }
-        Ok(())
+        self.take_signatures(row, close, signed, roster).await
     }
 
     /// Asks one custodian; one that slept through an amendment is shown it first.
@@ -133,8 +133,9 @@ impl Opener {
         row: &UnitRow,
         member: &Member,
         ask: &AskClose,
+        held: &ByCustodian,
     ) -> Result<Note, AskError> {
-        let lodged = self.accounts(row, &member.id).await;
+        let lodged = self.accounts(row, held.get(&member.id).cloned().unwrap_or_default()).await;
         let lodged = lodged.map_err(|error| AskError::Silent(error.to_string()))?;
         let ask = AskClose { lodged, ..ask.clone() };
         let wire = self.wire(row).map_err(|error| AskError::Silent(error.to_string()))?;
@@ -163,31 +164,55 @@ impl Opener {
     }
 
     /// Takes a proposed close back for one that holds what a custodian was lodged and the platform
-    /// did not know: while q can still sign another, and a checkpoint can still freeze it.
-    async fn drop_close(&self, row: &UnitRow) -> Result<(), Error> {
-        let Some(close) = &row.close else { return Ok(()) };
-        if !self.has_unknown(row).await? {
-            return Ok(());
+    /// did not know. Nobody is asked to sign it any more, only whether it has: a custodian that did
+    /// signs again whatever else it is shown, and one that did not misses the proposal's receipt. One
+    /// that is silent, or lost its memory, may have signed. So nothing is dropped that could still
+    /// take effect, and what takes its place finds its quorum.
+    async fn drop_close(
+        &self,
+        row: &UnitRow,
+        close: Statement<Close>,
+        ask: &AskClose,
+        held: &ByCustodian,
+    ) -> Result<(), Error> {
+        let (roster, wire) = (self.roster(row)?, self.wire(row)?);
+        let ask = AskClose { lodged: Vec::new(), proposed: String::new(), ..ask.clone() };
+        let asked = missing(&close, roster)
+            .into_iter()
+            .map(async |member| (member, ask_note(wire, &member.id, &ask).await));
+        let (mut signed, mut free) = (Vec::new(), 0_usize);
+        for (member, answer) in join_all(asked).await {
+            match answer {
+                Ok(note) => signed.push((member.statement_key.clone(), note)),
+                Err(error) => {
+                    free = free.saturating_add(usize::from(error.is_refusal(NO_RECEIPT)));
+                    tracing::warn!(unit = %row.id, custodian = %member.id, %error, "not signed");
+                }
+            }
+        }
+        if !can_agree(free, (roster.n(), usize::from(roster.t))) {
+            return self.take_signatures(row, close, signed, roster).await;
         }
         let event = lapsed(row.id, close.sha256(), LapseReason::Incomplete)?;
-        let row = row.clone();
+        let dropped = row.clone();
         self.db()
             .write(move |tx| {
                 tx.record(event)?;
-                moves::drop_close(tx, &row)
+                moves::drop_close(tx, &dropped)
             })
             .await?;
+        self.await_lodged(row, held);
         Ok(())
     }
 
-    /// Takes over what custodians signed; gives how many have. With q of them it is the close.
+    /// Takes over what custodians signed. With q of them it is the close.
     async fn take_signatures(
         &self,
         row: &UnitRow,
         mut close: Statement<Close>,
         signed: Vec<(VerifyingKey, Note)>,
         roster: &Roster,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let before = close.note().signatures().len();
         for (key, note) in signed {
             if let Err(error) = close.adopt(&note, &key) {
@@ -195,7 +220,7 @@ impl Opener {
             }
         }
         let custodians = roster.statement_keys();
-        let count = close.note().count(&custodians)?;
+        let count = signatures(&close, roster)?;
         let mut keys = vec![self.parts.key.verifying().clone()];
         keys.extend(custodians);
         let note = close.ordered(&keys).encode();
@@ -204,7 +229,7 @@ impl Opener {
             if count + 1 > before {
                 self.db().write(move |tx| moves::keep_signatures(tx, &row, &note)).await?;
             }
-            return Ok(count);
+            return Ok(());
         }
         let event = public(row.id, Close::TYPE, note.clone());
         self.db()
@@ -213,14 +238,11 @@ impl Opener {
                 moves::close(tx, &row, &note, at.index)
             })
             .await?;
-        Ok(count)
+        Ok(())
     }
 
     /// What became of each bid lodged with one custodian: it signs no close without.
-    async fn accounts(&self, row: &UnitRow, at: &CustodianId) -> Result<Vec<Account>, Error> {
-        let Some(member) = self.roster(row)?.member(at).cloned() else { return Ok(Vec::new()) };
-        // An agent that does not answer here will not sign either.
-        let held = self.lodged_at(row, &member).await.unwrap_or_default();
+    async fn accounts(&self, row: &UnitRow, held: Vec<Held>) -> Result<Vec<Account>, Error> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
@@ -232,6 +254,18 @@ impl Opener {
         });
         Ok(accounts.await?.into_iter().flatten().collect())
     }
+}
+
+/// The custodians whose signatures are not there.
+fn missing<'a>(close: &Statement<Close>, roster: &'a Roster) -> Vec<&'a Member> {
+    let has_signed =
+        |member: &&Member| close.note().signed_by(&member.statement_key).unwrap_or(false);
+    roster.custodians.iter().filter(|member| !has_signed(member)).collect()
+}
+
+/// How many custodians have signed.
+fn signatures(close: &Statement<Close>, roster: &Roster) -> Result<usize, Error> {
+    Ok(close.note().count(&roster.statement_keys())?)
 }
 
 /// The requests by which custodians were asked for a unit's effective amendments, in order.

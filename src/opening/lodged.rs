@@ -1,7 +1,7 @@
 //! Bids that reached a custodian while the portal did not answer: fetched after the deadline, before
 //! the set is frozen, and taken in by the hour they arrived, a bidder's versions in their order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use futures_util::future::join_all;
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::statements::{Lodged, LodgedQuery};
 use super::{Error, Opener, store};
 use crate::bid::statements::Manifest;
-use crate::clock::is_closed;
+use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Statement, StatementError};
 use crate::custodian::client::{lodged, lodged_bid};
@@ -27,6 +27,20 @@ pub(super) enum Lodgings {
     Untold,
     /// q have told, and nothing of it is new.
     Known,
+}
+
+/// What custodians were lodged.
+pub(super) type ByCustodian = BTreeMap<CustodianId, Vec<Held>>;
+
+/// Who told this process what was lodged for one unit.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Up to which deadline: a later one lets more come in.
+    deadline: Option<Time>,
+    /// Who.
+    by: BTreeSet<CustodianId>,
+    /// The manifests' notes for which a close was dropped.
+    awaited: BTreeSet<Hash>,
 }
 
 /// A bid that a custodian holds.
@@ -65,7 +79,7 @@ impl Opener {
     /// that the platform does not know. Once told is enough: what is lodged later is late.
     pub(super) async fn fetch_lodged(&self, row: &UnitRow) -> Result<Lodgings, Error> {
         let roster = self.roster(row)?;
-        let mut told = self.told(row.id, |told| told.clone());
+        let mut told = self.told(row, |told| told.by.clone());
         let untold = roster.custodians.iter().filter(|member| !told.contains(&member.id));
         let ask = async |member: &Member| (member.id.clone(), self.lodged_at(row, member).await);
         let mut bids = Vec::new();
@@ -86,28 +100,53 @@ impl Opener {
             }
         }
         let enough = told.len() >= roster.q();
-        self.told(row.id, |known| *known = told);
+        self.told(row, |known| known.by = told);
         let is_known = lodgings == Lodgings::Known;
         Ok(if is_known && !enough { Lodgings::Untold } else { lodgings })
     }
 
-    fn told<T>(&self, id: UnitId, with: impl FnOnce(&mut BTreeSet<CustodianId>) -> T) -> T {
+    fn told<T>(&self, row: &UnitRow, with: impl FnOnce(&mut Told) -> T) -> T {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        with(told.entry(id).or_default())
+        let own = told.entry(row.id).or_default();
+        if own.deadline != Some(row.terms.deadline) {
+            own.by.clear();
+            own.deadline = Some(row.terms.deadline);
+        }
+        with(own)
     }
 
-    /// Whether a custodian holds a bid that the platform does not know. Asked of all of them again.
-    pub(super) async fn has_unknown(&self, row: &UnitRow) -> Result<bool, Error> {
+    /// What each custodian that answers was lodged; those that do not are left out.
+    pub(super) async fn lodged_with(&self, row: &UnitRow) -> Result<ByCustodian, Error> {
         let members = &self.roster(row)?.custodians;
-        let found = join_all(members.iter().map(|member| self.lodged_at(row, member))).await;
-        let mut unknown = false;
-        for held in found.into_iter().flatten().flatten() {
-            unknown |= !self.is_settled(&held).await?;
+        let told = members.iter().map(async |member| {
+            let held = self.lodged_at(row, member).await;
+            held.map(|held| (member.id.clone(), held))
+        });
+        Ok(join_all(told).await.into_iter().flatten().collect())
+    }
+
+    /// Whether a custodian holds a bid that the platform does not know, and for which it has not
+    /// waited yet: one that is never handed out holds a close up once.
+    pub(super) async fn has_unknown(
+        &self,
+        row: &UnitRow,
+        held: &ByCustodian,
+    ) -> Result<bool, Error> {
+        let awaited = self.told(row, |told| told.awaited.clone());
+        for held in held.values().flatten().filter(|it| !awaited.contains(&it.note_sha256())) {
+            if !self.is_settled(held).await? {
+                return Ok(true);
+            }
         }
-        if unknown {
-            self.told(row.id, BTreeSet::clear);
-        }
-        Ok(unknown)
+        Ok(false)
+    }
+
+    /// A close was dropped for what custodians hold: all are asked again before the next.
+    pub(super) fn await_lodged(&self, row: &UnitRow, held: &ByCustodian) {
+        self.told(row, |told| {
+            told.by.clear();
+            told.awaited.extend(held.values().flatten().map(Held::note_sha256));
+        });
     }
 
     /// Whether a bid was accepted, or refused on the record for good: one that came late or undecided
@@ -151,7 +190,8 @@ impl Opener {
         // It may not be there; it is named after what it holds, so it cannot be mistaken later.
         drop(tokio::fs::remove_file(&file).await);
         if let Err(error) = &taken {
-            tracing::error!(unit = %id, %custodian, %manifest_sha256, error, "a lodged bid not taken in");
+            // Whose, and which: until the opening that is nobody's to read.
+            tracing::error!(unit = %id, %custodian, error, "a lodged bid not taken in");
         }
         Ok(taken.map_or(Taken::Undecided, |()| Taken::New))
     }

@@ -24,7 +24,7 @@ pub mod statements;
 pub mod store;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -107,7 +107,7 @@ pub struct Parts {
 pub struct Opener {
     parts: Parts,
     /// Who told this process what was lodged with it, by unit.
-    told: Mutex<BTreeMap<UnitId, BTreeSet<CustodianId>>>,
+    told: Mutex<BTreeMap<UnitId, lodged::Told>>,
     /// By which name this instance told the others how far it has decided, and when.
     declared: Mutex<Option<(InstanceId, Time)>>,
     /// How far this process is with challenge windows, by unit.

@@ -35,6 +35,7 @@ mod custodian_wire;
 mod databases;
 mod demo;
 mod door;
+mod dropped_closes;
 mod envelopes;
 mod foreign_bytes;
 mod foreign_statements;

@@ -4,7 +4,7 @@
 pub mod challenge;
 mod timer;
 
-pub use timer::{Facts, Failure, Step, due, has_lapsed, is_below, is_spare};
+pub use timer::{Facts, Failure, Step, can_agree, due, has_lapsed, is_below, is_spare};
 
 use crate::bid::offer;
 use crate::bid::statements::{BidJson, Manifest};

@@ -103,7 +103,14 @@ pub fn due(facts: &Facts, now: Time) -> Step {
 /// answer may have been lost, or the program that heard it.
 #[must_use]
 pub fn has_lapsed(refused: usize, (n, t): (usize, usize), deadline: Time, now: Time) -> bool {
-    refused >= quorum(n, t) && is_closed(now, deadline.plus(FREEZE_MS))
+    can_agree(refused, (n, t)) && is_closed(now, deadline.plus(FREEZE_MS))
+}
+
+/// Whether so many custodians, asked since and bound to nothing, can agree on something else. Then the
+/// others cannot make what was asked before take effect either: two quorums share a custodian.
+#[must_use]
+pub const fn can_agree(free: usize, (n, t): (usize, usize)) -> bool {
+    free >= quorum(n, t)
 }
 
 /// Whether so many custodians bound to something else leave q to agree on another.

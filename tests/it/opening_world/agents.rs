@@ -66,6 +66,8 @@ pub struct Agents {
     lodged: Mutex<Vec<LodgedFile>>,
     /// Everything asked of them.
     heard: Mutex<Vec<(CustodianId, Heard)>>,
+    /// Requests that are done and of which nobody hears.
+    lost: Mutex<BTreeSet<(CustodianId, &'static str)>>,
     /// Done when somebody next asks what was lodged.
     pub interrupt: Mutex<Option<Interrupt>>,
     /// Custodians that release somebody else's identity.
@@ -86,6 +88,7 @@ impl Agents {
             skews: Mutex::default(),
             lodged: Mutex::default(),
             heard: Mutex::default(),
+            lost: Mutex::default(),
             interrupt: Mutex::default(),
             lying: Mutex::default(),
         })
@@ -98,6 +101,11 @@ impl Agents {
 
     pub fn sleep(&self, custodians: &[u8]) {
         *self.asleep.lock().unwrap() = custodians.iter().map(|c| id(*c)).collect();
+    }
+
+    /// From now on answers of these custodians on this path are lost on their way.
+    pub fn lose(&self, custodians: &[u8], path: &'static str) {
+        *self.lost.lock().unwrap() = custodians.iter().map(|c| (id(*c), path)).collect();
     }
 
     /// What a custodian remembers.
@@ -317,7 +325,10 @@ impl Custodians for Agents {
             }
             let body = body.unwrap_or_default();
             self.hear(to, path, &body);
-            Ok(self.route(to, path, &body))
+            let answer = self.route(to, path, &body);
+            let is_lost =
+                self.lost.lock().unwrap().iter().any(|lost| (&lost.0, lost.1) == (to, path));
+            if is_lost { Err(AskError::Silent("lost".to_owned())) } else { Ok(answer) }
         })
     }
 

@@ -7,6 +7,7 @@ mod agents;
 mod bidders;
 mod challenges;
 mod check;
+mod dropped;
 mod faults;
 mod history;
 mod kept;
