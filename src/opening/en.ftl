@@ -28,3 +28,5 @@ opening-not-opened = The unit is not opened.
     .hint = Documents can be read once the opening record is published.
 opening-line-not-opened = This bid did not open.
     .hint = The opening record says why, and who answers for it.
+opening-nothing-to-stop = This unit is opened, void or lapsed: there is no release left to stop.
+    .hint = What was opened stays read; a complaint about it is not a suspension.

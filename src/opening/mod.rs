@@ -193,6 +193,9 @@ impl Opener {
         if case.facts.state == rules::UnitState::Closed && self.tend_challenges(&case, now).await? {
             case = self.load(id, now).await?;
         }
+        if case.facts.state == rules::UnitState::Closed {
+            self.delete_left_out(&case.row).await?;
+        }
         let step = due(&case.facts, now);
         match step {
             Step::Wait => self.wait(&case, now).await?,

@@ -68,6 +68,9 @@ pub enum Misplaced {
     /// The opening stands not on the record.
     #[error("the unit is not opened")]
     NotOpened,
+    /// A suspension of what is opened, void or lapsed.
+    #[error("nothing of this unit is left to be stopped")]
+    NothingToStop,
     /// The line was not opened: the opening record says why.
     #[error("this bid did not open")]
     LineNotOpened,
@@ -84,6 +87,7 @@ impl Misplaced {
             Self::NotACustodian => "opening-not-a-custodian",
             Self::NothingDenied => "opening-nothing-denied",
             Self::NotOpened => "opening-not-opened",
+            Self::NothingToStop => "opening-nothing-to-stop",
             Self::LineNotOpened => "opening-line-not-opened",
         }
     }

@@ -1,7 +1,5 @@
 //! Words of others about a unit, taken onto the record: void, order, suspension.
 
-use std::collections::BTreeSet;
-
 use super::rules::{Failure, UnitAct, UnitState, is_ascending, next};
 use super::statements::{Order, Suspension, Void, VoidReason};
 use super::store;
@@ -43,8 +41,8 @@ impl Opener {
         self.delete_ciphertexts(row).await
     }
 
-    /// Takes the order that says which second envelopes open. The ciphertexts of the others are
-    /// deleted before it stands, so that no order can be followed by reading them.
+    /// Takes the order that says which second envelopes open: the first that is recorded is the one.
+    /// Its steps then delete what it leaves out, before anybody is asked for an identity.
     ///
     /// # Errors
     /// [`Error::Misplaced`] when it does not fit the close, [`Error::Signature`] without the
@@ -73,7 +71,6 @@ impl Opener {
         if !of_close || body.lines.iter().any(|line| !close.body().lines.contains(line)) {
             return Err(Misplaced::OtherLines.into());
         }
-        self.delete_left_out(id, body.lines.into_iter().collect()).await?;
         let text = order.ordered(&keys).encode();
         let event = public(id, Order::TYPE, text.clone());
         self.db()
@@ -85,20 +82,22 @@ impl Opener {
         Ok(())
     }
 
-    async fn delete_left_out(
-        &self,
-        id: UnitId,
-        chosen: BTreeSet<crate::crypto::hash::Hash>,
-    ) -> Result<(), Error> {
+    /// Deletes the ciphertexts that the recorded order leaves out. Done at every step until the
+    /// opening, because a crash may have come between: what is gone already is no longer listed.
+    pub(super) async fn delete_left_out(&self, row: &UnitRow) -> Result<(), Error> {
+        let Some(order) = &row.order else { return Ok(()) };
+        let chosen = Statement::<Order>::parse(order.as_bytes())?.body().lines.clone();
+        let id = row.id;
         let all = self.db().query(move |conn| store::envelopes(conn, &id)).await?;
-        let left = all.iter().filter(|bid| bid.live && !chosen.contains(&bid.line()));
+        let left = all.iter().filter(|bid| bid.live && chosen.binary_search(&bid.line()).is_err());
         self.delete(left.map(|bid| (bid.manifest_sha256, bid.blob)).collect()).await
     }
 
     /// Takes the regulator's word that stops a release or lifts the stop, and tells the agents.
     ///
     /// # Errors
-    /// [`Error::Signature`] without the regulator's signature, `Conflict` for an old number.
+    /// [`Error::Signature`] without the regulator's signature, `Conflict` for an old number,
+    /// [`Error::Misplaced`] once nothing is left to stop.
     pub async fn suspend(&self, note: &str) -> Result<(), Error> {
         let suspension = Statement::<Suspension>::parse(note.as_bytes())?;
         let body = suspension.body();
@@ -111,8 +110,11 @@ impl Opener {
         let event = public(id, Suspension::TYPE, suspension.encode());
         self.db()
             .write(move |tx| {
+                if units::unit(tx.conn(), id)?.state.is_over() {
+                    return Err(Error::from(Misplaced::NothingToStop));
+                }
                 tx.record(event)?;
-                moves::suspend(tx, &id, no, word)
+                Ok(moves::suspend(tx, &id, no, word)?)
             })
             .await?;
         let ask = AskSuspend { suspension: suspension.encode(), unit: row.unit.encode() };

@@ -28,3 +28,5 @@ opening-not-opened = 开标单元尚未开标。
     .hint = 开标记录公布后方可查阅文件。
 opening-line-not-opened = 该投标未能开启。
     .hint = 开标记录载明原因和责任方。
+opening-nothing-to-stop = 该开标单元已开标、作废或失效，没有可以暂停的密钥释放。
+    .hint = 已开启的内容不会收回；对其提出投诉不用暂停。

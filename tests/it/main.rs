@@ -57,6 +57,7 @@ mod opening_faults;
 mod opening_rules;
 mod opening_world;
 mod openings;
+mod orders;
 mod others_words;
 mod outside;
 mod play;

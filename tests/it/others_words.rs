@@ -59,11 +59,13 @@ on_both! {
         assert!(!world.leaks());
         let good = order(&world);
         wait(world.opener().take_order(&by(good.clone(), &[&buyer, &regulator]))).unwrap();
+        assert!(!world.leaks());
+        world.step();
         let left: Hash = world.row().close.unwrap().body().lines[0];
         let bids = world.db.read(|conn| stored::envelopes(conn, &world.id)).unwrap();
         for bid in &bids {
             let is_there = world.blobs.open(bid.blob).is_ok();
-            assert_eq!(is_there, bid.line() != left, "what is left out is deleted before");
+            assert_eq!(is_there, bid.line() != left, "what is left out is deleted");
         }
         world.settle(4);
         let opened: Vec<Hash> = opening(&world).lines.iter().map(|line| line.line).collect();
