@@ -5,6 +5,8 @@
 pub const LEAF: &str = "sealbid/leaf/v1\n";
 /// Close line: label ‖ salt of the accepted leaf ‖ SHA-256 of the manifest's text.
 pub const LINE: &str = "sealbid/line/v1\n";
+/// What stands for the line of a lodged bid that has none: label ‖ SHA-256 of the manifest's text.
+pub const LODGED_LINE: &str = "sealbid/lodged-line/v1\n";
 /// Unit id: label ‖ canonical draft of the unit without `recipients`.
 pub const UNIT: &str = "sealbid/unit/v1\n";
 /// HKDF info of a custodian's per-unit age identity: label ‖ unit id (32 bytes).

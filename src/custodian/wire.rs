@@ -92,6 +92,36 @@ pub struct Account {
     pub later: Option<String>,
 }
 
+/// What a bidder shows against a close.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Shown {
+    /// Receipts of the record.
+    Receipts(Account),
+    /// A custodian's word: it has a receipt's force.
+    Word(Box<ShownWord>),
+}
+
+impl From<Account> for Shown {
+    fn from(account: Account) -> Self {
+        Self::Receipts(account)
+    }
+}
+
+/// A bid that was lodged with a custodian, and what shows that it was taken rightly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownWord {
+    /// The words about the versions before it, where they were lodged too.
+    pub before: Vec<LodgedBid>,
+    /// The statements that showed the bidder's key when it lodged, in record order.
+    pub credentials: Vec<String>,
+    /// Receipts of the statement before it, and of every rotation among the credentials.
+    pub receipts: Vec<String>,
+    /// The custodian's word and the manifest.
+    pub word: LodgedBid,
+}
+
 /// Sign this close.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,8 +140,9 @@ pub struct AskClose {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskChallenge {
-    /// What the bidder holds: its accepted bid, and the withdrawal or replacement if there was one.
-    pub account: Account,
+    /// What the bidder holds: the receipt of its accepted bid, and of the withdrawal or replacement if
+    /// there was one; or a custodian's word about a bid that was lodged.
+    pub account: Shown,
     /// The effective close, with q signatures.
     pub close: String,
     /// The effective unit, with all n signatures: an agent that lost its memory meets it here.
@@ -131,7 +162,7 @@ pub struct ChallengesReply {
 #[serde(deny_unknown_fields)]
 pub struct BroughtChallenge {
     /// What was shown.
-    pub account: Account,
+    pub account: Shown,
     /// The custodian's `challenged` statement.
     pub note: String,
 }
@@ -150,10 +181,12 @@ pub struct AskWindow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskAnswer {
-    /// The challenged bid with its bidder's next statement.
-    pub account: Account,
+    /// What became of the challenged bid; of a lodged one, and of the versions before it.
+    pub accounts: Vec<Account>,
     /// The effective close, with q signatures.
     pub close: String,
+    /// The line that was challenged.
+    pub line: Hash,
 }
 
 /// Hand out the identity of this unit.
@@ -168,6 +201,8 @@ pub struct AskRelease {
     pub close_receipt: String,
     /// Statements that show the procuring entity's key; needed with `order` and `amendments`.
     pub credentials: Vec<String>,
+    /// What became of each bid lodged with this agent.
+    pub lodged: Vec<Account>,
     /// The order, for second envelopes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub order: Option<String>,

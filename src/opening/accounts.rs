@@ -1,6 +1,5 @@
 //! What became of one bid, told by receipts: custodians believe nothing else.
 
-use super::Held;
 use super::close::receipt;
 use super::store::{self, EnvelopeRow};
 use crate::bid::rules::Stood;
@@ -22,16 +21,17 @@ pub(super) fn of_lodged(
     conn: &mut Conn,
     id: &UnitId,
     all: &[EnvelopeRow],
-    held: &Held,
+    manifest: &Statement<Manifest>,
 ) -> Result<Option<Account>, db::Error> {
-    if let Some(account) = account(conn, id, all, &held.manifest.sha256())? {
+    if let Some(account) = account(conn, id, all, &manifest.sha256())? {
         return Ok(Some(account));
     }
-    let Some(index) = store::refused_for_good(conn, &held.note_sha256())? else { return Ok(None) };
+    let note = Hash::of(manifest.encode().as_bytes());
+    let Some(index) = store::refused_for_good(conn, &note)? else { return Ok(None) };
     let Some(accepted) = receipt(conn, index)? else { return Ok(None) };
-    let signer = held.manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
+    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
     let Some(bidder) = signer else { return Ok(None) };
-    let against = against(conn, id, all, (bidder, &held.manifest))?;
+    let against = against(conn, id, all, (bidder, manifest))?;
     let later = against.map(|index| receipt(conn, index)).transpose()?.flatten();
     let credentials = store::credentials(conn, &bidder)?;
     Ok(Some(Account { accepted, credentials, later }))

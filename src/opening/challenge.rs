@@ -11,18 +11,18 @@ use std::sync::PoisonError;
 
 use futures_util::future::join_all;
 
-use super::accounts::account;
-use super::rules::challenge::{Keys, denies, is_in_time, told};
-use super::statements::{Challenged, Close, OpeningEvent, Verdict};
-use super::store;
-use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
+use super::accounts::{account, of_lodged};
+use super::rules::challenge::{Keys, answers, denies, is_in_time};
+use super::statements::{Challenged, OpeningEvent, Verdict};
+use super::store::{self, OpenChallenge};
+use super::{Case, Error, Misplaced, Opener, custodians, keys_of, moves, public};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::{ask, ask_note, challenges};
 use crate::custodian::roster::CustodianId;
-use crate::custodian::wire::{Account, AskAnswer, AskWindow, BroughtChallenge};
+use crate::custodian::wire::{Account, AskAnswer, AskWindow, BroughtChallenge, Shown};
 use crate::db::{self, Conn};
 use crate::ids::UnitId;
 use crate::record::append::Event;
@@ -150,27 +150,31 @@ impl Opener {
         Ok(())
     }
 
-    /// Shows agents that hold a challenge the statement by which the bidder itself left the close.
-    /// Says whether one took it.
+    /// Shows agents that hold a challenge what the record tells of its bid. Says whether one took it.
     async fn answer_challenges(&self, row: &UnitRow) -> Result<bool, Error> {
-        let Some(close) = &row.close else { return Ok(false) };
-        let id = row.id;
+        let Some(close) = row.close.clone() else { return Ok(false) };
+        let (shared, roster, rosters) =
+            (row.clone(), self.roster(row)?.clone(), std::sync::Arc::clone(&self.parts.rosters));
+        let answers = self.db().query(move |conn| {
+            let keys = keys_of(&rosters, &roster);
+            let open = store::open_challenges(conn, &shared.id)?;
+            let answers = open.into_iter().map(|open| {
+                let found = answer(conn, &shared, &keys, &open)?;
+                Ok::<_, db::Error>(found.map(|found| (open, found)))
+            });
+            answers.collect::<Result<Vec<_>, _>>()
+        });
         let mut any = false;
-        for open in self.db().query(move |conn| store::open_challenges(conn, &id)).await? {
-            let line = open.line;
-            let account = self.db().query(move |conn| own_account(conn, &id, line)).await?;
-            let Some(account) = account.filter(|account| account.later.is_some()) else {
-                continue;
-            };
-            let request = AskAnswer { account, close: close.encode() };
+        for (open, (account, accounts)) in answers.await?.into_iter().flatten() {
+            let request = AskAnswer { accounts, close: close.encode(), line: open.line };
             match ask_note(self.wire(row)?, &open.custodian, &request).await {
                 Ok(note) => {
-                    self.take_challenge(&note.encode(), &request.account).await?;
+                    self.take_challenge(&note.encode(), &account).await?;
                     any = true;
                 }
                 Err(error) => {
                     let custodian = &open.custodian;
-                    tracing::warn!(unit = %id, %custodian, %error, "a challenge not answered");
+                    tracing::warn!(unit = %row.id, %custodian, %error, "a challenge not answered");
                 }
             }
         }
@@ -183,7 +187,7 @@ impl Opener {
     /// # Errors
     /// [`Error::Misplaced`] when it is not about this unit's close or the receipts do not deny it,
     /// [`Error::Signature`] when its custodian did not sign it.
-    pub async fn take_challenge(&self, note: &str, account: &Account) -> Result<(), Error> {
+    pub async fn take_challenge(&self, note: &str, account: &Shown) -> Result<(), Error> {
         let found = Statement::<Challenged>::parse(note.as_bytes())?;
         let body = found.body().clone();
         let id = body.unit_id;
@@ -195,7 +199,8 @@ impl Opener {
         let close = row.close.as_ref().filter(|close| close.sha256() == body.close_sha256);
         let close = close.ok_or(Misplaced::OtherClose)?.body();
         let denied = body.verdict != Verdict::Answered;
-        if denied && !denies(&self.keys_of_receipts(roster), account, close, body.line) {
+        let (keys, against) = (self.keys_of_receipts(roster), (close, row.terms.deadline));
+        if denied && !denies(&keys, account, against, body.line) {
             return Err(Misplaced::NothingDenied.into());
         }
         let shown = OpeningEvent::Challenge {
@@ -232,12 +237,59 @@ fn is_answer(event: &[u8], body: &Challenged) -> bool {
     same && known.close_sha256 == body.close_sha256 && known.verdict == Verdict::Answered
 }
 
-/// What the record tells of the bid of a line; `None` for one that it does not know.
-fn own_account(conn: &mut Conn, id: &UnitId, line: Hash) -> Result<Option<Account>, db::Error> {
+/// What answers a challenge, and what it was about; nothing while the record does not explain it.
+fn answer(
+    conn: &mut Conn,
+    row: &UnitRow,
+    keys: &Keys<'_>,
+    open: &OpenChallenge,
+) -> Result<Option<(Shown, Vec<Account>)>, db::Error> {
+    let Some(close) = &row.close else { return Ok(None) };
+    let Some(shown) = shown_with(conn, &row.id, &open.sha256)? else { return Ok(None) };
+    let accounts = own_accounts(conn, &row.id, open.line, &shown)?;
+    let against = (close.body(), row.terms.deadline);
+    let is_answer = answers(keys, &shown, against, open.line, &accounts);
+    Ok(is_answer.then_some((shown, accounts)))
+}
+
+/// What the custodian was shown that made a finding.
+fn shown_with(conn: &mut Conn, id: &UnitId, finding: &Hash) -> Result<Option<Shown>, db::Error> {
+    let entries = record::entries_of_unit(conn, id, SHOWN)?;
+    Ok(entries.iter().find_map(|entry| match json::parse(&entry.event) {
+        Ok(OpeningEvent::Challenge { account, challenged_sha256, .. })
+            if challenged_sha256 == *finding =>
+        {
+            Some(account)
+        }
+        _ => None,
+    }))
+}
+
+/// What the record tells of a challenged bid; of a lodged one, and of the versions before it.
+fn own_accounts(
+    conn: &mut Conn,
+    id: &UnitId,
+    line: Hash,
+    shown: &Shown,
+) -> Result<Vec<Account>, db::Error> {
     let all = store::envelopes(conn, id)?;
-    let bid = all.iter().find(|bid| bid.line() == line);
-    let sha256 = bid.map(|bid| bid.manifest_sha256);
-    sha256.map_or(Ok(None), |sha256| account(conn, id, &all, &sha256))
+    match shown {
+        Shown::Receipts(_) => {
+            let Some(bid) = all.iter().find(|bid| bid.line() == line) else {
+                return Ok(Vec::new());
+            };
+            Ok(account(conn, id, &all, &bid.manifest_sha256)?.into_iter().collect())
+        }
+        Shown::Word(word) => {
+            let mut accounts = Vec::new();
+            for bid in word.before.iter().chain([&word.word]) {
+                let corrupt = |_| db::Error::Corrupt("a word that was judged".to_owned());
+                let manifest = Statement::parse(bid.manifest.as_bytes()).map_err(corrupt)?;
+                accounts.extend(of_lodged(conn, id, &all, &manifest)?);
+            }
+            Ok(accounts)
+        }
+    }
 }
 
 /// How many challenges came in time and are not explained by the record.
@@ -247,20 +299,12 @@ pub(super) fn unanswered(
     keys: &Keys<'_>,
     window_end: Option<Time>,
 ) -> Result<usize, db::Error> {
-    let Some(close) = &row.close else { return Ok(0) };
     let mut count = 0_usize;
     for open in store::open_challenges(conn, &row.id)? {
-        if !is_in_time(open.received_at, window_end) {
-            continue;
-        }
-        let account = own_account(conn, &row.id, open.line)?;
-        if !account.is_some_and(|account| explains(keys, &account, close.body())) {
+        let in_time = is_in_time(open.received_at, window_end);
+        if in_time && answer(conn, row, keys, &open)?.is_none() {
             count = count.saturating_add(1);
         }
     }
     Ok(count)
-}
-
-fn explains(keys: &Keys<'_>, account: &Account, close: &Close) -> bool {
-    told(keys, account, close).is_ok_and(|told| told.agrees(close))
 }

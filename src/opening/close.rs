@@ -241,15 +241,21 @@ impl Opener {
         Ok(())
     }
 
-    /// What became of each bid lodged with one custodian: it signs no close without.
-    async fn accounts(&self, row: &UnitRow, held: Vec<Held>) -> Result<Vec<Account>, Error> {
+    /// What became of each bid lodged with one custodian: it signs no close without,
+    /// and releases nothing.
+    pub(super) async fn accounts(
+        &self,
+        row: &UnitRow,
+        held: Vec<Held>,
+    ) -> Result<Vec<Account>, Error> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
         let id = row.id;
         let accounts = self.db().query(move |conn| {
             let all = store::envelopes(conn, &id)?;
-            let accounts = held.iter().map(|held| accounts::of_lodged(conn, &id, &all, held));
+            let accounts =
+                held.iter().map(|held| accounts::of_lodged(conn, &id, &all, &held.manifest));
             accounts.collect::<Result<Vec<_>, db::Error>>()
         });
         Ok(accounts.await?.into_iter().flatten().collect())

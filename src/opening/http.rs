@@ -16,7 +16,7 @@ use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::Body as _;
-use crate::custodian::wire::Account;
+use crate::custodian::wire::Shown;
 use crate::ids::{TenderId, UnitId};
 use crate::record::store as record;
 use crate::tender::units;
@@ -61,14 +61,10 @@ pub struct FileView {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeBody {
-    /// Receipt of the accepted bid.
-    pub accepted: String,
-    /// Statements that show the bidder's key; needed with `later`.
-    #[serde(default)]
-    pub credentials: Vec<String>,
-    /// Receipt of the bidder's next statement, if one was shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub later: Option<String>,
+    /// What the custodian was shown: `accepted`, `credentials` and perhaps `later`, which are receipts;
+    /// or `before`, `credentials`, `receipts` and `word` of a lodged bid.
+    #[schema(value_type = Object)]
+    pub account: Shown,
     /// The custodian's signed statement.
     pub statement: String,
 }
@@ -237,9 +233,8 @@ pub async fn challenge(
     body: web::Json<ChallengeBody>,
 ) -> Answer {
     caller.allow(Act::Challenge, &Owner::Actor)?;
-    let ChallengeBody { accepted, credentials, later, statement } = body.into_inner();
+    let ChallengeBody { account, statement } = body.into_inner();
     let unit = about(&path, &statement)?;
-    let account = Account { accepted, credentials, later };
     app.opener.take_challenge(&statement, &account).await?;
     last(&app, unit, Challenged::TYPE).await
 }

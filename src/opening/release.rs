@@ -34,13 +34,19 @@ impl Opener {
         let Some(request) = self.release_request(case).await? else { return Ok(()) };
         let id = row.id;
         let have = self.db().query(move |conn| store::releases(conn, &id)).await?;
-        let wire = self.wire(row)?;
+        let (wire, held) = (self.wire(row)?, self.lodged_with(row).await?);
         let missing = custodians(self.roster(row)?)
             .into_iter()
             .filter(|custodian| !have.iter().any(|release| release.custodian == *custodian));
         let asked = missing.map(async |custodian| {
             self.lift(row, &custodian).await;
-            let note = ask_note(wire, &custodian, &request).await;
+            let lodged = held.get(&custodian).cloned().unwrap_or_default();
+            let note = match self.accounts(row, lodged).await {
+                Ok(lodged) => {
+                    ask_note(wire, &custodian, &AskRelease { lodged, ..request.clone() }).await
+                }
+                Err(error) => Err(AskError::Silent(error.to_string())),
+            };
             (custodian, note)
         });
         for (custodian, answer) in join_all(asked).await {
@@ -71,6 +77,7 @@ impl Opener {
                 checkpoint: record::cosigned_note(conn, &recent)?.encode(),
                 close_receipt,
                 credentials: store::credentials(conn, &row.unit.body().procuring_entity)?,
+                lodged: Vec::new(),
                 order: row.order.clone(),
                 unit: row.unit.encode(),
             })

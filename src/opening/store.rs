@@ -236,6 +236,8 @@ pub fn releases(conn: &mut Conn, id: &UnitId) -> Result<Vec<ReleaseRow>, Error> 
 /// A challenge whose custodian has taken no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenChallenge {
+    /// Of the finding's text.
+    pub sha256: Hash,
     /// Who found it.
     pub custodian: CustodianId,
     /// About which line.
@@ -256,9 +258,9 @@ pub fn open_challenges(conn: &mut Conn, id: &UnitId) -> Result<Vec<OpenChallenge
     let notes: Vec<String> = on_each!(conn, |c| query.load(c))?;
     let open = |note: String| {
         let found = Statement::<Challenged>::parse(note.as_bytes());
-        let Challenged { custodian, line, received_at, .. } =
-            found.map_err(corrupt("challenge"))?.body().clone();
-        Ok(OpenChallenge { custodian, line, received_at })
+        let found = found.map_err(corrupt("challenge"))?;
+        let Challenged { custodian, line, received_at, .. } = found.body().clone();
+        Ok(OpenChallenge { sha256: found.sha256(), custodian, line, received_at })
     };
     notes.into_iter().map(open).collect()
 }

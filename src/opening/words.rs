@@ -9,7 +9,6 @@ use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask_all;
 use crate::custodian::wire::AskSuspend;
 use crate::enterprise::credentials::credential;
-use crate::ids::UnitId;
 use crate::tender::statements::ReleaseBy;
 use crate::tender::units::{self, UnitRow};
 

@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Body, Statement, type_of};
 use crate::custodian::roster::CustodianId;
-use crate::custodian::wire::Account;
+use crate::custodian::wire::Shown;
 use crate::ids::UnitId;
 use crate::opening::rules::Terms;
 use crate::opening::statements::{
@@ -80,7 +80,7 @@ pub(super) struct UnitFacts<'a> {
     pub suspensions: Vec<At<&'a Statement<Suspension>>>,
     pub challenged: Vec<At<&'a Statement<Challenged>>>,
     /// What custodians were shown, by their finding's SHA-256.
-    pub shown: BTreeMap<Hash, &'a Account>,
+    pub shown: BTreeMap<Hash, &'a Shown>,
     pub released: Vec<At<Released<'a>>>,
     pub releases: Vec<At<&'a Statement<Release>>>,
     /// Both of the two above: a key that was handed out is one, however the record tells of it.

@@ -111,7 +111,7 @@ on_both! {
         let refused = brought(&world, &fourth, &invented).unwrap_err();
         assert_eq!(refused.code(), "opening-nothing-denied");
         let nothing = Account { accepted: String::new(), credentials: Vec::new(), later: None };
-        let refused = wait(world.opener().take_challenge(&invented, &nothing)).unwrap_err();
+        let refused = wait(world.opener().take_challenge(&invented, &nothing.into())).unwrap_err();
         assert_eq!(refused.code(), "opening-nothing-denied");
         world.to(OPEN_AT);
         world.settle(4);

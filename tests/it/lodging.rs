@@ -334,7 +334,8 @@ fn challenges_answers_and_adopted_checkpoints_go_over_http() {
     let verdicts: Vec<_> = found.into_iter().map(|found| found.verdict.unwrap()).collect();
     assert_eq!(verdicts, [Verdict::Answered; 5]);
     let account = Account { accepted: receipt, credentials: Vec::new(), later: None };
-    let answer = AskAnswer { account, close: closed.encode() };
+    let answer =
+        AskAnswer { accounts: vec![account], close: closed.encode(), line: Hash::of(b"none") };
     let (status, told) = ask_json(&play, "/answer", &answer);
     assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &"custodian-no-challenge".into()));
     let (status, told) = ask(&play, "/adopt", checkpoint(&play).into_bytes());

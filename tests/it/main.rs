@@ -49,6 +49,7 @@ mod interruptions;
 mod languages;
 mod limits;
 mod lodged_bids;
+mod lodged_challenges;
 mod lodging;
 mod next_roster;
 mod offers;

@@ -4,7 +4,7 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::agent::Refusal;
-use sealbid::custodian::wire::{Account, AskChallenge};
+use sealbid::custodian::wire::{Account, AskChallenge, Shown};
 use sealbid::db::Error as DbError;
 use sealbid::error::Refusal as _;
 use sealbid::opening::Error;
@@ -161,7 +161,11 @@ pub fn shown(world: &World, bid: &Bid) -> AskChallenge {
     let accepted = world.receipt(bid).encode();
     let account = Account { accepted, credentials: Vec::new(), later: None };
     let row = world.row();
-    AskChallenge { account, close: row.close.unwrap().encode(), unit: row.unit.encode() }
+    AskChallenge {
+        account: account.into(),
+        close: row.close.unwrap().encode(),
+        unit: row.unit.encode(),
+    }
 }
 
 /// Somebody brings a custodian's finding, with the receipt it was found by.
@@ -231,13 +235,15 @@ on_both! {
     fn forged_receipts_and_forged_findings_stop_nothing(base: TestBase) {
         let (world, bid) = with_a_lost_bid(base);
         let good = shown(&world, &bid);
-        let mut lines: Vec<String> = good.account.accepted.lines().map(str::to_owned).collect();
+        let Shown::Receipts(account) = good.account.clone() else { panic!() };
+        let mut lines: Vec<String> = account.accepted.lines().map(str::to_owned).collect();
         // The second line is the extra data: salt and event.
         let middle = lines[1].len() / 2;
         let other = if &lines[1][middle..=middle] == "A" { "B" } else { "A" };
         lines[1].replace_range(middle..=middle, other);
         let accepted = lines.join("\n") + "\n";
-        let forged = AskChallenge { account: Account { accepted, ..good.account.clone() }, ..good.clone() };
+        let account = Account { accepted, ..account }.into();
+        let forged = AskChallenge { account, ..good.clone() };
         let refused = world.agents.challenge(2, &forged).unwrap_err();
         assert!(matches!(refused, Refusal::Receipt(_)), "{refused:?}");
 

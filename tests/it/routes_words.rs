@@ -120,7 +120,7 @@ on_both! {
         let path = format!("/api/v1/units/{unit}/challenges");
         let forged = signed(found.clone(), &[&operator()]);
         let bring = |found: &Statement<Challenged>| {
-            play.server.post(&path, json!({ "accepted": "x", "statement": found.encode() })).1
+            play.server.post(&path, json!({ "account": { "accepted": "x", "credentials": [] }, "statement": found.encode() })).1
         };
         assert_eq!(bring(&forged)["code"], "opening-signature");
         let stranger = Challenged { custodian: "c9".parse().unwrap(), ..found };

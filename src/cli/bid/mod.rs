@@ -14,7 +14,7 @@ mod seal;
 mod send;
 mod unit;
 
-pub use challenge::Found;
+pub use challenge::{Found, shown_word};
 pub use check::{Envelope, Findings, check, read};
 pub use commands::BidCommand;
 pub use folder::{Chain, Folder, Plan};

@@ -1,4 +1,5 @@
-//! Challenges: a bidder's receipts against the close, judged by `opening::rules::challenge`.
+//! Challenges: a bidder's receipts, or a custodian's word about its bid, against the close; judged by
+//! `opening::rules::challenge`.
 //!
 //! Invariant: an unanswered valid receipt that came within the window means this agent never
 //! releases this unit. It keeps the receipts, so that the platform can ask for them and answer, and
@@ -10,7 +11,7 @@ use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{AskAnswer, AskChallenge, BroughtChallenge, ChallengesReply};
 use crate::ids::UnitId;
-use crate::opening::rules::challenge::{is_in_time, told};
+use crate::opening::rules::challenge::{answers, is_in_time, shown};
 use crate::opening::statements::{Challenged, Close, Verdict};
 
 use super::kept::{Kept, KeptChallenge};
@@ -51,7 +52,7 @@ pub fn challenge(
     let (close, unit_id) = effective_close(agent, &ask.close)?;
     let mut kept = agent.kept_or_shown(unit_id, &ask.unit)?;
     kept.close = Some(close.sha256());
-    let told = told(&agent.keys_of_receipts(), &ask.account, close.body())?;
+    let told = shown(&agent.keys_of_receipts(), &ask.account, close.body(), kept.deadline)?;
     let line = told.line.to_string();
     let (verdict, received_at) = match kept.challenges.get(&line) {
         Some(KeptChallenge::Answered) => (Verdict::Answered, agent.now),
@@ -70,7 +71,8 @@ pub fn challenge(
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
 }
 
-/// Takes the platform's answer: the bidder's next statement, which explains the close.
+/// Takes the platform's answer: the bidder's next statement, which explains the close; or what became
+/// of a bid that was lodged.
 ///
 /// # Errors
 /// [`Refusal::NoChallenge`] when it explains nothing, or nothing is open.
@@ -80,15 +82,22 @@ pub fn answer(
 ) -> Result<(Change, Statement<Challenged>), Refusal> {
     let (close, unit_id) = effective_close(agent, &ask.close)?;
     let kept = agent.kept(&unit_id)?;
-    let told = told(&agent.keys_of_receipts(), &ask.account, close.body())?;
-    let line = told.line.to_string();
-    if !told.agrees(close.body()) || !kept.challenges.contains_key(&line) {
+    let line = ask.line.to_string();
+    let is_answered = match kept.challenges.get(&line) {
+        Some(KeptChallenge::Open { account, .. }) => {
+            let (keys, against) = (agent.keys_of_receipts(), (close.body(), kept.deadline));
+            answers(&keys, account, against, ask.line, &ask.accounts)
+        }
+        Some(KeptChallenge::Answered) => true,
+        None => false,
+    };
+    if !is_answered {
         return Err(Refusal::NoChallenge);
     }
     let mut kept = kept.clone();
     kept.challenges.insert(line, KeptChallenge::Answered);
     let found = (Verdict::Answered, agent.now);
-    let reply = judged(agent, unit_id, close.sha256(), told.line, found)?;
+    let reply = judged(agent, unit_id, close.sha256(), ask.line, found)?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::clock::{Time, is_closed};
+use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{Account, AskClose};
-use crate::opening::rules::challenge::{Lives, told};
+use crate::opening::rules::lodged::{Accounted, Accounts};
 use crate::opening::rules::{is_ascending, is_freeze};
 use crate::opening::statements::Close;
 
 use super::kept::{Kept, KeptBid, KeptFile};
-use super::lodge::Refusals;
 use super::refusal::Refusal;
 use super::state::{Agent, Change};
 
@@ -66,27 +66,22 @@ fn check_freeze(
 /// Every bid lodged here is in the close, out by its bidder's own statement, or refused on record for
 /// a reason that this agent cannot disprove. Gives the bids lodged here, the files of those that are
 /// not in the close marked as needless.
-fn check_lodged(
+pub(super) fn check_lodged(
     agent: &Agent<'_>,
     kept: &Kept,
     close: &Close,
     accounts: &[Account],
 ) -> Result<BTreeMap<String, KeptBid>, Refusal> {
-    let unit_id = close.unit_id;
-    let refusals = Refusals::read(agent, kept, unit_id, accounts);
     let keys = agent.keys_of_receipts();
-    let told: Vec<_> = accounts.iter().filter_map(|it| told(&keys, it, close).ok()).collect();
+    let accounts = Accounts::read(&keys, close, accounts);
+    let before = |sha256: &Hash| kept.lodged.get(&sha256.to_string()).and_then(KeptBid::word);
     let mut lodged = kept.lodged.clone();
-    for (sha256, bid) in &mut lodged {
-        let mut own = told.iter().filter(|told| told.manifest_sha256.to_string() == *sha256);
-        if let Some(told) = own.find(|told| told.agrees(close)) {
-            if told.lives == Lives::Out {
-                bid.file = KeptFile::Needless;
-            }
-        } else if refusals.is_right(bid) {
-            bid.file = KeptFile::Needless;
-        } else {
-            return Err(Refusal::LodgedMissing);
+    for bid in lodged.values_mut() {
+        let word = bid.word().ok_or(Refusal::Internal("its memory holds no manifest"))?;
+        match accounts.of(&word, &before) {
+            Some(Accounted::In) => {}
+            Some(Accounted::Out) => bid.file = KeptFile::Needless,
+            None => return Err(Refusal::LodgedMissing),
         }
     }
     Ok(lodged)

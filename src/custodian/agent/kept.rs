@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::custodian::wire::Account;
+use crate::custodian::wire::Shown;
 use crate::ids::EnterpriseId;
 use crate::opening::rules::challenge::is_in_time;
+use crate::opening::rules::lodged::Word;
 use crate::opening::statements::SuspensionState;
 use crate::tender::statements::Unit;
 
@@ -79,6 +80,14 @@ pub struct KeptBid {
     pub size: u64,
 }
 
+impl KeptBid {
+    /// As the rules judge it.
+    pub(super) fn word(&self) -> Option<Word> {
+        let manifest = Statement::parse(self.manifest.as_bytes()).ok()?;
+        Some(Word { manifest, bidder: self.bidder, credentials: self.credentials.clone() })
+    }
+}
+
 /// Whether the file of a lodged bid is still needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,7 +105,7 @@ pub enum KeptChallenge {
     /// Valid and unanswered: no release, ever, unless the platform answers.
     Open {
         /// What was shown.
-        account: Box<Account>,
+        account: Box<Shown>,
         /// When; what came after the window's end stops nothing once that is known.
         received_at: Time,
     },

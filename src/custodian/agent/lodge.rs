@@ -5,16 +5,14 @@
 //! once lodged is neither replaced nor forgotten, and the word about it is the same whenever it is
 //! asked for. Nobody learns who bids before the deadline, and afterwards the platform alone does.
 
-use std::collections::BTreeMap;
-
 use crate::bid::rules::{Refused, Stood, check_signature};
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
 use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement, type_of};
-use crate::custodian::wire::{Account, AskLodge, AskLodged, AskLodgedBid, LODGED_PAGE, LodgedBid};
-use crate::enterprise::credentials::{Credential, credential, enterprise_of};
+use crate::custodian::wire::{AskLodge, AskLodged, AskLodgedBid, LODGED_PAGE, LodgedBid};
+use crate::enterprise::credentials::{Credential, enterprise_of};
 use crate::enterprise::statements::{KeyRotation, Kind};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Lodged, LodgedQuery};
@@ -238,83 +236,5 @@ fn asked<'a>(agent: &'a Agent<'_>, query: &str) -> Result<(UnitId, &'a Kept), Re
         Ok((*unit_id, kept))
     } else {
         Err(Refusal::TooEarlyToClose)
-    }
-}
-
-/// The refusals that the platform shows for a close, read once.
-pub(super) struct Refusals<'a> {
-    agent: &'a Agent<'a>,
-    kept: &'a Kept,
-    unit_id: UnitId,
-    /// By the refused note, byte for byte: one text has many signatures.
-    shown: BTreeMap<String, Vec<(Refused, &'a Account)>>,
-}
-
-impl<'a> Refusals<'a> {
-    pub fn read(agent: &'a Agent<'a>, kept: &'a Kept, unit_id: UnitId, all: &'a [Account]) -> Self {
-        let mut shown: BTreeMap<String, Vec<(Refused, &Account)>> = BTreeMap::new();
-        for account in all {
-            let Ok((receipt, _)) = agent.receipt(&account.accepted) else { continue };
-            if let Ok(BidEvent::Refused { statement, code, .. }) = json::parse(&receipt.event)
-                && let Some(refused) = Refused::of_code(&code)
-            {
-                shown.entry(statement).or_default().push((refused, account));
-            }
-        }
-        Self { agent, kept, unit_id, shown }
-    }
-
-    /// Whether the record refuses this bid for a reason that this agent cannot disprove. It was in
-    /// time, signed and whole when it was lodged, so only two are left: its key is no longer the
-    /// bidder's, or the bidder's own chain went another way.
-    pub fn is_right(&self, bid: &KeptBid) -> bool {
-        let Ok(manifest) = Statement::<Manifest>::parse(bid.manifest.as_bytes()) else {
-            return false;
-        };
-        let shown = self.shown.get(&bid.manifest);
-        shown.into_iter().flatten().any(|(refused, account)| match refused {
-            Refused::Signature => {
-                let speaker = self.speaker(bid, &account.credentials);
-                speaker.is_some_and(|speaker| !is_signed(&manifest, &speaker))
-            }
-            Refused::SeqTaken
-            | Refused::SeqNotNext
-            | Refused::WrongPrev
-            | Refused::BidId
-            | Refused::OtherKey => self.is_out_of_chain(bid, &manifest, account),
-            _ => false,
-        })
-    }
-
-    /// Who spoke for the bidder in the end, by statements that go on from those the agent knew.
-    fn speaker(&self, bid: &KeptBid, shown: &[String]) -> Option<Credential> {
-        let text = |note: &String| Note::parse(note.as_bytes()).map(|note| note.sha256()).ok();
-        let goes_on = bid.credentials.len() <= shown.len()
-            && bid.credentials.iter().zip(shown).all(|(a, b)| text(a) == text(b));
-        let found = goes_on.then(|| credential(self.agent.first, shown));
-        found?.ok().filter(|found| found.enterprise == bid.bidder)
-    }
-
-    fn is_out_of_chain(
-        &self,
-        bid: &KeptBid,
-        manifest: &Statement<Manifest>,
-        account: &Account,
-    ) -> bool {
-        let prev = manifest.body().prev_sha256;
-        let before = prev.and_then(|prev| self.kept.lodged.get(&prev.to_string()));
-        // What follows a bid that was rightly refused has nothing to follow. It ends: seq falls.
-        if before.is_some_and(|before| self.is_right(before)) {
-            return true;
-        }
-        let later = account.later.as_ref();
-        let Some((stood, note)) = later.and_then(|text| stood(self.agent, text, self.unit_id))
-        else {
-            return false;
-        };
-        let Some(speaker) = self.speaker(bid, &account.credentials) else { return false };
-        let is_own = speaker.lines.iter().flatten().any(|key| note.require(key).is_ok());
-        let handed_over = speaker.followed(&note, manifest.note());
-        is_own && (stood.is_against(manifest) || (Some(stood.sha256) == prev && !handed_over))
     }
 }

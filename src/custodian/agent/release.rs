@@ -9,6 +9,7 @@ use crate::opening::statements::{Close, Order, Release, Suspension, SuspensionSt
 use crate::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
 
 use super::challenge::effective_close;
+use super::close::check_lodged;
 use super::kept::Kept;
 use super::refusal::Refusal;
 use super::state::{Agent, Change};
@@ -35,6 +36,9 @@ pub fn release(
     let kept = agent.kept_or_shown(unit_id, &ask.unit)?;
     let kept = with_window(kept, &close, window_from.plus(terms.challenge_ms));
     check_bids(agent, &unit, &close, ask)?;
+    // One that was away at the close has not seen yet what became of the bids lodged with it.
+    let lodged = check_lodged(agent, &kept, close.body(), &ask.lodged)?;
+    let kept = Kept { lodged, ..kept };
     check_time(agent, ask, from)?;
     check_stops(&kept)?;
     let identity = agent.keys.unit_identity(&unit_id).encode().to_string();

@@ -4,6 +4,7 @@
 //! close's size, took it out. Custodian, platform and verifier judge the same receipts by this one
 //! rule, so that no word of a single custodian, and no silence of the platform, decides.
 
+use super::lodged::Words;
 use crate::bid::rules::line;
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
@@ -13,7 +14,7 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Statement, StatementError};
 use crate::custodian::roster::Roster;
-use crate::custodian::wire::Account;
+use crate::custodian::wire::{Account, Shown};
 use crate::enterprise::credentials::{CredentialError, credential, enterprise_of};
 use crate::ids::UnitId;
 use crate::opening::statements::{Challenged, Close, Verdict};
@@ -100,7 +101,7 @@ pub fn told(keys: &Keys<'_>, account: &Account, close: &Close) -> Result<Told, N
 
 /// A receipt under the log key in force; under one before it only with q cosignatures, because a key
 /// that was succeeded may be anybody's.
-fn receipt(keys: &Keys<'_>, text: &str) -> Result<Receipt, NothingTold> {
+pub(super) fn receipt(keys: &Keys<'_>, text: &str) -> Result<Receipt, NothingTold> {
     let receipt = Receipt::parse(text.as_bytes())?;
     let (witnesses, q) = (keys.roster.witness_keys(), keys.roster.q());
     let mut last = NothingTold::Unrelated;
@@ -164,10 +165,54 @@ fn require_next(
     if prev == Some(manifest.sha256()) { Ok(()) } else { Err(NothingTold::Unrelated) }
 }
 
-/// Whether these receipts deny the close about this line.
+/// Reads what a bidder shows against a close: receipts of the record, or a custodian's word, which has
+/// their force when it was given before `deadline`. A word alone shows no line: the platform answers.
+///
+/// # Errors
+/// [`NothingTold`] with the first thing that does not hold.
+pub fn shown(
+    keys: &Keys<'_>,
+    shown: &Shown,
+    close: &Close,
+    deadline: Time,
+) -> Result<Told, NothingTold> {
+    match shown {
+        Shown::Receipts(account) => told(keys, account, close),
+        Shown::Word(word) => Ok(Words::read(keys, word, (close.unit_id, deadline))?.told()),
+    }
+}
+
+/// Whether what is shown denies the close about this line.
 #[must_use]
-pub fn denies(keys: &Keys<'_>, account: &Account, close: &Close, line: Hash) -> bool {
-    told(keys, account, close).is_ok_and(|told| told.line == line && !told.agrees(close))
+pub fn denies(
+    keys: &Keys<'_>,
+    what: &Shown,
+    (close, deadline): (&Close, Time),
+    line: Hash,
+) -> bool {
+    let told = shown(keys, what, close, deadline);
+    told.is_ok_and(|told| told.line == line && !told.agrees(close))
+}
+
+/// Whether accounts of the record answer what was shown about this line.
+#[must_use]
+pub fn answers(
+    keys: &Keys<'_>,
+    what: &Shown,
+    (close, deadline): (&Close, Time),
+    line: Hash,
+    accounts: &[Account],
+) -> bool {
+    match what {
+        Shown::Receipts(_) => accounts.iter().any(|account| {
+            told(keys, account, close).is_ok_and(|told| told.line == line && told.agrees(close))
+        }),
+        Shown::Word(word) => {
+            Words::read(keys, word, (close.unit_id, deadline)).is_ok_and(|words| {
+                words.told().line == line && words.are_accounted(keys, close, accounts)
+            })
+        }
+    }
 }
 
 /// Whether a custodian's finding came in time to stop the release: the window's end is no longer in
@@ -181,12 +226,12 @@ pub fn is_in_time(received_at: Time, window_end: Option<Time>) -> bool {
 #[must_use]
 pub fn is_grave(
     keys: &Keys<'_>,
-    close: &Close,
+    (close, deadline): (&Close, Time),
     window_end: Option<Time>,
     found: &Challenged,
-    account: &Account,
+    what: &Shown,
 ) -> bool {
     found.verdict == Verdict::Open
         && is_in_time(found.received_at, window_end)
-        && denies(keys, account, close, found.line)
+        && denies(keys, what, (close, deadline), found.line)
 }

@@ -2,6 +2,7 @@
 //! off-line verifier share, so that all three mean the same by "closed", "due" and "whose fault".
 
 pub mod challenge;
+pub mod lodged;
 mod timer;
 
 pub use timer::{Facts, Failure, Step, can_agree, due, has_lapsed, is_below, is_spare};

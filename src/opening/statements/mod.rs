@@ -15,7 +15,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Body;
 use crate::custodian::roster::CustodianId;
-use crate::custodian::wire::Account;
+use crate::custodian::wire::Shown;
 use crate::ids::{EnterpriseId, UnitId};
 
 /// The frozen set of bids. A custodian signs at most one per unit, ever.
@@ -347,8 +347,8 @@ pub enum OpeningEvent {
     /// What a custodian was shown when it found the close denied; sealed until the unit's end.
     #[serde(rename = "sealbid/challenge/v1")]
     Challenge {
-        /// The receipts, as its custodian saw them.
-        account: Account,
+        /// What its custodian was shown: receipts, or another's word about a lodged bid.
+        account: Shown,
         /// The custodian's finding.
         challenged_sha256: Hash,
         /// Which unit.

@@ -2,12 +2,14 @@
 
 use crate::bid::statements::BidEvent;
 use crate::clock::is_closed;
+use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
+use crate::error::Said;
 use crate::ids::UnitId;
 use crate::opening::statements::Lodged;
 use crate::verify::facts::Facts;
-use crate::verify::report::{Finding, failed, said, text, undecided, why};
+use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::UnitFacts;
 
 use super::closes::close_of;
@@ -55,6 +57,26 @@ fn judged(
         return none_or_here(facts, unit, late);
     }
     let close = close_of(unit)?;
+    match became(facts, unit, manifest_sha256, later) {
+        Err(None) if facts.is_shown(unit.start(), close.index) => {
+            Err(failed("verify-say-my-lodged-out", [("time", (*arrived_at).into())]))
+        }
+        Err(None) => {
+            Err(undecided("verify-say-my-lodged-unexplained", [("time", (*arrived_at).into())]))
+        }
+        Err(Some(stop)) => Err(stop),
+        Ok(held) => Ok(held),
+    }
+}
+
+/// What the file shows became of a lodged bid: in the close, followed by another statement of its
+/// bidder, or refused as the rules demand. Nothing when it does not say.
+pub(super) fn became(
+    facts: &Facts<'_>,
+    unit: &UnitFacts<'_>,
+    manifest_sha256: &Hash,
+    later: Option<&(BidEvent, u64)>,
+) -> Result<Said, Option<Stop>> {
     let lines = unit.closed_lines();
     let accepted = unit.accepted.iter().filter(|at| at.it.manifest_sha256 == *manifest_sha256);
     let mut accepted = accepted.map(|at| at.it.line());
@@ -66,10 +88,7 @@ fn judged(
         return Ok(said("verify-say-my-lodged-followed", []));
     }
     if let Some(at) = unit.refused.iter().find(|at| is_about(&at.it, manifest_sha256)) {
-        return refused(facts, unit, at);
+        return refused(facts, unit, at).map_err(Some);
     }
-    if facts.is_shown(unit.start(), close.index) {
-        return Err(failed("verify-say-my-lodged-out", [("time", (*arrived_at).into())]));
-    }
-    Err(undecided("verify-say-my-lodged-unexplained", [("time", (*arrived_at).into())]))
+    Err(None)
 }

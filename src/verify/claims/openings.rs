@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use crate::bid::rules::line as line_of;
 use crate::bid::statements::{Fault, Manifest};
 use crate::crypto::hash::Hash;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
+use crate::custodian::wire::Shown;
 use crate::ids::EnterpriseId;
 use crate::opening::rules::challenge::{self, is_grave, is_in_time};
 use crate::opening::rules::{Claimed, is_below, standing};
@@ -17,6 +19,7 @@ use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{Accepted, At, UnitFacts};
 
 use super::closes::close_of;
+use super::lodged;
 use super::release::{here, window_end};
 use super::units::{buyer_signed, terms_of};
 
@@ -202,6 +205,14 @@ fn not_void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if facts.shows_rest(unit) { Ok(held) } else { Err(here(held)) }
 }
 
+/// Whether the file itself shows what became of a bid about which a custodian gave its word: then the
+/// word denies nothing.
+fn is_accounted(facts: &Facts<'_>, unit: &UnitFacts<'_>, shown: &Shown) -> bool {
+    let Shown::Word(word) = shown else { return false };
+    let manifest = Note::parse(word.word.manifest.as_bytes());
+    manifest.is_ok_and(|manifest| lodged::became(facts, unit, &manifest.sha256(), None).is_ok())
+}
+
 /// Whether a custodian found the close denied, in time and, as far as the file shows it, by receipts
 /// that do deny it: what it was shown is sealed until the void, and the regulator's from then on.
 fn is_challenged(facts: &Facts<'_>, unit: &UnitFacts<'_>, roster: &Roster, before: u64) -> bool {
@@ -209,10 +220,14 @@ fn is_challenged(facts: &Facts<'_>, unit: &UnitFacts<'_>, roster: &Roster, befor
     let (Some(close), Some(first)) = (unit.close(), facts.rosters.first()) else { return false };
     let log_keys = log_keys(&facts.rosters, &facts.events);
     let keys = challenge::Keys { roster, first, log: log_keys.iter().rev().collect() };
+    let Some(terms) = unit.terms() else { return false };
+    let against = (close.it.body(), terms.deadline);
     unit.challenged.iter().filter(|at| at.index < before).any(|at| {
         let found = at.it.body();
         match unit.shown.get(&at.it.sha256()) {
-            Some(account) => is_grave(&keys, close.it.body(), end, found, account),
+            Some(shown) => {
+                is_grave(&keys, against, end, found, shown) && !is_accounted(facts, unit, shown)
+            }
             None => {
                 let is_open = found.verdict == Verdict::Open;
                 !facts.shows(unit) && is_open && is_in_time(found.received_at, end)

@@ -303,7 +303,9 @@ fn deciding() -> Vec<Row> {
             |s| {
                 (
                     of_unit(s, "/challenges"),
-                    Body::Json(json!({ "accepted": "x", "statement": "x" })),
+                    Body::Json(
+                        json!({ "account": { "accepted": "x", "credentials": [] }, "statement": "x" }),
+                    ),
                 )
             },
             (422, "opening-statement"),

@@ -214,7 +214,8 @@ impl Story {
                     accepted: "c2sp.org/tlog-proof@v1\n…\n".into(),
                     credentials: Vec::new(),
                     later: None,
-                },
+                }
+                .into(),
                 challenged_sha256: Hash::of(BID),
                 unit_id,
             }),

@@ -1,7 +1,9 @@
 //! Bidders challenge a close with what they hold, and the platform answers from the record.
 
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge, AskWindow, BroughtChallenge};
+use sealbid::custodian::wire::{
+    Account, AskAnswer, AskChallenge, AskWindow, BroughtChallenge, Shown,
+};
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::rules::challenge::{Keys, denies, is_in_time, told};
@@ -53,6 +55,7 @@ impl World {
         let (Some((_, close)), Some(bid)) = (&row.closed, bid) else { return Ok(()) };
         let account = self.account(row, bid.index, whole);
         let (close, unit) = (close.encode(), row.unit.encode());
+        let account = Shown::from(account);
         let request = Request::Challenge(AskChallenge { account: account.clone(), close, unit });
         let Some(Reply::Note(note)) = self.ask(agent, &request) else { return Ok(()) };
         if is_told { self.take_challenge(id, &account, &note.encode()) } else { Ok(()) }
@@ -64,14 +67,17 @@ impl World {
     }
 
     /// A finding counts with its receipts, and an answered one is not opened again.
-    fn take_challenge(&mut self, id: UnitId, account: &Account, note: &str) -> Done {
+    fn take_challenge(&mut self, id: UnitId, account: &Shown, note: &str) -> Done {
         let found = Statement::<Challenged>::parse(note.as_bytes()).unwrap();
         let (body, row) = (found.body(), self.row(&id));
         let key = (body.custodian.clone(), body.line);
         let known = row.challenges.get(&key).map(|(verdict, _)| *verdict);
         let (_, close) = row.closed.as_ref().unwrap();
         let counts = match body.verdict {
-            Verdict::Open => denies(&self.keys_of_receipts(), account, close.body(), body.line),
+            Verdict::Open => {
+                let against = (close.body(), row.terms.deadline);
+                denies(&self.keys_of_receipts(), account, against, body.line)
+            }
             Verdict::Answered => true,
             Verdict::Finding => false,
         };
@@ -118,10 +124,11 @@ impl World {
             let bid = row.accepted.iter().find(|bid| bid.line == *line);
             let (Verdict::Open, Some(bid)) = (verdict, bid) else { continue };
             let account = self.account(&row, bid.index, true);
-            let answer = AskAnswer { account: account.clone(), close: close.encode() };
+            let (accounts, close) = (vec![account.clone()], close.encode());
+            let answer = AskAnswer { accounts, close, line: *line };
             let place = self.agents.each.iter().position(|c| c.id == *custodian).unwrap();
             if let Some(Reply::Note(note)) = self.ask(place, &Request::Answer(answer)) {
-                self.take_challenge(id, &account, &note.encode())?;
+                self.take_challenge(id, &account.into(), &note.encode())?;
             }
         }
         Ok(())

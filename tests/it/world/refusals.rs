@@ -296,7 +296,7 @@ fn a_release_is_refused_early_below_the_minimum_challenged_or_suspended() {
         credentials: Vec::new(),
         later: None,
     };
-    let open = KeptChallenge::Open { account: account.into(), received_at: START };
+    let open = KeptChallenge::Open { account: Box::new(account.into()), received_at: START };
     kept.challenges.insert(Hash::of(b"a line").to_string(), open);
     assert_eq!(release_refusal(&world, &ask, &challenged), Some(Refusal::ChallengeOpen));
 
@@ -351,7 +351,7 @@ fn a_challenge_is_refused_on_a_close_without_quorum_and_on_receipts_of_something
     let state = state(&world);
     let refusal = |close: String, index| {
         let unit = world.row(&id).unit.encode();
-        let ask = AskChallenge { account: account(index), close, unit };
+        let ask = AskChallenge { account: account(index).into(), close, unit };
         agent::challenge(&agent(&world, &state, world.truth()), &ask).err()
     };
     let bid = row.accepted[0].index;

@@ -319,6 +319,7 @@ impl World {
             checkpoint: recent.note().encode(),
             close_receipt: self.record.receipt(*index, cosigned).encode(),
             credentials: self.buyer.credentials(),
+            lodged: self.accounts(row.unit.body().id().unwrap()),
             order: None,
             unit: row.unit.encode(),
         }))

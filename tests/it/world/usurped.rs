@@ -81,7 +81,7 @@ fn judged(how: How) -> Result<Verdict, Refusal> {
     close.sign(&world.keys.platform);
     world.agents.each.iter().for_each(|custodian| close.sign(&custodian.keys.statement));
     let unit = world.row(&id).unit.encode();
-    let ask = AskChallenge { account, close: close.encode(), unit };
+    let ask = AskChallenge { account: account.into(), close: close.encode(), unit };
     let state = world.agents.each[0].state.clone();
     let found = agent::challenge(&agent(&world, &state), &ask);
     found.map(|(_, challenged)| challenged.body().verdict)
