@@ -46,6 +46,7 @@ mod hours;
 mod identifiers;
 mod instances;
 mod interruptions;
+mod killed;
 mod languages;
 mod limits;
 mod lodged_bids;
