@@ -102,13 +102,14 @@ pub struct Error {
     args: Args,
     fields: Vec<FieldError>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    exit: Option<u8>,
 }
 
 impl Error {
     /// An error of the edge itself, where no feature's refusal exists.
     #[must_use]
     pub const fn new(code: &'static str, status: u16, args: Args) -> Self {
-        Self { code, status, args, fields: Vec::new(), source: None }
+        Self { code, status, args, fields: Vec::new(), source: None, exit: None }
     }
 
     /// Our own failure. The cause is for the log; the reader learns only that it was us.
@@ -125,6 +126,13 @@ impl Error {
         let mut error = Self::new("web-fields", 422, Args::new());
         error.fields = fields;
         error
+    }
+
+    /// The same with an exit code of its own, where a command's help gives codes another meaning.
+    #[must_use]
+    pub const fn ending_with(mut self, exit: u8) -> Self {
+        self.exit = Some(exit);
+        self
     }
 
     /// The stable code.
@@ -161,7 +169,9 @@ impl Error {
     /// usage and comes from the command line's parser.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
-        if self.is_transient() {
+        if let Some(exit) = self.exit {
+            exit
+        } else if self.is_transient() {
             75
         } else if self.status >= 500 {
             70
@@ -183,6 +193,6 @@ impl std::fmt::Display for Error {
 impl<R: Refusal> From<R> for Error {
     fn from(refusal: R) -> Self {
         let (code, status, args) = (refusal.code(), refusal.status(), refusal.args());
-        Self { code, status, args, fields: Vec::new(), source: Some(Box::new(refusal)) }
+        Self { code, status, args, fields: Vec::new(), source: Some(Box::new(refusal)), exit: None }
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::db::Tx;
-use crate::ids::UnitId;
+use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::UnitState;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
@@ -29,6 +29,8 @@ pub(super) fn in_time(
 
 /// A statement to be refused.
 pub(super) struct Refusal {
+    /// Whose key signed it; none's where that is why it is refused.
+    pub author: Option<EnterpriseId>,
     /// The note as it came.
     pub note: String,
     /// When its last byte was in.
@@ -75,7 +77,7 @@ pub fn refuse_unsigned(
 ) -> Result<(), Error> {
     let (sha256, refused) = (Hash::of(note.as_bytes()), Refused::Signature);
     if store::refused_before(tx.conn(), &sha256, refused.code())?.is_none() {
-        let statement = Refusal { note, arrived_at, doubted: false };
+        let statement = Refusal { author: None, note, arrived_at, doubted: false };
         record(tx, unit, refused, (statement, false))?;
     }
     Ok(())
@@ -89,7 +91,7 @@ fn record(
     refused: Refused,
     (statement, provisional): (Refusal, bool),
 ) -> Result<(Recorded, Vec<u8>), Error> {
-    let Refusal { note, arrived_at, .. } = statement;
+    let Refusal { author, note, arrived_at, .. } = statement;
     let sha256 = Hash::of(note.as_bytes());
     let event = BidEvent::Refused {
         arrived_at,
@@ -101,7 +103,8 @@ fn record(
     };
     let bytes = json::to_string(&event)?.into_bytes();
     let (kind, level) = ("sealbid/refused/v1", Level::Sealed(unit));
-    let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
+    let event = Event { kind, level, unit: Some(unit), bytes: bytes.clone() };
+    let recorded = tx.record_by(author, event)?;
     store::insert_refused(tx, unit, &sha256, refused.code(), recorded.index)?;
     Ok((recorded, bytes))
 }

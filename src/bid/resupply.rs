@@ -118,7 +118,8 @@ fn swap(
     let event = OpeningEvent::Resupplied { line: line_of(&kept), sha256, unit_id: unit };
     let bytes = json::to_string(&event)?.into_bytes();
     let (kind, level) = (RESUPPLIED, Level::Sealed(unit));
-    let recorded = tx.record(Event { kind, level, unit: Some(unit), bytes: bytes.clone() })?;
+    let event = Event { kind, level, unit: Some(unit), bytes: bytes.clone() };
+    let recorded = tx.record_by(Some(bidder), event)?;
     uploads::claim(tx, brought)?;
     store::swap(tx, &kept, brought)?;
     uploads::let_go(tx, kept.blob)?;

@@ -274,13 +274,14 @@ impl Prepared {
                 (Ok(_), None) if self.without == WithoutUpload::Ask => return Ok(None),
                 (found, _) => {
                     let refused = found.err().unwrap_or(Refused::Envelope);
-                    let note = self.manifest.encode();
-                    let statement = Refusal { note, arrived_at, doubted: self.doubted };
+                    let (author, note) = (Some(self.bidder), self.manifest.encode());
+                    let statement = Refusal { author, note, arrived_at, doubted: self.doubted };
                     return refuse(tx, &place, refused, statement).map(Some);
                 }
             };
         let (kind, level, unit) = ("sealbid/accepted/v1", Level::Sealed(id), Some(id));
-        let recorded = tx.record(Event { kind, level, unit, bytes: self.event.clone() })?;
+        let event = Event { kind, level, unit, bytes: self.event.clone() };
+        let recorded = tx.record_by(Some(self.bidder), event)?;
         let envelope = NewEnvelope {
             unit: id,
             bidder: self.bidder,

@@ -77,7 +77,8 @@ fn carry_out(
     let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, line, arrived_at);
     let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
     if let Err(refused) = in_time(&place, decided, Some(tx.now())) {
-        return refuse(tx, &place, refused, Refusal { note, arrived_at, doubted });
+        let author = Some(bidder);
+        return refuse(tx, &place, refused, Refusal { author, note, arrived_at, doubted });
     }
     let bid_id = before.map(|head| head.bid_id).ok_or(Error::NotFound)?;
     let key = line.last().cloned().ok_or(Error::NoKey)?;
@@ -90,7 +91,7 @@ fn carry_out(
     let bytes = json::to_string(&event)?.into_bytes();
     let (kind, level) = ("sealbid/withdrawn/v1", Level::Sealed(body.unit_id));
     let unit = Some(body.unit_id);
-    let recorded = tx.record(Event { kind, level, unit, bytes: bytes.clone() })?;
+    let recorded = tx.record_by(Some(bidder), Event { kind, level, unit, bytes: bytes.clone() })?;
     store::retire(tx, &body.manifest_sha256, "withdrawn")?;
     let new = ChainHead { bid_id, seq: body.seq, sha256, kind: ChainKind::Withdrawal, key };
     store::advance(tx, &place, bidder, &new, recorded.index)?;

@@ -117,6 +117,11 @@ impl Client {
         self.key.as_ref().ok_or(Failed::Missing("--key"))
     }
 
+    /// How to ask for what shows more to its own: with the key, if there is one.
+    pub(super) fn access(&self) -> Access {
+        if self.key.is_some() { Access::Own } else { Access::Public }
+    }
+
     /// The client's clock.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {

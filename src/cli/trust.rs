@@ -26,7 +26,9 @@ pub struct Pinned {
 pub struct Checked {
     /// The receipt.
     pub receipt: Receipt,
-    /// How many custodians cosigned its checkpoint.
+    /// Leaves below its checkpoint.
+    pub size: u64,
+    /// How many custodians cosigned it.
     pub cosigned: usize,
     /// Whether q have: then nobody can take it back unseen.
     pub is_final: bool,
@@ -40,18 +42,26 @@ impl Pinned {
     /// [`Failed::NotPinned`], or [`Failed::Content`] when they are no rosters, or do not follow each
     /// other.
     pub fn new(notes: &[u8], pin: &Pin) -> Result<Self, Failed> {
-        let wrong = |e: &dyn std::fmt::Display| Failed::content("the roster", e);
-        let rosters = Chain::parse(notes).map_err(|e| wrong(&e))?;
+        let believed = Self::believed(notes)?;
         let is_pinned = match pin {
-            Pin::Roster(sha256) => rosters.of(sha256).is_some(),
+            Pin::Roster(sha256) => believed.rosters.of(sha256).is_some(),
             // A later version could name a key without its holder's consent.
             Pin::Regulator(key) => {
-                let first = rosters.first();
+                let first = believed.rosters.first();
                 first.body().regulator_key == *key
-                    && first.note().signed_by(key).map_err(|e| wrong(&e))?
+                    && first.note().signed_by(key).map_err(|e| Failed::content("the roster", e))?
             }
         };
-        if is_pinned { Ok(Self { rosters }) } else { Err(Failed::NotPinned) }
+        if is_pinned { Ok(believed) } else { Err(Failed::NotPinned) }
+    }
+
+    /// Rosters as they stand, pinned by nothing: for those who say so.
+    ///
+    /// # Errors
+    /// [`Failed::Content`].
+    pub fn believed(notes: &[u8]) -> Result<Self, Failed> {
+        let rosters = Chain::parse(notes).map_err(|e| Failed::content("the roster", e))?;
+        Ok(Self { rosters })
     }
 
     /// All of them.
@@ -86,7 +96,7 @@ impl Pinned {
     pub fn receipt(&self, text: &[u8]) -> Result<Checked, Failed> {
         let wrong = |e: crate::record::proof::ReceiptError| Failed::Receipt(e.to_string());
         let receipt = Receipt::parse(text).map_err(wrong)?;
-        let (mut most, mut is_final) = (0, false);
+        let (mut size, mut most, mut is_final) = (0, 0, false);
         // Which of the record's keys signed it shows in its origin.
         let mut keys = self.rosters.log_keys();
         let log_key = keys.find(|key| receipt.verify(key, &[]).is_ok());
@@ -95,10 +105,11 @@ impl Pinned {
             let cosigned: Cosigned =
                 receipt.verify(log_key, &roster.witness_keys()).map_err(wrong)?;
             let count = cosigned.cosignatures().len();
+            size = cosigned.checkpoint().size;
             most = most.max(count);
             is_final |= count >= roster.q();
         }
-        Ok(Checked { receipt, cosigned: most, is_final })
+        Ok(Checked { receipt, size, cosigned: most, is_final })
     }
 
     /// A unit's effective close, and the roster of which the platform and q custodians signed it.

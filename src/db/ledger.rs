@@ -11,7 +11,7 @@ use super::{BEHIND_MS, Conn, Error};
 use crate::clock::Time;
 use crate::on_each;
 
-/// How many rows go into one INSERT: seven parameters each, and SQLite takes 32,766.
+/// How many rows go into one INSERT: eight parameters each, and SQLite takes 32,766.
 const ROWS_PER_INSERT: usize = 500;
 
 /// An event on its way into the record.
@@ -26,6 +26,7 @@ pub(crate) struct EntryRow {
     pub(crate) kind: String,
     pub(crate) level: String,
     pub(crate) unit: Option<String>,
+    pub(crate) author: Option<String>,
     pub(crate) at: i64,
 }
 

@@ -24,6 +24,7 @@ diesel::table! {
         kind -> Text,
         level -> Text,
         unit -> Nullable<Text>,
+        author -> Nullable<Text>,
         at -> BigInt,
     }
 }

@@ -114,7 +114,8 @@ fn first_application(
     application: &Statement<Application>,
 ) -> Result<Done, Refused> {
     refuse_used_key(tx, &application.body().key)?;
-    let index = record(tx, application, Level::Regulator)?;
+    let author = Some(application.body().enterprise);
+    let index = record(tx, application, Level::Regulator, author)?;
     let new = Enterprise {
         application: application.body().clone(),
         application_sha256: application.sha256(),
@@ -280,7 +281,8 @@ fn save<B: Body>(
     let is_public = ![Application::TYPE, Declined::TYPE].contains(&B::TYPE);
     let level = if is_public { Level::Public } else { Level::Regulator };
     new.last_sha256 = statement.sha256();
-    new.last_index = record(tx, statement, level)?;
+    let author = (B::TYPE == Application::TYPE).then_some(new.application.enterprise);
+    new.last_index = record(tx, statement, level, author)?;
     store::save(tx, &found.last_sha256, &new)?;
     if is_public {
         let id = new.application.enterprise;
@@ -289,13 +291,15 @@ fn save<B: Body>(
     Ok(again(&new))
 }
 
+/// `author` is the body itself where others do not see the statement.
 fn record<B: Body>(
     tx: &mut Tx<'_>,
     statement: &Statement<B>,
     level: Level,
+    author: Option<EnterpriseId>,
 ) -> Result<u64, Refused> {
     let bytes = statement.encode().into_bytes();
-    Ok(tx.record(Event { kind: B::TYPE, level, unit: None, bytes })?.index)
+    Ok(tx.record_by(author, Event { kind: B::TYPE, level, unit: None, bytes })?.index)
 }
 
 fn refuse_used_key(tx: &mut Tx<'_>, key: &VerifyingKey) -> Result<(), Refused> {

@@ -1,5 +1,4 @@
-//! Openings over HTTP: the opening record, opened documents, case files, entries by their level, and
-//! the words of procuring entity, regulator and custodians.
+//! Openings over HTTP: the opening record, opened documents, case files, and the words of procuring entity, regulator and custodians.
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
@@ -10,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::casefile::{self, CaseSource};
-use super::disclosed;
 use super::statements::{Challenged, Opening, OpeningEvent, Order, ReadOutLine, Suspension, Void};
 use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
@@ -67,17 +65,6 @@ pub struct ChallengeBody {
     pub account: Shown,
     /// The custodian's signed statement.
     pub statement: String,
-}
-
-/// An entry with what its leaf binds.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EntryView {
-    /// Its place in the record.
-    pub index: u64,
-    /// The leaf's salt, in hexadecimal.
-    pub salt: String,
-    /// The event's text.
-    pub event: String,
 }
 
 /// What ended a unit: its opening record, or why it was void
@@ -246,33 +233,6 @@ async fn last(app: &App, unit: UnitId, kind: &'static str) -> Answer {
     entered(app, entry.index).await
 }
 
-/// An entry's salt and event, for whom its level lets see them
-///
-/// # Errors
-/// `web-not-found` for what the caller may not see, pads, and what is not there.
-#[utoipa::path(get, path = "/api/v1/record/entries/{index}", tag = "record",
-    params(("index" = u64, Path, description = "Its place in the record")),
-    responses((status = 200, body = EntryView)), security((), ("session" = [])))]
-pub async fn entry(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let entry = disclosed::entry(&app.platform, &caller.actor, id(&path)?).await?;
-    let entry = entry.ok_or(Edge::NotFound)?;
-    let salt = hex::encode(entry.salt.as_bytes());
-    let view = EntryView { index: entry.index, salt, event: text(&entry) };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private")).json(view))
-}
-
-/// An entry's receipt again, with the cosignatures so far, for whom its level lets see it
-///
-/// # Errors
-/// As for the entry.
-#[utoipa::path(get, path = "/api/v1/record/receipts/{index}", tag = "record",
-    params(("index" = u64, Path, description = "Its place in the record")),
-    responses((status = 200, body = Entered)), security((), ("session" = [])))]
-pub async fn receipt(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let entry = disclosed::entry(&app.platform, &caller.actor, id(&path)?).await?;
-    entered(&app, entry.ok_or(Edge::NotFound)?.index).await
-}
-
 /// Which file.
 #[derive(Clone, Copy)]
 enum Which {
@@ -346,7 +306,7 @@ async fn units_of(app: &App, path: &str) -> Result<Vec<UnitId>, Failure> {
 
 async fn cut(app: web::Data<App>, units: Vec<UnitId>, which: Which) -> Answer {
     let file = web::block(move || write(&app, &units, which)).await;
-    let file = file.map_err(crate::error::Error::internal)?.map_err(failure)?;
+    let file = file.map_err(crate::error::Error::internal)??;
     Ok(HttpResponse::Ok().content_type("application/x-tar").streaming(stream::send(file)))
 }
 
@@ -365,12 +325,14 @@ fn write(app: &App, units: &[UnitId], which: Which) -> Result<File, casefile::Er
     Ok(file)
 }
 
-fn failure(error: casefile::Error) -> Failure {
-    match error {
-        casefile::Error::NotCosigned | casefile::Error::Db(crate::db::Error::NotFound) => {
-            Edge::NotFound.into()
+impl From<casefile::Error> for Failure {
+    fn from(error: casefile::Error) -> Self {
+        match error {
+            casefile::Error::NotCosigned | casefile::Error::Db(crate::db::Error::NotFound) => {
+                Edge::NotFound.into()
+            }
+            casefile::Error::Db(error) => error.into(),
+            casefile::Error::Case(error) => crate::error::Error::internal(error).into(),
         }
-        casefile::Error::Db(error) => error.into(),
-        casefile::Error::Case(error) => crate::error::Error::internal(error).into(),
     }
 }

@@ -3,9 +3,7 @@
 //! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped. A unit's own
 //! row is `tender::units`'s; what is written stands in `moves`.
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Bool};
 
 use super::rules::{UnitState, quorum_time};
 use super::statements::Challenged;
@@ -15,12 +13,11 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
-use crate::db::schema::{challenge, credential, entry, envelope, refused, release, unit};
+use crate::db::schema::{challenge, credential, envelope, refused, release, unit};
 use crate::db::{Conn, Error};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
 use crate::record::cosigned::{self, Which};
-use crate::record::disclosure::Level;
 use crate::record::leaf::Salt;
 
 fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
@@ -45,54 +42,6 @@ pub fn due_before(conn: &mut Conn, now: Time) -> Result<Vec<UnitId>, Error> {
         .select(unit::unit_id);
     let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
     ids.iter().map(|id| id.parse().map_err(corrupt("id"))).collect()
-}
-
-/// Which entries a reader may see, as far as the database can tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
-    /// Public ones.
-    Public,
-    /// And those of parties, and those that name this body: they may be its own.
-    Named(EnterpriseId),
-    /// Every one but what is sealed until a unit's end that is still to come.
-    All,
-}
-
-/// Whether the entry at `index` is within `sight`. One question whose work does not tell what is
-/// there: a pad, a sealed act and what is not there yet are all just not found.
-///
-/// # Errors
-/// `Backend`.
-pub fn is_within(conn: &mut Conn, index: u64, sight: &Sight) -> Result<bool, Error> {
-    let at = entry::idx.eq(i64::try_from(index).map_err(|_| Error::NotFound)?);
-    let public = entry::level.eq(Level::Public.to_string());
-    let parties = entry::level.eq(Level::Parties.to_string());
-    let found: Option<i64> = match sight {
-        Sight::Public => {
-            let query = entry::table.filter(at.and(public)).select(entry::idx);
-            on_each!(conn, |c| query.first(c).optional())?
-        }
-        Sight::Named(body) => {
-            let name = body.to_string().into_bytes();
-            let (before, after) = match conn {
-                Conn::Pg(_) => ("position(", " IN event) > 0"),
-                Conn::Sqlite(_) => ("instr(event, ", ") > 0"),
-            };
-            let named = sql::<Bool>(before).bind::<Binary, _>(name).sql(after);
-            let seen = public.or(parties).or(named);
-            let query = entry::table.filter(at.and(seen)).select(entry::idx);
-            on_each!(conn, |c| query.first(c).optional())?
-        }
-        Sight::All => {
-            let over = [UnitState::Opened, UnitState::Void].map(UnitState::code);
-            let ended = unit::unit_id.nullable().eq(entry::unit).and(unit::state.eq_any(over));
-            let ended = diesel::dsl::exists(unit::table.filter(ended));
-            let seen = entry::level.not_like("sealed:%").or(ended);
-            let query = entry::table.filter(at.and(seen)).select(entry::idx);
-            on_each!(conn, |c| query.first(c).optional())?
-        }
-    };
-    Ok(found.is_some())
 }
 
 /// Whether a body ever bid in a unit.

@@ -6,7 +6,7 @@ use super::store::index_of;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::db::{EntryRow, Error, Tx};
-use crate::ids::UnitId;
+use crate::ids::{EnterpriseId, UnitId};
 
 /// What happened, as it will be hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,19 @@ impl Tx<'_> {
     /// `Corrupt` for an event without bytes, which would look like a pad; `Backend` without
     /// randomness.
     pub fn record(&mut self, event: Event) -> Result<Recorded, Error> {
+        self.record_by(None, event)
+    }
+
+    /// The same for an enterprise's own act, which its author sees at any time. Whoever names one
+    /// has checked its signature.
+    ///
+    /// # Errors
+    /// Those of [`record`](Self::record).
+    pub fn record_by(
+        &mut self,
+        author: Option<EnterpriseId>,
+        event: Event,
+    ) -> Result<Recorded, Error> {
         if event.bytes.is_empty() {
             return Err(Error::Corrupt(format!("a {} event without bytes", event.kind)));
         }
@@ -56,6 +69,7 @@ impl Tx<'_> {
             kind: event.kind.to_owned(),
             level: event.level.to_string(),
             unit: event.unit.map(|u| u.to_string()),
+            author: author.map(|body| body.to_string()),
             at: at.millis(),
         })?;
         Ok(Recorded { index: index_of(index)?, salt, at, leaf })

@@ -16,7 +16,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::note::{Note, NoteSignature};
 use crate::db::schema::{checkpoint, cosignature, entry, tile};
 use crate::db::{Conn, Error, Tx};
-use crate::ids::UnitId;
+use crate::ids::{EnterpriseId, UnitId};
 use crate::on_each;
 
 /// An entry as it stands.
@@ -34,6 +34,8 @@ pub struct Entry {
     pub level: Level,
     /// The opening unit it belongs to.
     pub unit: Option<UnitId>,
+    /// The enterprise whose own act it is, if it is one's.
+    pub author: Option<EnterpriseId>,
     /// When it was recorded.
     pub at: Time,
 }
@@ -51,7 +53,7 @@ pub struct StoredCheckpoint {
     pub note: Note,
 }
 
-type EntryTuple = (i64, Vec<u8>, Vec<u8>, String, String, Option<String>, i64);
+type EntryTuple = (i64, Vec<u8>, Vec<u8>, String, String, Option<String>, Option<String>, i64);
 type CheckpointTuple = (i64, Vec<u8>, i64, String);
 
 /// A stored number that counts something.
@@ -69,8 +71,9 @@ fn corrupt(what: &str) -> impl Fn() -> Error {
 }
 
 fn entry_of(row: EntryTuple) -> Result<Entry, Error> {
-    let (idx, salt, event, kind, level, unit, at) = row;
+    let (idx, salt, event, kind, level, unit, author, at) = row;
     let unit = unit.map(|u| u.parse::<UnitId>()).transpose();
+    let author = author.map(|body| body.parse::<EnterpriseId>()).transpose();
     Ok(Entry {
         index: index_of(idx)?,
         salt: Salt::from_slice(&salt).map_err(|_| corrupt("an entry's salt")())?,
@@ -78,6 +81,7 @@ fn entry_of(row: EntryTuple) -> Result<Entry, Error> {
         kind,
         level: level.parse().map_err(|_| corrupt("an entry's level")())?,
         unit: unit.map_err(|_| corrupt("an entry's unit")())?,
+        author: author.map_err(|_| corrupt("an entry's author")())?,
         at: Time::from_millis(at),
     })
 }

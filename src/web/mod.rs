@@ -37,6 +37,7 @@ use self::edge::Edge;
 use crate::bid::http as bids;
 use crate::bid::upload::http as uploads;
 use crate::enterprise::http as enterprises;
+use crate::opening::disclosed::http as disclosed;
 use crate::opening::http as openings;
 use crate::record::http as record;
 use crate::tender::http as tenders;
@@ -117,8 +118,10 @@ routes! {
     GET "/api/v1/units/{id}/lines/{line}/documents" => openings::files;
     GET "/api/v1/units/{id}/lines/{line}/documents/{name}" => openings::file;
     // Everybody: the record
-    GET "/api/v1/record/entries/{index}" => openings::entry;
-    GET "/api/v1/record/receipts/{index}" => openings::receipt;
+    GET "/api/v1/record/head" => disclosed::head;
+    GET "/api/v1/record/entries" => disclosed::entries;
+    GET "/api/v1/record/entries/{index}" => disclosed::entry;
+    GET "/api/v1/record/receipts/{index}" => disclosed::receipt;
     GET "/record/checkpoint" => record::checkpoint;
     GET "/record/roster" => record::roster;
     GET "/record/tile/{path:.*}" => record::tile;

@@ -15,6 +15,7 @@ use super::problem::{PROBLEM_JSON, Problem, WrongField};
 use crate::bid::http as bids;
 use crate::bid::upload::http as uploads;
 use crate::enterprise::http as enterprises;
+use crate::opening::disclosed::http as disclosed;
 use crate::opening::http as openings;
 use crate::record::http as record;
 use crate::tender::http as tenders;
@@ -46,7 +47,8 @@ use crate::tender::http as tenders;
         bids::bid, bids::resupply, bids::withdrawal, bids::standing, bids::own,
         openings::challenge, openings::read_out, openings::opening, openings::case,
         openings::order, openings::suspend, openings::auditor_case, openings::tender_case, openings::tender_auditor_case, openings::files,
-        openings::file, openings::entry, openings::receipt,
+        openings::file,
+        disclosed::head, disclosed::entries, disclosed::entry, disclosed::receipt,
         record::checkpoint, record::roster, record::tile,
     ),
     components(schemas(Problem, WrongField)),

@@ -82,7 +82,7 @@ fn one_row_each(base: &TestBase) {
     };
     let yes = if matches!(base.url, DatabaseUrl::Sqlite(_)) { "1" } else { "true" };
     for row in [
-        format!("entry VALUES (0, {bytes}, {bytes}, 'k', 'public', NULL, 1)"),
+        format!("entry VALUES (0, {bytes}, {bytes}, 'k', 'public', NULL, NULL, 1)"),
         format!("checkpoint VALUES (8, {bytes}, 1, 'n')"),
         "cosignature VALUES (8, 'c1', 'l', 1)".to_owned(),
         format!(
@@ -137,7 +137,7 @@ fn no_write_of_ours_replaces_a_row_that_never_changes() {
     one_row_each(&base);
     let db = base.open();
     for row in [
-        "entry VALUES (0, zeroblob(32), zeroblob(31), 'k', 'public', NULL, 1)",
+        "entry VALUES (0, zeroblob(32), zeroblob(31), 'k', 'public', NULL, NULL, 1)",
         "checkpoint VALUES (8, zeroblob(32), 1, 'other')",
         "lot VALUES ('l', 't', 1, 'other')",
         "release VALUES ('u', 'c1', 'other', 1, 1)",

@@ -37,6 +37,7 @@ mod demo;
 mod door;
 mod dropped_closes;
 mod envelopes;
+mod exports;
 mod foreign_bytes;
 mod foreign_statements;
 mod formats_document;

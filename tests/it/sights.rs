@@ -2,15 +2,15 @@
 
 use sealbid::auth::Actor;
 use sealbid::opening::disclosed;
-use sealbid::opening::store::{Sight, is_within};
+use sealbid::opening::disclosed::sight::{Sight, is_within};
 
 use crate::on_both;
-use crate::opening_world::{Spoil, World, who};
+use crate::opening_world::{Spoil, World, pads, who};
 use crate::openings::with_bids;
 use crate::support::wait;
 
 fn sees(world: &World, actor: &Actor, index: u64) -> bool {
-    wait(disclosed::entry(&world.platform, actor, index)).unwrap().is_some()
+    wait(disclosed::entry(&world.platform, &pads(), actor, index)).unwrap().is_some()
 }
 
 on_both! {
@@ -55,5 +55,23 @@ on_both! {
         world.base.meddle("UPDATE unit SET state = 'opened'").unwrap();
         assert!(within(sealed, Sight::All));
         assert!(!within(sealed, Sight::Public));
+    }
+}
+
+on_both! {
+    fn what_was_refused_of_a_unit_that_never_took_effect_is_open_to_the_regulator(base: TestBase) {
+        let world = with_bids(base);
+        world.lapsed();
+        world.beat();
+        let last = world.published().size;
+        let page = |actor: &Actor| {
+            let pads = pads();
+            let page = wait(disclosed::page(&world.platform, &pads, actor, 0..last)).unwrap();
+            let leaves = page.leaves;
+            leaves.into_iter().filter(|leaf| {
+                String::from_utf8_lossy(&leaf.event).contains("sealbid/refused/v1")
+            }).count()
+        };
+        assert_eq!((page(&Actor::Regulator), page(&Actor::Public)), (1, 0));
     }
 }

@@ -193,7 +193,7 @@ impl Client {
     /// [`Failed`].
     pub async fn receipt(&self, pinned: &Pinned, index: u64) -> Result<Accepted, Failed> {
         let path = format!("/record/receipts/{index}");
-        accepted(pinned, self.get(&path, Access::Own).await?)
+        accepted(pinned, self.get(&path, self.access()).await?)
     }
 
     /// A receipt that q custodians have cosigned, or the last one seen when `patience` is over.

@@ -21,7 +21,7 @@ use crate::record::succession::Succession;
 
 /// The head of a case: the last that q of the newest roster have cosigned, or, when that does not
 /// hold everything and t have cosigned a later one, that one.
-pub(super) fn head_for(
+pub(in crate::opening) fn head_for(
     conn: &mut Conn,
     roster: &Roster,
     last: u64,

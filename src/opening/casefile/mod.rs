@@ -13,20 +13,18 @@ use std::io::{self, Cursor, Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use diesel::prelude::*;
-
-use self::entries::{about, bidders, framing, head_for, public_of};
+pub(super) use self::entries::head_for;
+use self::entries::{about, bidders, framing, public_of};
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::chain::Chain;
 use crate::custodian::roster::Roster;
-use crate::db::schema::{entry, unit};
 use crate::db::{Conn, Db, Error as DbError};
 use crate::ids::{UnitId, UploadId};
-use crate::on_each;
-use crate::opening::rules::{UNIT_STATES, UnitState, release_from};
+use crate::opening::disclosed::sight::pads_below;
+use crate::opening::rules::release_from;
 use crate::opening::statements::{LineStatus, Opening};
 use crate::opening::store;
 use crate::record::cosigned::{self, Which};
@@ -94,7 +92,7 @@ impl CaseSource<'_> {
     pub fn auditor<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
         let (mut writer, found, mut shown) = self.db.read(|conn| {
             let (mut writer, found) = self.begin(conn, units, CaseKind::Auditor)?;
-            let mut shown = Shown { over: BTreeMap::new(), pads_below: sealed_from(conn)? };
+            let mut shown = Shown { over: BTreeMap::new(), pads_below: pads_below(conn)? };
             self.announce_leaves(conn, &mut writer, found.head_size(), &mut shown)?;
             Ok::<_, Error>((writer, found, shown))
         })?;
@@ -258,7 +256,7 @@ impl CaseSource<'_> {
 
     /// The pads among these leaves that may be opened.
     fn pads(&self, range: Range<u64>, shown: &Shown) -> impl Iterator<Item = OpenedLeaf> {
-        let end = shown.pads_below.map_or(range.end, |sealed| range.end.min(sealed));
+        let end = range.end.min(shown.pads_below);
         let pad = |index| OpenedLeaf { index, salt: self.pads.salt(index), event: Vec::new() };
         (range.start..end).map(pad)
     }
@@ -282,21 +280,8 @@ fn bundle(conn: &mut Conn, number: u64, size: u64) -> Result<Vec<u8>, Error> {
 struct Shown {
     /// Which units were over.
     over: BTreeMap<UnitId, bool>,
-    /// The first leaf that is still sealed. Pads from there on stay closed: with them open, what is
-    /// left closed would be the sealed acts, and the regulator could count bids before their hour.
-    pads_below: Option<u64>,
-}
-
-/// The first entry that is sealed until a unit's opening which is still to come.
-fn sealed_from(conn: &mut Conn) -> Result<Option<u64>, Error> {
-    let over = UNIT_STATES.into_iter().filter(|state| state.is_over()).map(UnitState::code);
-    let is_waiting = unit::state.ne_all(over.collect::<Vec<_>>());
-    let waiting = unit::table.filter(is_waiting).select(unit::unit_id.nullable());
-    let sealed = entry::unit.eq_any(waiting).and(entry::level.like("sealed:%"));
-    let first = entry::table.filter(sealed).select(diesel::dsl::min(entry::idx));
-    let first: Option<i64> = on_each!(conn, |c| first.first(c)).map_err(DbError::from)?;
-    let index = |idx| u64::try_from(idx).map_err(|_| DbError::Corrupt("an index".to_owned()));
-    Ok(first.map(index).transpose()?)
+    /// Pads from here on stay closed.
+    pads_below: u64,
 }
 
 /// Whether auditors may see an entry of this level.

@@ -205,7 +205,7 @@ pub fn accept(
     let event =
         Event { kind: "sealbid/accepted/v1", level: Level::Sealed(id), unit: Some(id), bytes };
     db.write_blocking(move |tx| {
-        let at = tx.record(event)?;
+        let at = tx.record_by(Some(bidder), event)?;
         let row = diesel::insert_into(rows::table).values((
             rows::manifest_sha256.eq(sha256.as_bytes().to_vec()),
             rows::unit.eq(id.to_string()),

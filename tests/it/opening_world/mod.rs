@@ -249,6 +249,8 @@ impl World {
             unit_id: self.id,
         };
         let event = public(Some(self.id), "sealbid/proposed/v1", &json::to_string(&event).unwrap());
+        // Pads before it, which nothing keeps closed.
+        self.beat();
         let at = self.act(move |tx| tx.record(event));
         self.beat();
         let published = self.platform.sequencer.published().checkpoint.clone();
@@ -264,12 +266,12 @@ impl World {
             unit.adopt(signed.note(), &custodian.statement_key).unwrap();
         }
         let (id, note, draft) = (self.id, unit.encode(), unit.body().clone());
-        let last = unit.sha256();
+        let (last, proposed) = (unit.sha256(), at.index);
         let notice = notice(id, &draft).encode();
         self.act(move |tx| {
             let noticed = tx.record(public(None, Notice::TYPE, &notice))?;
             let at = tx.record(public(Some(id), Unit::TYPE, &note))?;
-            insert_unit(tx, id, &note, &draft, (noticed.index, at.index, last))
+            insert_unit(tx, id, &note, &draft, (noticed.index, [proposed, at.index], last))
         });
         self.unit = unit;
     }

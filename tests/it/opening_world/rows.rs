@@ -188,7 +188,7 @@ pub(super) fn insert_unit(
     id: UnitId,
     note: &str,
     body: &Unit,
-    (noticed, index, sha256): (u64, u64, Hash),
+    (noticed, [proposed, index], sha256): (u64, [u64; 2], Hash),
 ) -> Result<(), Error> {
     let row = diesel::insert_into(tender::table).values((
         tender::id.eq(body.tender.to_string()),
@@ -225,7 +225,7 @@ pub(super) fn insert_unit(
         unit::release_by.eq(by),
         unit::t.eq(i64::from(T)),
         unit::n.eq(i64::from(N)),
-        unit::proposed_index.eq(0),
+        unit::proposed_index.eq(proposed as i64),
         unit::effective_index.eq(index as i64),
         unit::last_sha256.eq(sha256.as_bytes().to_vec()),
         unit::due_at.eq(body.deadline.millis()),

@@ -70,6 +70,10 @@ fn reading() -> Vec<Row> {
         open("/record/tile/{path:.*}", |_| ("/record/tile/entries/000.p/1".to_owned(), Body::None)),
         open("/api/v1/units/{id}", |s| (of_unit(s, ""), Body::None)),
         open("/api/v1/units/{id}/read-out", |s| (of_unit(s, "/read-out"), Body::None)),
+        open("/api/v1/record/head", |_| ("/api/v1/record/head".to_owned(), Body::None)),
+        open("/api/v1/record/entries", |_| {
+            ("/api/v1/record/entries?from=0".to_owned(), Body::None)
+        }),
         open("/api/v1/record/entries/{index}", |_| {
             ("/api/v1/record/entries/0".to_owned(), Body::None)
         }),

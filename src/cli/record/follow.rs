@@ -1,0 +1,105 @@
+//! Following the record: every leaf is hashed into the tree again, and the head compared.
+//!
+//! Invariant: a head is reported only after every leaf below it was hashed into it again; a watcher
+//! keeps the tree's edge, so what it has once counted can never change unseen.
+
+use std::time::Duration;
+
+use crate::crypto::hash::Hash;
+use crate::crypto::note::Note;
+use crate::error::{Arg, Said};
+use crate::record::checkpoint::Cosigned;
+use crate::record::tiles::{Level, Tile, parse_bundle};
+use crate::record::tree::{Frontier, leaf_hash};
+
+use crate::cli::client::Client;
+use crate::cli::failed::Failed;
+use crate::cli::output::Report;
+use crate::cli::trust::Pinned;
+use crate::cli::{Context, args};
+
+/// Leaves in a full bundle.
+pub(super) const BUNDLE: u64 = 256;
+
+/// A reader of the record that keeps the tree's edge.
+#[derive(Debug, Default)]
+pub struct Follower {
+    tree: Frontier,
+}
+
+impl Follower {
+    /// One that starts at the first leaf.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { tree: Frontier::new() }
+    }
+
+    /// Reads the leaves that are new and checks the head over all.
+    ///
+    /// # Errors
+    /// [`Failed::Receipt`] when the record shrank or was rewritten, [`Failed`].
+    pub async fn look(&mut self, client: &Client, pinned: &Pinned) -> Result<Cosigned, Failed> {
+        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(e.to_string());
+        let note = Note::parse(&client.fetch("/record/checkpoint").await?);
+        let roster = pinned.roster();
+        let note = note.map_err(|e| wrong(&e))?;
+        let head =
+            Cosigned::from_network(&note, pinned.rosters().log_key(), &roster.witness_keys())
+                .map_err(|e| wrong(&e))?;
+        let size = head.checkpoint().size;
+        if size < self.tree.size() {
+            return Err(wrong(&"the record is shorter than it was"));
+        }
+        while self.tree.size() < size {
+            for leaf in client.leaves(self.tree.size(), size).await? {
+                self.tree.push(leaf_hash(leaf.as_bytes()));
+            }
+        }
+        if self.tree.root() == head.checkpoint().root {
+            Ok(head)
+        } else {
+            Err(wrong(&"the leaves do not give the signed root: the record was rewritten"))
+        }
+    }
+}
+
+impl Client {
+    /// The leaves of a record of this size from one on, to the end of its bundle.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub(super) async fn leaves(&self, from: u64, size: u64) -> Result<Vec<Hash>, Failed> {
+        let tile = Tile::of_size(Level::Entries, from / BUNDLE, size);
+        let tile = tile.ok_or_else(|| Failed::Answer("no such bundle".to_owned()))?;
+        let bytes = self.fetch(&format!("/record/{tile}")).await?;
+        let mut leaves = parse_bundle(&bytes).map_err(|e| Failed::Answer(e.to_string()))?;
+        if leaves.len() != usize::from(tile.width()) {
+            return Err(Failed::Answer("a bundle of another length".to_owned()));
+        }
+        let seen = usize::try_from(from % BUNDLE).unwrap_or(usize::MAX);
+        Ok(leaves.split_off(seen.min(leaves.len())))
+    }
+}
+
+/// `sealbid record watch`
+pub(super) async fn watch(
+    context: &Context,
+    every: u64,
+    times: Option<u32>,
+) -> Result<Report, Failed> {
+    let (client, pinned) = (context.client()?, context.pinned().await?);
+    let mut follower = Follower::new();
+    let mut looks = 0;
+    loop {
+        let head = follower.look(&client, &pinned).await?;
+        let (size, count) = (head.checkpoint().size, head.cosignatures().len());
+        let mut values = args([("size", size.to_string()), ("count", count.to_string())]);
+        values.push(("at", Arg::Time(context.clock.now())));
+        looks += 1;
+        if times.is_some_and(|times| looks >= times) {
+            return Ok(Report::said("cli-say-head", values));
+        }
+        context.progress.say(&Said::new("cli-say-head", values));
+        tokio::time::sleep(Duration::from_secs(every)).await;
+    }
+}
