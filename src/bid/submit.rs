@@ -263,7 +263,7 @@ impl Prepared {
         if let Some(index) = place.accepted {
             return Ok(Some(Answer::again(Outcome::Accepted, index)));
         }
-        let head = place.head.as_ref().map(|(head, _)| head);
+        let (head, author) = (place.head.as_ref().map(|(head, _)| head), Some(self.bidder));
         let (line, arrived_at, id) = (&self.line, self.arrived_at, body.unit_id);
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
         // What was lodged with a custodian is decided when it is fetched.
@@ -274,14 +274,12 @@ impl Prepared {
                 (Ok(_), None) if self.without == WithoutUpload::Ask => return Ok(None),
                 (found, _) => {
                     let refused = found.err().unwrap_or(Refused::Envelope);
-                    let (author, note) = (Some(self.bidder), self.manifest.encode());
+                    let note = self.manifest.encode();
                     let statement = Refusal { author, note, arrived_at, doubted: self.doubted };
                     return refuse(tx, &place, refused, statement).map(Some);
                 }
             };
-        let (kind, level, unit) = ("sealbid/accepted/v1", Level::Sealed(id), Some(id));
-        let event = Event { kind, level, unit, bytes: self.event.clone() };
-        let recorded = tx.record_by(Some(self.bidder), event)?;
+        let recorded = tx.record_by(author, accepted(id, self.event.clone()))?;
         let envelope = NewEnvelope {
             unit: id,
             bidder: self.bidder,
@@ -297,6 +295,12 @@ impl Prepared {
         store_accepted(tx, &place, Advance { body, key, envelope }, &recorded)?;
         Ok(Some(Answer::fresh(Outcome::Accepted, recorded, self.event)))
     }
+}
+
+/// An acceptance, sealed until the unit's end.
+fn accepted(unit: UnitId, bytes: Vec<u8>) -> Event {
+    let (kind, level) = ("sealbid/accepted/v1", Level::Sealed(unit));
+    Event { kind, level, unit: Some(unit), bytes }
 }
 
 /// An accepted manifest, who signed it, and what is stored of it.

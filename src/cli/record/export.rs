@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -134,7 +134,7 @@ async fn begin(context: &Context, client: &Client, out: &Path) -> Result<(), Fai
     }
     std::fs::rename(made.path(), out).map_err(|e| Failed::file(out, &e))?;
     // It has another name now, and stays.
-    let _ = made.keep();
+    drop(made.keep());
     Ok(())
 }
 
@@ -158,7 +158,7 @@ impl Source<'_> {
             next = self.page(next, &mut growing).await?;
             context.progress.at(next, self.size);
         }
-        growing.sync(out)
+        growing.sync()
     }
 
     /// Compares the last leaf that is there with the platform's: another record is named before
@@ -212,6 +212,7 @@ impl Source<'_> {
 
 /// The three files that grow.
 struct Growing {
+    folder: PathBuf,
     files: [BufWriter<File>; 3],
 }
 
@@ -234,13 +235,16 @@ impl Growing {
             Ok(BufWriter::new(file))
         };
         let ([a, b, c], [x, y, z]) = (folder::paths(folder, PART), walk.taken());
-        Ok((Self { files: [open(&a, x)?, open(&b, y)?, open(&c, z)?] }, next, last))
+        let files = [open(&a, x)?, open(&b, y)?, open(&c, z)?];
+        Ok((Self { folder: folder.to_owned(), files }, next, last))
     }
 
     fn opened(&mut self, leaf: Hash, entry: &Entry) -> Result<(), Failed> {
         let [leaves, entries, _] = &mut self.files;
         let line = serde_json::to_string(entry).map_err(|e| Failed::content("json", e))?;
-        writeln!(entries, "{line}").and_then(|()| writeln!(leaves, "{leaf}")).map_err(unwritten)
+        writeln!(entries, "{line}")
+            .and_then(|()| writeln!(leaves, "{leaf}"))
+            .map_err(|e| Failed::file(&self.folder, &e))
     }
 
     fn withheld(&mut self, it: &Withheld) -> Result<(), Failed> {
@@ -248,23 +252,23 @@ impl Growing {
         let line = serde_json::to_string(it).map_err(|e| Failed::content("json", e))?;
         writeln!(withheld, "{line}")
             .and_then(|()| writeln!(leaves, "{}", it.leaf))
-            .map_err(unwritten)
+            .map_err(|e| Failed::file(&self.folder, &e))
     }
 
     /// Leaves go last: a leaf on the disk has its line beside it, or is fetched again.
     fn flush(&mut self) -> Result<(), Failed> {
-        self.files.iter_mut().rev().try_for_each(std::io::Write::flush).map_err(unwritten)
+        self.files
+            .iter_mut()
+            .rev()
+            .try_for_each(std::io::Write::flush)
+            .map_err(|e| Failed::file(&self.folder, &e))
     }
 
-    fn sync(mut self, folder: &Path) -> Result<(), Failed> {
+    fn sync(mut self) -> Result<(), Failed> {
         self.flush()?;
         let synced = self.files.iter().try_for_each(|file| file.get_ref().sync_all());
-        synced.map_err(|e| Failed::file(folder, &e))
+        synced.map_err(|e| Failed::file(&self.folder, &e))
     }
-}
-
-fn unwritten(error: std::io::Error) -> Failed {
-    Failed::file(Path::new("the export"), &error)
 }
 
 /// Gives the files their names. The leaves come last: with them the export is complete.

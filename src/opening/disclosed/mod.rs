@@ -125,10 +125,11 @@ fn sees(
     over: &mut BTreeMap<UnitId, bool>,
 ) -> Result<bool, db::Error> {
     let is_regulator = sight_of(actor) == Sight::All;
-    if let (true, Level::Sealed(unit)) = (is_regulator, &entry.level) {
-        if !over.contains_key(unit) {
-            over.insert(*unit, units::unit(conn, *unit)?.state.is_over());
-        }
+    if let Level::Sealed(unit) = &entry.level
+        && is_regulator
+        && !over.contains_key(unit)
+    {
+        over.insert(*unit, units::unit(conn, *unit)?.state.is_over());
     }
     let reader = if is_regulator { Reader::Regulator } else { reader(conn, actor, entry)? };
     Ok(may_see(&entry.level, reader, |unit| over.get(unit).copied().unwrap_or_default()))
