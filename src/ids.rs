@@ -1,7 +1,8 @@
 //! Every identifier: 128 random bits printed with a prefix, made by us and never by the database.
 //!
 //! Random and not ordered: ordered ids leak submission times and the number of bids. The unit's id
-//! is a hash of its draft instead (protocol §5.3).
+//! is a hash of its draft instead (protocol §5.3); a draft made under an Idempotency-Key has one that
+//! derives from it, so that a repeat finds it however long ago it was made.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +36,14 @@ macro_rules! ids {
             /// [`NoEntropy`] when the source fails.
             pub fn random(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
                 entropy::array(entropy).map(Self)
+            }
+
+            /// The identifier of what this hash names: the same again whenever it is asked for.
+            #[must_use]
+            pub fn of(hash: &Hash) -> Self {
+                let mut bytes = [0; 16];
+                bytes.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+                Self(bytes)
             }
         }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::arrivals::Arrival;
+use super::resupply::is_missing;
 use super::rules::{ChainHead, ChainKind};
 use super::submit::{Answer as Decided, Outcome, Submission, standings, status, submit};
 use super::{resupply as supply, withdraw};
@@ -116,6 +117,8 @@ pub struct StandingView {
     pub index: u64,
     /// That entry's receipt, with the cosignatures so far.
     pub receipt: String,
+    /// Whether the platform lost the live bid's envelope and waits for it to be brought again.
+    pub missing: bool,
 }
 
 /// A bidder's last statement in one of its units.
@@ -238,9 +241,12 @@ const fn kind(head: &ChainHead) -> &'static str {
 #[utoipa::path(get, path = "/api/v1/units/{id}/bid", tag = "bids", params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = StandingView)), security(("session" = [])))]
 pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let found = status(&app.platform, &caller.actor, id(&path)?).await?;
+    let unit = id(&path)?;
+    let found = status(&app.platform, &caller.actor, unit).await?;
     let (head, index) = found.ok_or(super::Error::NotFound)?;
+    let missing = is_missing(&app.platform, &caller.actor, unit, head.sha256).await?;
     Ok(HttpResponse::Ok().json(StandingView {
+        missing,
         bid_id: head.bid_id.to_string(),
         kind: kind(&head),
         seq: head.seq,

@@ -26,6 +26,7 @@ use super::submit::{Answer, Outcome};
 use super::{Error, upload};
 
 const RESUPPLIED: &str = "sealbid/resupplied/v1";
+const MISSING: &str = "sealbid/missing/v1";
 
 /// Puts a complete upload in the place of a live bid's ciphertext that cannot be read back. A repeat
 /// is answered with the same entry.
@@ -44,7 +45,7 @@ pub async fn resupply(
     let bidder = actor.enterprise().ok_or(Error::NoKey)?;
     let kept = p.db.query(move |conn| store::kept(conn, unit, bidder, &manifest)).await?;
     if is_whole(p, kept.blob, &kept.bid).await? {
-        let index = p.db.query(move |conn| resupplied(conn, &unit, &kept)).await?;
+        let index = p.db.query(move |conn| last_about(conn, &unit, RESUPPLIED, &kept)).await?;
         return index.map(|index| Answer::again(Outcome::Accepted, index)).ok_or(Error::NotMissing);
     }
     upload::complete_sent(p, bidder, kept.bid.size).await?;
@@ -53,6 +54,34 @@ pub async fn resupply(
     // What is left of the lost one; should this fail, the sweep of its row comes to it.
     upload::discard(p, lost).await;
     Ok(answer)
+}
+
+/// Whether the platform has named the envelope of this live bid missing and not had it again since,
+/// while it can still be brought.
+///
+/// # Errors
+/// The database's.
+pub async fn is_missing(
+    p: &Platform,
+    actor: &Actor,
+    unit: UnitId,
+    manifest: Hash,
+) -> Result<bool, Error> {
+    let bidder = actor.enterprise().ok_or(Error::NotFound)?;
+    let found = p.db.query(move |conn| {
+        let kept = match store::kept(conn, unit, bidder, &manifest) {
+            Err(db::Error::NotFound) => return Ok(false),
+            kept => kept?,
+        };
+        let named = last_about(conn, &unit, MISSING, &kept)?;
+        let is_awaited = can_be_brought(store::place(conn, unit, bidder, None)?.state);
+        Ok::<_, db::Error>(is_awaited && named > last_about(conn, &unit, RESUPPLIED, &kept)?)
+    });
+    Ok(found.await?)
+}
+
+const fn can_be_brought(state: UnitState) -> bool {
+    matches!(state, UnitState::Open | UnitState::Closing | UnitState::Closed)
 }
 
 /// Whether the store gives back what the manifest names. Only what is not there, or is something
@@ -85,12 +114,19 @@ async fn brought(
     Ok(None)
 }
 
-/// The entry by which this bid's ciphertext was last brought again.
-fn resupplied(conn: &mut db::Conn, unit: &UnitId, kept: &Kept) -> Result<Option<u64>, db::Error> {
-    let entries = record::entries_of_unit(conn, unit, RESUPPLIED)?;
-    let of_this = |event: &[u8]| {
-        let event = json::parse(event);
-        matches!(event, Ok(OpeningEvent::Resupplied { line, .. }) if line == line_of(kept))
+/// The last entry that says that this bid's ciphertext is missing, or was brought again.
+fn last_about(
+    conn: &mut db::Conn,
+    unit: &UnitId,
+    kind: &str,
+    kept: &Kept,
+) -> Result<Option<u64>, db::Error> {
+    let entries = record::entries_of_unit(conn, unit, kind)?;
+    let of_this = |event: &[u8]| match json::parse(event) {
+        Ok(OpeningEvent::Resupplied { line, .. } | OpeningEvent::Missing { line, .. }) => {
+            line == line_of(kept)
+        }
+        _ => false,
     };
     Ok(entries.iter().rev().find(|entry| of_this(&entry.event)).map(|entry| entry.index))
 }
@@ -111,7 +147,7 @@ fn swap(
     }
     let BlobRef { sha256, .. } = kept.bid;
     let place = store::place(tx.conn(), unit, bidder, None)?;
-    if !matches!(place.state, UnitState::Open | UnitState::Closing | UnitState::Closed) {
+    if !can_be_brought(place.state) {
         return Err(Error::Refused(Refused::NotOpen));
     }
     let brought = brought.ok_or(Error::Refused(Refused::Envelope))?;

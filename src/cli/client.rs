@@ -155,15 +155,29 @@ impl Client {
         body: &B,
         access: Access,
     ) -> Result<T, Failed> {
+        let key = hex::encode(entropy::array::<16>(&*self.entropy)?);
+        self.act_under(&key, path, body, access).await
+    }
+
+    /// Acts, once, under a key that the same act has again in another run of the program.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn act_under<B: Serialize, T: DeserializeOwned>(
+        &self,
+        key: &str,
+        path: &str,
+        body: &B,
+        access: Access,
+    ) -> Result<T, Failed> {
         let path = format!("/api/v1{path}");
         let body = serde_json::to_vec(body).map_err(|e| Failed::Answer(e.to_string()))?;
-        let key = hex::encode(entropy::array::<16>(&*self.entropy)?);
         let request = Request {
             method: Method::POST,
             path: &path,
             body: Some(body),
             access,
-            idempotency_key: Some(key),
+            idempotency_key: Some(key.to_owned()),
         };
         parse(&self.send(&request).await?)
     }

@@ -16,6 +16,7 @@ pub mod intended;
 pub mod keys;
 pub mod opening;
 pub mod operator;
+pub mod outage;
 pub mod output;
 pub mod record;
 pub mod roster;

@@ -157,6 +157,13 @@ impl Report {
         self
     }
 
+    /// What another one says, behind this.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.lines.extend(other.lines);
+        self
+    }
+
     /// The same with an exit code of its own.
     #[must_use]
     pub const fn ending_with(mut self, exit: u8) -> Self {

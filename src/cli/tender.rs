@@ -24,6 +24,7 @@ use super::client::{Access, Client};
 use super::enterprise::{recorded, signed};
 use super::failed::Failed;
 use super::intended::{Document, Intended, Publisher};
+use super::outage::Cosign;
 use super::output::Report;
 use super::trust::Pinned;
 use super::upload::Slice;
@@ -33,6 +34,9 @@ use super::{Context, read_file};
 #[derive(Debug, clap::Subcommand)]
 pub enum TenderCommand {
     /// Draft a tender from a TOML file: title, documents_until, `[[lots]]` with `[[lots.stages]]`
+    ///
+    /// The same file is the same draft: given again after a crash or a lost answer, the command prints
+    /// the same tender. Change its title for another one.
     Draft {
         /// The TOML file
         file: PathBuf,
@@ -71,6 +75,10 @@ pub enum TenderCommand {
         #[arg(long)]
         reason: String,
     },
+    /// See the outage for which the platform moves a unit's deadline, and with --sign say so too
+    ///
+    /// Custodians that were awake meanwhile want the buyer's signature beside the platform's.
+    Cosign(Cosign),
     /// Cancel a unit: it is never opened
     Void {
         /// The opening unit
@@ -141,16 +149,16 @@ pub struct Prepared {
 }
 
 impl Client {
-    /// Drafts a tender.
+    /// Drafts a tender under a key: the same key and plan are the same draft.
     ///
     /// # Errors
     /// [`Failed`].
-    pub async fn draft_tender(&self, plan: &Plan) -> Result<TenderId, Failed> {
+    pub async fn draft_tender(&self, plan: &Plan, key: &str) -> Result<TenderId, Failed> {
         #[derive(Deserialize)]
         struct Drafted {
             tender: TenderId,
         }
-        let drafted: Drafted = self.act("/tenders", plan, Access::Own).await?;
+        let drafted: Drafted = self.act_under(key, "/tenders", plan, Access::Own).await?;
         Ok(drafted.tender)
     }
 
@@ -281,7 +289,9 @@ impl TenderCommand {
         let client = context.client()?;
         match self {
             Self::Draft { file } => {
-                Ok(Report::plain(client.draft_tender(&read_plan(file)?).await?.to_string()))
+                let plan = read_plan(file)?;
+                let tender = client.draft_tender(&plan, &draft_key(&plan)?).await?;
+                Ok(Report::plain(tender.to_string()))
             }
             Self::Document { tender, file } => shown(&client.add_document(*tender, file).await?),
             Self::Publish { tender, file, rules, documents } => {
@@ -294,6 +304,7 @@ impl TenderCommand {
                 let done = client.postpone(&pinned, *unit, times, reason).await?;
                 recorded(context, &done, "amendment")
             }
+            Self::Cosign(cosign) => cosign.run(context).await,
             Self::Void { unit } => {
                 let done = client.cancel(&context.pinned().await?, *unit).await?;
                 recorded(context, &done, "void")
@@ -304,6 +315,16 @@ impl TenderCommand {
             }
         }
     }
+}
+
+/// The key under which a plan is drafted: a program that died before it had its answer finds the same
+/// draft when it is run again.
+///
+/// # Errors
+/// [`Failed::Content`].
+pub fn draft_key(plan: &Plan) -> Result<String, Failed> {
+    let text = serde_json::to_vec(plan).map_err(|e| Failed::content("json", e))?;
+    Ok(Hash::of(&text).to_string())
 }
 
 /// The platform's JSON, laid out for people.

@@ -1,15 +1,20 @@
 //! What became of a unit and of its lines, in sentences of both languages. Each sentence says who
 //! answers for it: no word of the program's own reaches people.
 
+use crate::ids::EnterpriseId;
 use crate::opening::statements::{FailCode, LineStatus, RejectCode, VoidReason};
 
-/// The sentence of a line that did not open, and what it names beside bidder and line.
-pub(super) fn fate(status: &LineStatus) -> (&'static str, Option<(&'static str, String)>) {
+/// The sentence of a line that did not open, and what it names beside bidder and line; `say` names a
+/// body.
+pub(super) fn fate(
+    status: &LineStatus,
+    say: &dyn Fn(&EnterpriseId) -> String,
+) -> (&'static str, Option<(&'static str, String)>) {
     match status {
         LineStatus::Opened { .. } => ("cli-say-opening-line", None),
         LineStatus::Rejected { code, named } => match code {
             RejectCode::Copied => {
-                let named = named.map_or_else(|| "-".to_owned(), |named| named.to_string());
+                let named = named.as_ref().map_or_else(|| "-".to_owned(), say);
                 ("cli-say-not-copied", Some(("named", named)))
             }
             RejectCode::Garbage => ("cli-say-not-garbage", None),

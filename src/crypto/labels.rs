@@ -7,6 +7,8 @@ pub const LEAF: &str = "sealbid/leaf/v1\n";
 pub const LINE: &str = "sealbid/line/v1\n";
 /// What stands for the line of a lodged bid that has none: label ‖ SHA-256 of the manifest's text.
 pub const LODGED_LINE: &str = "sealbid/lodged-line/v1\n";
+/// A draft's id under an Idempotency-Key: label ‖ its buyer's id ‖ "\n" ‖ the key.
+pub const TENDER: &str = "sealbid/tender/v1\n";
 /// Unit id: label ‖ canonical draft of the unit without `recipients`.
 pub const UNIT: &str = "sealbid/unit/v1\n";
 /// HKDF info of a custodian's per-unit age identity: label ‖ unit id (32 bytes).

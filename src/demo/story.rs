@@ -18,6 +18,7 @@ use super::trouble::{Trouble, other};
 use crate::cli::bid::CheckedUnit;
 use crate::cli::client::{Access, Client};
 use crate::cli::intended::Intended;
+use crate::cli::tender::draft_key;
 use crate::clock::{Clock as _, SystemClock, Time};
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -130,7 +131,7 @@ async fn publish(
     let deadline = SystemClock.now().plus(i64::try_from(running).map_err(other)?);
     let rule_pack_sha256 = Hash::of(RULES);
     let meant = Intended { plan: plan(deadline), documents: Vec::new(), rule_pack_sha256 };
-    let tender = buyer.draft_tender(&meant.plan).await?;
+    let tender = buyer.draft_tender(&meant.plan, &draft_key(&meant.plan)?).await?;
     buyer.publish(&stage.pinned, tender, &meant).await?;
     let units = until(buyer, tender, |unit| unit.state == "open").await?;
     let signed = vec![("tender", tender.to_string().into()), ("n", count(CUSTODIANS.len()))];

@@ -2,7 +2,7 @@
 
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
-use crate::bid::upload;
+use crate::bid::upload::{self, Stored};
 use crate::blob::Blob;
 use crate::crypto::json::is_plain_text;
 use crate::ids::{DocumentId, TenderId, UploadId};
@@ -25,7 +25,7 @@ pub fn check_name(name: &str) -> Result<(), Refused> {
     if is_name { Ok(()) } else { Err(Refused::Notice("a document's name")) }
 }
 
-/// Adds a complete upload of the buyer to a draft.
+/// Adds a complete upload of the buyer to a draft; one that is in it already is not added twice.
 ///
 /// # Errors
 /// [`Refused::State`], [`Refused::Upload`], or why the actor may not.
@@ -45,8 +45,17 @@ pub async fn add(
         if store::find(tx.conn(), tender)?.state != State::Draft {
             return Err(Refused::State.into());
         }
-        let stored = upload::claim(tx, blob, owner)?.ok_or(Refused::Upload)?;
-        let named = DocumentRef { document, name, sha256: stored.sha256, size: stored.size };
+        let Stored { sha256, size } =
+            upload::document(tx.conn(), blob, owner)?.ok_or(Refused::Upload)?;
+        // Sent again after its answer was lost: it is there.
+        let there = store::documents(tx.conn(), tender)?.into_iter().map(|row| row.named);
+        let is_this = |it: &DocumentRef| (&it.name, it.sha256, it.size) == (&name, sha256, size);
+        if let Some(named) = there.into_iter().find(is_this) {
+            upload::end(tx, blob)?;
+            return Ok(named);
+        }
+        upload::claim(tx, blob)?;
+        let named = DocumentRef { document, name, sha256, size };
         store::insert_document(tx, &DocumentRow { named: named.clone(), tender, blob })?;
         Ok(named)
     })

@@ -4,31 +4,51 @@ use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::crypto::entropy;
 use crate::crypto::hash::Hash;
-use crate::ids::{LotId, TenderId};
+use crate::crypto::labels;
+use crate::db;
+use crate::ids::{EnterpriseId, LotId, TenderId};
 
 use super::rules::{Expected, Plan, check_plan};
 use super::statements::{LotNotice, Notice, Unit};
 use super::store::{self, State, TenderRow};
 use super::{Error, Platform, Refused};
 
-/// Makes a draft of one's own.
+/// Makes a draft of one's own. Under a key of the buyer's it is the same draft however often and
+/// however late it is asked for; `None` when that key made a draft of another plan.
 ///
 /// # Errors
 /// [`Refused::Plan`], or why the actor may not.
-pub async fn draft(p: &Platform, actor: &Actor, plan: Plan) -> Result<TenderId, Error> {
+pub async fn draft(
+    p: &Platform,
+    actor: &Actor,
+    plan: Plan,
+    key: Option<&str>,
+) -> Result<Option<TenderId>, Error> {
     allow(actor, Act::DraftTender, &Owner::Actor)?;
     let buyer = actor.enterprise().ok_or(Refused::NoKey)?;
     check_plan(&plan)?;
     let entropy = p.db.entropy();
-    let id = TenderId::random(entropy)?;
+    let id = key.map_or_else(|| TenderId::random(entropy), |key| Ok(id_under(buyer, key)))?;
     let lots = plan.lots.iter().map(|_| LotId::random(entropy)).collect::<Result<Vec<_>, _>>()?;
     let pack = p.law.sha256();
     p.db.write(move |tx| {
         tx.unrecorded("a draft binds nobody");
-        store::insert(tx, id, buyer, &plan, &lots, &pack)
+        match store::find(tx.conn(), id) {
+            Ok(row) => Ok((row.plan == plan).then_some(id)),
+            Err(db::Error::NotFound) => {
+                store::insert(tx, id, buyer, &plan, &lots, &pack)?;
+                Ok(Some(id))
+            }
+            Err(error) => Err(error.into()),
+        }
     })
-    .await?;
-    Ok(id)
+    .await
+}
+
+fn id_under(buyer: EnterpriseId, key: &str) -> TenderId {
+    let buyer = buyer.to_string();
+    let parts = [labels::TENDER, &buyer, "\n", key].map(str::as_bytes);
+    TenderId::of(&Hash::of_parts(&parts))
 }
 
 /// A tender with everything that its statements must say.

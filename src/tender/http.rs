@@ -26,6 +26,7 @@ use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
 use crate::web::body::{Entered, StatementBody, about, entered, id, text};
 use crate::web::edge::Edge;
+use crate::web::idempotency;
 use crate::web::stream;
 use crate::web::who::Caller;
 
@@ -50,13 +51,22 @@ pub struct Named {
 
 /// Drafts a tender
 ///
+/// Under an Idempotency-Key it is the same draft whenever it is asked for again.
+///
 /// # Errors
-/// `tender-plan`, `auth-…`.
+/// `tender-plan`, `web-idempotency-reused`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/tenders", tag = "tenders",
     request_body = Plan,
     responses((status = 201, body = DraftedView)), security(("session" = [])))]
-pub async fn create(app: web::Data<App>, caller: Caller, plan: web::Json<Plan>) -> Answer {
-    let tender = draft::draft(&app.platform, &caller.actor, plan.into_inner()).await?;
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller,
+    request: HttpRequest,
+    plan: web::Json<Plan>,
+) -> Answer {
+    let key = request.headers().get(idempotency::KEY).and_then(|key| key.to_str().ok());
+    let tender = draft::draft(&app.platform, &caller.actor, plan.into_inner(), key).await?;
+    let tender = tender.ok_or(Edge::IdempotencyReused)?;
     Ok(HttpResponse::Created().json(DraftedView { tender: tender.to_string() }))
 }
 

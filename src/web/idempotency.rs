@@ -3,8 +3,10 @@
 //! A logged-in caller's JSON `POST` that carries a key is written down before it is done, and its
 //! success is kept for a day and given again for the same bytes. Of two at once, one acts and the
 //! other is told so. Refusals and our own failures are not kept: trying again is right then. Where
-//! the process died between act and answer, the key is free again after [`LEASE_MS`], and the act
-//! itself knows that it was done: statements are idempotent by their content. Deliberately absent:
+//! the process died between act and answer, the key is free again after [`LEASE_MS`]; after a day it is
+//! forgotten. Neither makes two acts of one, for each knows itself that it was done, as long as what
+//! it made is there: statements by their content, a draft by the key that its id derives from, a
+//! document by its name and bytes. What is kept here saves the work. Deliberately absent:
 //! logins, whose answers are secrets; callers without a session, who send nothing but statements;
 //! and files, whose uploads have a protocol of their own.
 

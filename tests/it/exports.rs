@@ -2,12 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use sealbid::cli::Context;
-use sealbid::cli::output::Silent;
 use sealbid::cli::record::RecordCommand;
-use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::key::SigningKey;
 use sealbid::tender::statements::Stage;
 use sealbid::web::i18n::Lang;
@@ -27,24 +24,7 @@ struct Reader {
 impl Reader {
     /// Whoever holds this key, or anybody.
     fn new(play: &Play, name: &str, key: Option<(&SigningKey, u8)>) -> Self {
-        let key = key.map(|(key, seed)| {
-            let path = play.server.home().join(format!("{name}.key"));
-            let seed = hex::encode([seed; 32]);
-            fs::write(&path, format!("# sealbid key: {}\n{seed}\n", key.verifying())).unwrap();
-            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
-                .unwrap();
-            path
-        });
-        let context = Context {
-            lang: Lang::En,
-            server: Some(play.server.address.clone()),
-            key,
-            trust: Some(play.server.roster.sha256().to_string()),
-            roster: None,
-            clock: play.server.clock.clone(),
-            entropy: Arc::new(SystemEntropy::new()),
-            progress: Arc::new(Silent),
-        };
+        let context = play.context(key.map(|(key, seed)| play.key_file(key, seed)));
         Self { context, folder: play.server.home().join(format!("export-{name}")) }
     }
 

@@ -74,14 +74,17 @@ on_both! {
 }
 
 on_both! {
-    fn a_kept_answer_is_forgotten_after_a_day(base: TestBase) {
+    fn a_key_is_one_draft_as_long_as_the_draft_is_there(base: TestBase) {
         let mut buyer = Buyer::new(&base);
         let first = buyer.draft("k1", "One");
         base.clock.advance(24 * 3_600_000);
         buyer.bearer = format!("Bearer {}", buyer.play.server.login(&buyer.play.buyer.key));
         let later = buyer.draft("k1", "One");
-        assert!(!later.1, "{}", later.2);
-        assert_ne!(later.2["tender"], first.2["tender"]);
+        assert_eq!((later.0, later.1, &later.2), (StatusCode::CREATED, false, &first.2), "forgotten");
+        base.clock.advance(24 * 3_600_000);
+        buyer.bearer = format!("Bearer {}", buyer.play.server.login(&buyer.play.buyer.key));
+        assert_eq!(buyer.draft("k1", "Another").2["code"], "web-idempotency-reused");
+        assert_eq!(buyer.drafts(), 1);
     }
 }
 
@@ -107,14 +110,16 @@ on_both! {
 on_both! {
     fn an_act_whose_process_died_is_done_again_after_its_lease(base: TestBase) {
         let buyer = Buyer::new(&base);
-        buyer.draft("k1", "One");
+        let first = buyer.draft("k1", "One");
         base.meddle("UPDATE idempotency SET status = NULL, answer = NULL").unwrap();
         base.clock.advance(LEASE_MS - 1);
         let (status, _, problem) = buyer.draft("k1", "One");
         assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("web-idempotency-running")));
         base.clock.advance(1);
-        assert_eq!(buyer.draft("k1", "One").0, StatusCode::CREATED);
+        let (status, replayed, again) = buyer.draft("k1", "One");
+        assert_eq!((status, replayed, &again), (StatusCode::CREATED, false, &first.2));
         assert!(buyer.draft("k1", "One").1);
+        assert_eq!(buyer.drafts(), 1, "the act itself had been done");
     }
 }
 
@@ -250,6 +255,9 @@ on_both! {
         let uploads: i64 =
             buyer.db().read(|conn| Ok::<_, Error>(on_each!(conn, |c| uploads.get_result(c))?)).unwrap();
         assert_eq!(uploads, 0, "nothing was taken in");
-        assert_eq!(send("a.pdf").0, StatusCode::CREATED);
+        let first = send("a.pdf");
+        assert_eq!(first.0, StatusCode::CREATED);
+        assert_eq!(send("a.pdf"), first, "sent again after its answer was lost");
+        assert_ne!(send("b.pdf").1["document"], first.1["document"]);
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use reqwest::StatusCode;
 use sealbid::bid::statements::Offer;
+use sealbid::cli::Context;
 use sealbid::cli::bid::{CheckedUnit, Draft, Place, Sealer, Sending, seal};
 use sealbid::cli::client::{Access, Client};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::intended::Intended;
-use sealbid::cli::output::Silent;
+use sealbid::cli::output::{Access as FileAccess, Silent, write_new};
 use sealbid::cli::trust::Pinned;
 use sealbid::clock::Time;
-use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::entropy::{SystemEntropy, array};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::seal::kept::WorkFactor;
@@ -81,6 +82,30 @@ impl Play {
         Client::new(&self.server.address, Lang::En, self.server.clock.clone(), entropy).unwrap()
     }
 
+    /// What `sealbid` works with, by the play's clock.
+    pub fn context(&self, key: Option<PathBuf>) -> Context {
+        Context {
+            lang: Lang::En,
+            server: Some(self.server.address.clone()),
+            key,
+            trust: Some(self.server.roster.sha256().to_string()),
+            roster: None,
+            clock: self.server.clock.clone(),
+            entropy: Arc::new(SystemEntropy::new()),
+            progress: Arc::new(Silent),
+        }
+    }
+
+    /// The key file of a test's key, whose seed is 32 times one byte.
+    pub fn key_file(&self, key: &SigningKey, seed: u8) -> PathBuf {
+        let path = self.server.home().join(format!("key-{seed}"));
+        if !path.exists() {
+            let text = format!("# sealbid key: {}\n{}\n", key.verifying(), hex::encode([seed; 32]));
+            write_new(&path, text.as_bytes(), FileAccess::Private).unwrap();
+        }
+        path
+    }
+
     /// The operator's client.
     pub fn operator(&self) -> Client {
         self.client(&Arc::new(operator()))
@@ -94,7 +119,8 @@ impl Play {
     /// A draft of one lot with these stages.
     pub fn draft(&self, stages: &[Stage]) -> TenderId {
         let client = self.client(&self.buyer.key);
-        wait(client.draft_tender(&plan(stages))).unwrap()
+        let key = Hash::of(&array::<32>(&SystemEntropy::new()).unwrap()).to_string();
+        wait(client.draft_tender(&plan(stages), &key)).unwrap()
     }
 
     /// A published tender of one lot with these stages: its units are open, in their order.

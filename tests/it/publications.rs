@@ -57,7 +57,8 @@ on_both! {
 }
 
 /// Every file of the store.
-fn blobs(play: &Play) -> Vec<std::path::PathBuf> {
+/// The files of every upload.
+pub fn blobs(play: &Play) -> Vec<std::path::PathBuf> {
     fn walk(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -10,45 +10,22 @@ use sealbid::cli::Context;
 use sealbid::cli::bid::{BidCommand, Sending, read};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::opening::OpeningCommand;
+use sealbid::cli::outage::Cosign;
 use sealbid::cli::output::Silent;
-use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::cli::tender::TenderCommand;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::Statement;
 use sealbid::opening::statements::{Order, SuspensionState, Verdict};
 use sealbid::tender::statements::Stage;
 use sealbid::web::i18n::Lang;
 
 use crate::on_both;
-use crate::play::{MARKER, Play, code, first};
+use crate::play::{DEADLINE, MARKER, Play, code, first};
+use crate::publications::blobs;
 use crate::support::wait;
 
-/// What `sealbid` works with, by the play's clock.
-fn context(play: &Play, key: Option<PathBuf>) -> Context {
-    Context {
-        lang: Lang::En,
-        server: Some(play.server.address.clone()),
-        key,
-        trust: Some(play.server.roster.sha256().to_string()),
-        roster: None,
-        clock: play.server.clock.clone(),
-        entropy: Arc::new(SystemEntropy::new()),
-        progress: Arc::new(Silent),
-    }
-}
-
-/// The key file of a test's key, whose seed is 32 times one byte.
-fn key_file(play: &Play, key: &SigningKey, seed: u8) -> PathBuf {
-    let path = play.server.home().join(format!("key-{seed}"));
-    let mut options = std::fs::File::options();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.create_new(true).write(true).open(&path).unwrap();
-    writeln!(file, "# sealbid key: {}\n{}", key.verifying(), hex::encode([seed; 32])).unwrap();
-    path
-}
-
 fn bidders(play: &Play) -> Context {
-    context(play, Some(key_file(play, &play.bidders[0].key, 1)))
+    play.context(Some(play.key_file(&play.bidders[0].key, 1)))
 }
 
 on_both! {
@@ -63,7 +40,7 @@ on_both! {
         }
         assert!(say(BidCommand::List).starts_with(&unit.to_string()));
         assert!(!say(BidCommand::Status { unit }).contains("The close"));
-        let everybody = context(&play, None);
+        let everybody = play.context(None);
         let show = || OpeningCommand::Show { unit }.run(&everybody).unwrap().text(Lang::En);
         assert!(show().contains("Not opened: the unit is open"), "{}", show());
         play.close(&unit);
@@ -72,6 +49,8 @@ on_both! {
         let shown = show();
         assert_eq!(shown.matches(" CNY (line ").count(), 3, "{shown}");
         let own = shown.lines().find(|line| line.contains("1000.00 CNY")).unwrap();
+        let name = format!("甲1建设有限公司 ({})", play.bidders[0].id);
+        assert!(own.contains(&name), "{own}");
         let line = own.split("(line ").nth(1).unwrap().trim_end_matches(')');
         let line: Hash = line.parse().unwrap();
         let listed = OpeningCommand::Documents { unit, line, out: None };
@@ -120,9 +99,9 @@ on_both! {
             play.bid(bidder, &unit);
         }
         play.close(&unit);
-        let buyer = context(&play, Some(key_file(&play, &play.buyer.key, 90)));
+        let buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
         let regulator = crate::server::regulator();
-        let regulator = context(&play, Some(key_file(&play, &regulator, 105)));
+        let regulator = play.context(Some(play.key_file(&regulator, 105)));
         let close = play.unit(&unit)["close"].as_str().unwrap().to_owned();
         let (close, _) = play.pinned.close(&close, &unit).unwrap();
         let lines = close.body().lines.iter().skip(1).rev().copied().collect::<Vec<_>>();
@@ -240,16 +219,79 @@ on_both! {
         sent.join().unwrap().unwrap();
         assert_eq!(play.standing(0, &unit)["seq"], 1);
         // A custodian's agent is no platform, and another roster is not the pinned one.
-        let mut wrong = context(&play, None);
+        let mut wrong = play.context(None);
         wrong.server = Some(play.server.roster.body().custodians[0].address.clone());
         let asked = OpeningCommand::Show { unit }.run(&wrong);
         assert_eq!(code(asked), "http-404");
-        let mut other = context(&play, None);
+        let mut other = play.context(None);
         other.trust = Some(Hash::of(b"another roster").to_string());
         let asked = OpeningCommand::Show { unit }.run(&other);
         assert!(matches!(asked, Err(Failed::NotPinned)));
         let foreign = crate::registration::signer("elsewhere.example/record/operator/li", 7);
         let asked = wait(play.client(&Arc::new(foreign)).waiting());
         assert!(matches!(asked, Err(Failed::OtherPlatform(_))));
+    }
+}
+
+on_both! {
+    fn a_bidder_is_told_that_its_envelope_is_missing_until_it_was_brought_again(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        play.send(0, &bid).unwrap();
+        let status = || BidCommand::Status { unit }.run(&bidders(&play)).unwrap().text(Lang::En);
+        assert!(!status().contains("resupply"));
+        for lost in blobs(&play) {
+            std::fs::remove_file(lost).unwrap();
+        }
+        for bidder in [1, 2] {
+            play.bid(bidder, &unit);
+        }
+        play.close(&unit);
+        assert!(status().contains("sealbid bid resupply"), "{}", status());
+        assert_eq!((play.standing(0, &unit)["missing"].clone(), play.standing(1, &unit)["missing"].clone()), (true.into(), false.into()));
+        let sending = Sending { kept: None, progress: &Silent };
+        let client = play.client(&play.bidders[0].key);
+        wait(client.resupply(&play.pinned, &read(&bid).unwrap(), sending)).unwrap();
+        assert!(!status().contains("resupply"));
+        play.open(&unit);
+    }
+}
+
+on_both! {
+    fn a_buyer_sees_an_outage_before_it_signs_it_and_it_takes_its_word(base: TestBase) {
+        let play = Play::new(&base, 0);
+        let unit = play.publish(&[Stage::Single])[0];
+        let buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
+        let cosign = |sign| TenderCommand::Cosign(Cosign { unit, sign }).run(&buyer);
+        let none = cosign(true).unwrap();
+        assert_eq!((none.exit_code(), none.text(Lang::En).contains("No outage")), (1, true));
+        // The custodians cosign while the platform says that it is down.
+        play.to(DEADLINE.plus(-20_000));
+        play.server.alive();
+        for past in [-14_000, -8_000, -2_000, 4_000, 10_000] {
+            play.to(DEADLINE.plus(past));
+            play.server.app().platform.sequencer.want_checkpoint();
+            play.server.beat();
+        }
+        play.to(DEADLINE.plus(20_000));
+        play.server.alive();
+        wait(play.operator().register_outage(&play.pinned, unit, "no power")).unwrap();
+        play.server.tick();
+        assert!(play.unit(&unit)["pending"].is_string(), "the custodians want the buyer's word");
+        let shown = cosign(false).unwrap().text(Lang::En);
+        assert!(shown.contains("no power") && shown.contains("Nothing was signed"), "{shown}");
+        play.server.tick();
+        assert_eq!(play.unit(&unit)["deadline"], DEADLINE.millis());
+        let mut stranger = play.context(Some(play.key_file(&play.buyer.key, 90)));
+        stranger.trust = Some("0".repeat(64));
+        let refused = TenderCommand::Cosign(Cosign { unit, sign: true }).run(&stranger);
+        assert!(matches!(refused, Err(Failed::NotPinned)), "{refused:?}");
+        cosign(true).unwrap();
+        play.server.tick();
+        play.server.tick();
+        let moved = play.unit(&unit);
+        assert_eq!(moved["amendments"].as_array().unwrap().len(), 1, "{moved}");
+        assert!(moved["deadline"].as_i64().unwrap() > DEADLINE.millis());
     }
 }

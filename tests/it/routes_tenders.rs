@@ -63,10 +63,10 @@ on_both! {
         let meant = meant(&[Stage::Single]);
         let mut unlawful = meant.clone();
         unlawful.plan.lots[0].stages[0].min = 1;
-        let tender = wait(client.draft_tender(&unlawful.plan)).unwrap();
+        let tender = wait(client.draft_tender(&unlawful.plan, "key")).unwrap();
         assert_eq!(code(wait(client.publish(&play.pinned, tender, &unlawful))), "tender-unlawful");
         unlawful.plan.lots.clear();
-        assert_eq!(code(wait(client.draft_tender(&unlawful.plan))), "tender-plan");
+        assert_eq!(code(wait(client.draft_tender(&unlawful.plan, "other"))), "tender-plan");
         let tender = play.draft(&[Stage::Single]);
         play.server.sleep(4);
         assert_eq!(code(wait(client.publish(&play.pinned, tender, &meant))), "tender-silent");

@@ -166,7 +166,7 @@ impl Stand {
     }
 
     pub fn draft(&self, plan: Plan) -> Result<TenderId, Error> {
-        wait(draft(&self.p, &self.buyer.actor, plan))
+        wait(draft(&self.p, &self.buyer.actor, plan, None)).map(Option::unwrap)
     }
 
     /// The buyer's signed units and notice for a draft.

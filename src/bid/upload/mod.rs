@@ -12,19 +12,20 @@ use std::io::Read;
 
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
-use crate::blob::{self, Append, Blobs, Stored};
+pub use crate::blob::Stored;
+use crate::blob::{self, Append, Blobs};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::seal::profile::HEADER_LIMIT;
 use crate::crypto::seal::{PayloadKind, ProfileError, check_header, check_length};
-use crate::db::{self, Tx};
+use crate::db::{self, Conn};
 use crate::ids::{EnterpriseId, UploadId};
 use crate::tender::Platform;
 
 use super::Error;
 use super::gate::Gate;
-pub use super::store::uploads::Purpose;
 use super::store::uploads::{self, UploadRow};
+pub use super::store::uploads::{Purpose, claim, end};
 
 /// How long an unused upload is kept, in milliseconds: a day.
 pub const KEPT_MS: i64 = 24 * 3_600_000;
@@ -322,16 +323,16 @@ pub async fn sweep_unknown(p: &Platform) -> Result<usize, Error> {
     Ok(gone)
 }
 
-/// Makes a complete tender document of this owner part of what the act is about.
+/// A complete tender document of this owner that is part of nothing yet.
 ///
 /// # Errors
 /// The database's; `None` when there is no such upload.
-pub fn claim(
-    tx: &mut Tx<'_>,
+pub fn document(
+    conn: &mut Conn,
     id: UploadId,
     owner: EnterpriseId,
 ) -> Result<Option<Stored>, db::Error> {
-    let row = match uploads::find(tx.conn(), id) {
+    let row = match uploads::find(conn, id) {
         Err(db::Error::NotFound) => return Ok(None),
         other => other?,
     };
@@ -339,6 +340,5 @@ pub fn claim(
     if row.owner != owner || row.is_used || row.purpose != Purpose::Document {
         return Ok(None);
     }
-    uploads::claim(tx, id)?;
     Ok(Some(Stored { sha256, size: row.length }))
 }

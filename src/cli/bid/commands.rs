@@ -275,6 +275,11 @@ async fn status(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
         ("count", checked.cosigned.to_string()),
     ]);
     let report = Report::said(key, values);
+    let report = if standing.missing {
+        report.and("cli-say-missing", args([("sha256", standing.sha256.to_string())]))
+    } else {
+        report
+    };
     let Some(close) = client.seen(unit).await?.close else { return Ok(report) };
     let (close, _) = pinned.close(&close, unit)?;
     let line = line(checked.receipt.salt.as_bytes(), &standing.sha256);

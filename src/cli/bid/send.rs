@@ -40,6 +40,9 @@ pub struct Standing {
     pub index: u64,
     /// A `.tlog-proof` text.
     pub receipt: String,
+    /// Whether the platform lost the envelope and waits for it to be brought again.
+    #[serde(default)]
+    pub missing: bool,
 }
 
 impl Standing {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
+use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
@@ -102,6 +103,12 @@ impl CheckedUnit {
     #[must_use]
     pub const fn body(&self) -> &Unit {
         self.unit.body()
+    }
+
+    /// SHA-256 of its text.
+    #[must_use]
+    pub fn sha256(&self) -> Hash {
+        self.unit.sha256()
     }
 
     /// Whether the record is known to hold it.

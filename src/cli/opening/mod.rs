@@ -4,7 +4,9 @@
 //! Invariant: what is shown as final is the platform's signed opening record; everything before it is
 //! called provisional. An order is signed in a file and sent when both have signed.
 
+mod names;
 mod seen;
+mod show;
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +14,9 @@ use serde::Deserialize;
 
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::error::{Arg, Args};
 use crate::ids::UnitId;
 use crate::opening::rules::is_ascending;
-use crate::opening::statements::{
-    LineStatus, OpenedLine, Opening, Order, ReadOutLine, Suspension, SuspensionState, Void,
-};
+use crate::opening::statements::{Order, Suspension, SuspensionState};
 use crate::tender::statements::Outage;
 
 pub use self::seen::Seen;
@@ -27,7 +26,6 @@ use super::enterprise::{recorded, signed};
 use super::failed::Failed;
 use super::output::{Access as FileAccess, Report, write_new};
 use super::trust::Pinned;
-use super::words::{fate, why_void};
 use super::{Context, args, read_file};
 
 /// `sealbid opening …`
@@ -179,7 +177,7 @@ impl OpeningCommand {
     async fn ask(&self, context: &Context) -> Result<Report, Failed> {
         use SuspensionState::{Lifted, Suspended};
         match self {
-            Self::Show { unit } => show(context, unit).await,
+            Self::Show { unit } => show::show(context, unit).await,
             Self::Documents { unit, line, out } => {
                 documents(context, unit, line, out.as_deref()).await
             }
@@ -206,76 +204,6 @@ async fn suspend(
     let pinned = context.pinned().await?;
     let done = context.client()?.suspend(&pinned, unit, state, reason).await?;
     recorded(context, &done, "suspension")
-}
-
-async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
-    #[derive(Deserialize)]
-    struct End {
-        opening: Option<String>,
-        void: Option<String>,
-    }
-    let (client, pinned) = (context.client()?, context.pinned().await?);
-    match client.get(&format!("/units/{unit}/opening"), Access::Public).await {
-        Ok(End { opening: Some(note), .. }) => {
-            let opening = Statement::<Opening>::parse(note.as_bytes()).map_err(wrong)?;
-            pinned.require_platform(opening.note()).map_err(wrong)?;
-            let body = opening.body();
-            let when = vec![("at", Arg::Time(body.opened_at))];
-            let report = Report::said("cli-say-opening-final", when);
-            Ok(body.lines.iter().fold(report, opened))
-        }
-        Ok(End { void: Some(note), .. }) => {
-            let void = Statement::<Void>::parse(note.as_bytes()).map_err(wrong)?;
-            pinned.require_platform(void.note()).map_err(wrong)?;
-            Ok(Report::said(why_void(void.body().reason), Args::new()))
-        }
-        Ok(End { .. }) => Err(wrong("an end without opening or void")),
-        Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
-            so_far(&client, unit).await
-        }
-        Err(failed) => Err(failed),
-    }
-}
-
-/// A line of the opening record.
-fn opened(report: Report, line: &OpenedLine) -> Report {
-    let bidder = ("bidder", line.bidder.to_string());
-    let of = ("line", line.line.to_string());
-    match &line.outcome {
-        LineStatus::Opened { offer, .. } => {
-            let price = offer.price.clone().unwrap_or_else(|| "-".to_owned());
-            let currency = offer.currency.clone();
-            let values = args([bidder, of, ("price", price), ("currency", currency)]);
-            report.and("cli-say-opening-line", values)
-        }
-        other => {
-            let (key, more) = fate(other);
-            let mut values = args([bidder, of]);
-            values.extend(more.map(|(name, value)| (name, Arg::Text(value))));
-            report.and(key, values)
-        }
-    }
-}
-
-/// What was read out before the opening record is final.
-async fn so_far(client: &Client, unit: &UnitId) -> Result<Report, Failed> {
-    #[derive(Deserialize)]
-    struct ReadOut {
-        lines: Vec<ReadOutLine>,
-    }
-    let seen = client.seen(unit).await?;
-    let read: ReadOut = client.get(&format!("/units/{unit}/read-out"), Access::Public).await?;
-    let values = vec![("state", seen.state.into()), ("deadline", Arg::Time(seen.deadline))];
-    let report = Report::said("cli-say-opening-not-yet", values);
-    Ok(read.lines.iter().fold(report, |report, line| {
-        let values = args([
-            ("bidder", line.bidder.to_string()),
-            ("line", line.line.to_string()),
-            ("price", line.offer.price.clone().unwrap_or_else(|| "-".to_owned())),
-            ("currency", line.offer.currency.clone()),
-        ]);
-        report.and("cli-say-opening-line", values)
-    }))
 }
 
 async fn documents(

@@ -20,6 +20,9 @@ pub struct Seen {
     /// Effective amendments, in order.
     #[serde(default)]
     pub amendments: Vec<String>,
+    /// The amendment that is asked of the custodians now.
+    #[serde(default)]
+    pub pending: Option<String>,
     /// The effective close.
     #[serde(default)]
     pub close: Option<String>,
@@ -30,7 +33,7 @@ pub struct Seen {
 
 impl Seen {
     /// SHA-256 of the last effective amendment, or of the unit.
-    pub(super) fn last_sha256(&self) -> Result<Hash, Failed> {
+    pub(in crate::cli) fn last_sha256(&self) -> Result<Hash, Failed> {
         let last = self.amendments.last().unwrap_or(&self.unit);
         Ok(Note::parse(last.as_bytes()).map_err(super::wrong)?.sha256())
     }

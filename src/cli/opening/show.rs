@@ -1,0 +1,99 @@
+//! `sealbid opening show`: where a unit stands, line by line, with names.
+
+use serde::Deserialize;
+
+use crate::crypto::statement::Statement;
+use crate::error::{Arg, Args};
+use crate::ids::{EnterpriseId, UnitId};
+use crate::opening::statements::{LineStatus, OpenedLine, Opening, ReadOutLine, Void};
+
+use super::names::Names;
+use super::wrong;
+use crate::cli::client::{Access, Client};
+use crate::cli::failed::Failed;
+use crate::cli::output::Report;
+use crate::cli::trust::Pinned;
+use crate::cli::words::{fate, why_void};
+use crate::cli::{Context, args};
+
+pub(super) async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
+    #[derive(Deserialize)]
+    struct End {
+        opening: Option<String>,
+        void: Option<String>,
+    }
+    let (client, pinned) = (context.client()?, context.pinned().await?);
+    match client.get(&format!("/units/{unit}/opening"), Access::Public).await {
+        Ok(End { opening: Some(note), .. }) => {
+            let opening = Statement::<Opening>::parse(note.as_bytes()).map_err(wrong)?;
+            pinned.require_platform(opening.note()).map_err(wrong)?;
+            let body = opening.body();
+            let named = body.lines.iter().flat_map(bodies);
+            let names = Names::of(&client, &pinned, named).await?;
+            let when = vec![("at", Arg::Time(body.opened_at))];
+            let report = Report::said("cli-say-opening-final", when);
+            Ok(body.lines.iter().fold(report, |report, line| opened(report, line, &names)))
+        }
+        Ok(End { void: Some(note), .. }) => {
+            let void = Statement::<Void>::parse(note.as_bytes()).map_err(wrong)?;
+            pinned.require_platform(void.note()).map_err(wrong)?;
+            Ok(Report::said(why_void(void.body().reason), Args::new()))
+        }
+        Ok(End { .. }) => Err(wrong("an end without opening or void")),
+        Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
+            so_far(&client, &pinned, unit).await
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// Whom a line names: its bidder, and whom that copied.
+fn bodies(line: &OpenedLine) -> impl Iterator<Item = EnterpriseId> {
+    let copied = match &line.outcome {
+        LineStatus::Rejected { named, .. } => *named,
+        _ => None,
+    };
+    std::iter::once(line.bidder).chain(copied)
+}
+
+/// A line of the opening record.
+fn opened(report: Report, line: &OpenedLine, names: &Names) -> Report {
+    let bidder = ("bidder", names.say(&line.bidder));
+    let of = ("line", line.line.to_string());
+    match &line.outcome {
+        LineStatus::Opened { offer, .. } => {
+            let price = offer.price.clone().unwrap_or_else(|| "-".to_owned());
+            let currency = offer.currency.clone();
+            let values = args([bidder, of, ("price", price), ("currency", currency)]);
+            report.and("cli-say-opening-line", values)
+        }
+        other => {
+            let (key, more) = fate(other, &|body| names.say(body));
+            let mut values = args([bidder, of]);
+            values.extend(more.map(|(name, value)| (name, Arg::Text(value))));
+            report.and(key, values)
+        }
+    }
+}
+
+/// What was read out before the opening record is final.
+async fn so_far(client: &Client, pinned: &Pinned, unit: &UnitId) -> Result<Report, Failed> {
+    #[derive(Deserialize)]
+    struct ReadOut {
+        lines: Vec<ReadOutLine>,
+    }
+    let seen = client.seen(unit).await?;
+    let read: ReadOut = client.get(&format!("/units/{unit}/read-out"), Access::Public).await?;
+    let names = Names::of(client, pinned, read.lines.iter().map(|line| line.bidder)).await?;
+    let values = vec![("state", seen.state.into()), ("deadline", Arg::Time(seen.deadline))];
+    let report = Report::said("cli-say-opening-not-yet", values);
+    Ok(read.lines.iter().fold(report, |report, line| {
+        let values = args([
+            ("bidder", names.say(&line.bidder)),
+            ("line", line.line.to_string()),
+            ("price", line.offer.price.clone().unwrap_or_else(|| "-".to_owned())),
+            ("currency", line.offer.currency.clone()),
+        ]);
+        report.and("cli-say-opening-line", values)
+    }))
+}
