@@ -81,6 +81,10 @@ pub trait Refusal: std::error::Error + Send + Sync + 'static {
     fn args(&self) -> Args {
         Args::new()
     }
+    /// What a process ends with, where the status does not tell: 2 for wrong usage.
+    fn exit(&self) -> Option<u8> {
+        None
+    }
 }
 
 /// One wrong field of a request.
@@ -192,7 +196,9 @@ impl std::fmt::Display for Error {
 /// outermost error again.
 impl<R: Refusal> From<R> for Error {
     fn from(refusal: R) -> Self {
-        let (code, status, args) = (refusal.code(), refusal.status(), refusal.args());
-        Self { code, status, args, fields: Vec::new(), source: Some(Box::new(refusal)), exit: None }
+        let mut error = Self::new(refusal.code(), refusal.status(), refusal.args());
+        error.exit = refusal.exit();
+        error.source = Some(Box::new(refusal));
+        error
     }
 }

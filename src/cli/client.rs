@@ -85,13 +85,18 @@ impl Client {
     /// A client of the platform at `server`, such as `https://bids.example`.
     ///
     /// # Errors
-    /// [`Failed::Machine`] when no connection can ever be made.
+    /// [`Failed::Server`], [`Failed::Machine`] when no connection can ever be made.
     pub fn new(
         server: &str,
         lang: Lang,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Failed> {
+        let is_address = reqwest::Url::parse(server)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !is_address {
+            return Err(Failed::Server(server.to_owned()));
+        }
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)

@@ -3,6 +3,7 @@
 //! Invariant: what the platform refused keeps the platform's own code and words; what was refused
 //! here never left this machine.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::config::ConfigError;
@@ -30,12 +31,12 @@ pub struct Told {
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
     /// A file could not be read or written.
-    #[error("{path}: {reason}")]
+    #[error("{path}: {reason:?}")]
     File {
         /// Which.
         path: String,
-        /// The system's words.
-        reason: String,
+        /// Why: a word of ours, or the system's.
+        reason: Arg,
     },
     /// There is something under the name that was to be written.
     #[error("{0} exists already")]
@@ -60,6 +61,12 @@ pub enum Failed {
     /// An option without which the command cannot go on.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// `--server` is no address.
+    #[error("{0} is no address of a platform")]
+    Server(String),
+    /// `--trust` is neither a pin nor a file with one.
+    #[error("{0} is no pin")]
+    Pin(String),
     /// The roster is not the pinned one.
     #[error("the roster is not the one that was pinned")]
     NotPinned,
@@ -75,6 +82,9 @@ pub enum Failed {
     /// A sealed bid is damaged, or another's.
     #[error("the bid does not hold: {0}")]
     Bid(String),
+    /// A sealed bid that another key signed.
+    #[error("the bid is signed by another key")]
+    NotYours,
     /// The passphrase is wrong, or the two entries differ.
     #[error("the passphrase: {0}")]
     Passphrase(String),
@@ -113,7 +123,16 @@ impl Failed {
     /// A file that the system refused.
     #[must_use]
     pub fn file(path: &Path, error: &std::io::Error) -> Self {
-        Self::File { path: path.display().to_string(), reason: error.to_string() }
+        let reason = match error.kind() {
+            ErrorKind::NotFound => Arg::Word("cli-say-io-not-found"),
+            ErrorKind::PermissionDenied => Arg::Word("cli-say-io-denied"),
+            ErrorKind::IsADirectory => Arg::Word("cli-say-io-folder"),
+            ErrorKind::NotADirectory => Arg::Word("cli-say-io-no-folder"),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Arg::Word("cli-say-io-full"),
+            ErrorKind::ReadOnlyFilesystem => Arg::Word("cli-say-io-read-only"),
+            _ => Arg::Text(error.to_string()),
+        };
+        Self::File { path: path.display().to_string(), reason }
     }
 
     /// Something that is not what it should be.
@@ -147,11 +166,14 @@ impl Refusal for Failed {
             Self::Home(_) => "cli-home",
             Self::ByHand(refused) => refused.code(),
             Self::Missing(_) => "cli-missing",
+            Self::Server(_) => "cli-server",
+            Self::Pin(_) => "cli-pin",
             Self::NotPinned => "cli-not-pinned",
             Self::Unit(_) => "cli-unit",
             Self::Unsigned(_) => "cli-unsigned",
             Self::Sealing(_) => "cli-sealing",
             Self::Bid(_) => "cli-bid",
+            Self::NotYours => "cli-not-yours",
             Self::Passphrase(_) => "cli-passphrase",
             Self::LiveBid => "cli-live-bid",
             Self::NoLiveBid => "cli-no-live-bid",
@@ -174,20 +196,32 @@ impl Refusal for Failed {
         }
     }
 
+    fn exit(&self) -> Option<u8> {
+        matches!(self, Self::Missing(_) | Self::Server(_) | Self::Pin(_)).then_some(2)
+    }
+
     fn args(&self) -> Args {
         match self {
-            Self::File { path, reason } => text(&[("path", path), ("reason", reason)]),
+            Self::File { path, reason } => {
+                vec![("path", Arg::Text(path.clone())), ("reason", reason.clone())]
+            }
             Self::Exists(path) => text(&[("path", path)]),
             Self::Content { what, reason } => text(&[("what", what), ("reason", reason)]),
             Self::Config(error) => error.args(),
             Self::Home(error) => vec![("reason", error.to_string().into())],
             Self::ByHand(refused) => refused.args(),
             Self::Missing(option) => vec![("option", (*option).into())],
+            Self::Server(given) | Self::Pin(given) => text(&[("given", given)]),
             Self::Unreachable { server, reason } => text(&[("server", server), ("reason", reason)]),
             Self::OtherPlatform(origin) => text(&[("origin", origin)]),
             Self::Refused(told) => {
                 let mut args = text(&[("detail", &told.detail), ("code", &told.code)]);
-                let hint = told.hint.clone().map_or(Arg::Word("cli-say-no-hint"), Arg::Text);
+                // The platform speaks of addresses, and people gave an id.
+                let hint = match &told.hint {
+                    _ if told.code == "web-not-found" => Arg::Word("cli-say-hint-not-found"),
+                    Some(hint) => Arg::Text(hint.clone()),
+                    None => Arg::Word("cli-say-no-hint"),
+                };
                 args.push(("hint", hint));
                 args
             }
@@ -199,7 +233,7 @@ impl Refusal for Failed {
             | Self::Answer(reason)
             | Self::Receipt(reason)
             | Self::Machine(reason) => text(&[("reason", reason)]),
-            Self::NotPinned | Self::LiveBid | Self::NoLiveBid => Args::new(),
+            Self::NotPinned | Self::NotYours | Self::LiveBid | Self::NoLiveBid => Args::new(),
         }
     }
 }

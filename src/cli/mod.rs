@@ -189,10 +189,11 @@ impl Context {
         if let Ok(pin) = text.parse() {
             return Ok(pin);
         }
-        let bytes = read_file(Path::new(text))?;
+        let none = || Failed::Pin(text.to_owned());
+        let bytes = std::fs::read(text).map_err(|_| none())?;
         let file = String::from_utf8_lossy(&bytes);
         let word = file.split_whitespace().next().unwrap_or_default();
-        word.parse().map_err(|e| Failed::content(text, e))
+        word.parse().map_err(|_| none())
     }
 
     /// Waits for work that talks to others.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use sealbid::cli::Context;
-use sealbid::cli::bid::{BidCommand, Sending, read};
+use sealbid::cli::bid::{BidCommand, Send, Sending, read};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::opening::OpeningCommand;
 use sealbid::cli::outage::Cosign;
@@ -293,5 +293,36 @@ on_both! {
         let moved = play.unit(&unit);
         assert_eq!(moved["amendments"].as_array().unwrap().len(), 1, "{moved}");
         assert!(moved["deadline"].as_i64().unwrap() > DEADLINE.millis());
+    }
+}
+
+on_both! {
+    fn what_is_refused_here_is_refused_before_anything_is_written_or_sent(base: TestBase) {
+        let play = Play::new(&base, 2);
+        let unit = play.publish(&[Stage::Single])[0];
+        let others = play.seal(1, &unit, first(), 0);
+        let submit = BidCommand::Submit(Send { file: others.clone() }).run(&bidders(&play));
+        assert!(matches!(submit, Err(Failed::NotYours)), "{submit:?}");
+        // A unit that opens by its hour takes no order: no file says so either.
+        let buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
+        let out = play.server.home().join("order");
+        let lines = vec![Hash::of(b"line")];
+        let order = OpeningCommand::Order { unit, lines, out: out.clone() }.run(&buyer);
+        assert!(matches!(order, Err(Failed::Unsigned(_))) && !out.exists(), "{order:?}");
+        // The receipt of a withdrawal never takes a file's place, and a refusal's is kept.
+        play.bid(0, &unit);
+        let out = play.server.home().join("withdrawal");
+        std::fs::write(&out, "mine").unwrap();
+        let withdraw = |out: &Path| {
+            let command = BidCommand::Withdraw { unit, folder: None, out: Some(out.to_owned()) };
+            command.run(&bidders(&play))
+        };
+        assert!(matches!(withdraw(&out), Err(Failed::Exists(_))));
+        assert_eq!(play.standing(0, &unit)["kind"], "manifest", "nothing was sent");
+        play.to(DEADLINE);
+        let other = play.server.home().join("late");
+        assert_eq!(code(withdraw(&other)), "bid-late");
+        let kept = std::fs::read(other.with_extension("refused.tlog-proof")).unwrap();
+        assert!(play.pinned.receipt(&kept).is_ok());
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::bid::statements::{Manifest, Withdrawal};
 use crate::crypto::statement::Statement;
+use crate::error::Said;
 use crate::ids::{BidId, UnitId};
 
 use super::challenge::Challenge;
@@ -99,7 +100,7 @@ struct Own {
 #[derive(Debug, clap::Args)]
 pub struct Send {
     /// The .bid file; its receipt goes beside it
-    file: PathBuf,
+    pub file: PathBuf,
 }
 
 impl BidCommand {
@@ -156,6 +157,9 @@ impl Send {
             // The answer was lost the last time: the receipt is all that is missing.
             return self.done(&pinned, &manifest, &client, standing.index).await;
         }
+        if manifest.note().require(client.key()?.verifying()).is_err() {
+            return Err(Failed::NotYours);
+        }
         match (live, expected) {
             (ChainKind::Manifest, ChainKind::Withdrawal) => return Err(Failed::LiveBid),
             (ChainKind::Withdrawal, ChainKind::Manifest) => return Err(Failed::NoLiveBid),
@@ -164,7 +168,9 @@ impl Send {
         let kept = beside(&self.file, ".upload");
         let sending = Sending { kept: Some(&kept), progress: &*context.progress };
         let sent = client.submit_envelope(&pinned, &envelope, sending).await;
-        let accepted = sent.inspect_err(|failed| self.keep_refusal(&pinned, failed))?;
+        let refused = self.file.with_extension("refused.tlog-proof");
+        let accepted =
+            sent.inspect_err(|failed| keep_refusal(context, &pinned, failed, &refused))?;
         drop(std::fs::remove_file(&kept));
         let folder = Folder::at(self.file.parent().unwrap_or(Path::new(".")));
         let body = manifest.body();
@@ -207,15 +213,16 @@ impl Send {
         replace(&path, accepted.text.as_bytes())?;
         Ok(receipt_told("cli-say-accepted", accepted, &path))
     }
+}
 
-    /// A refusal's receipt is evidence: it is kept when it holds.
-    fn keep_refusal(&self, pinned: &Pinned, failed: &Failed) {
-        let receipt = failed.told().and_then(|told| told.receipt.as_ref());
-        if let Some(receipt) = receipt.filter(|text| pinned.receipt(text.as_bytes()).is_ok()) {
-            let path = self.file.with_extension("refused.tlog-proof");
-            // The refusal itself is what is reported; the receipt can be fetched again.
-            drop(replace(&path, receipt.as_bytes()));
-        }
+/// A refusal's receipt is evidence: it is kept when it holds, and said where.
+fn keep_refusal(context: &Context, pinned: &Pinned, failed: &Failed, path: &Path) {
+    let receipt = failed.told().and_then(|told| told.receipt.as_ref());
+    let receipt = receipt.filter(|text| pinned.receipt(text.as_bytes()).is_ok());
+    // The refusal itself is what is reported; the receipt can be fetched again.
+    if receipt.is_some_and(|receipt| replace(path, receipt.as_bytes()).is_ok()) {
+        let path = args([("path", path.display().to_string())]);
+        context.progress.say(&Said::new("cli-say-refusal-kept", path));
     }
 }
 
@@ -244,14 +251,20 @@ async fn withdraw(
     let live = client.standing(unit).await?.filter(|s| s.kind() == ChainKind::Manifest);
     let live = live.ok_or(Failed::NoLiveBid)?;
     let seq = live.seq.saturating_add(1);
+    let usual = folder.unwrap_or(Path::new(".")).join(format!("withdrawal-{seq}.tlog-proof"));
+    let path = out.map_or(usual, Path::to_owned);
+    if path.exists() {
+        return Err(Failed::Exists(path.display().to_string()));
+    }
     let withdrawal = Withdrawal { manifest_sha256: live.sha256, seq, unit_id: *unit };
-    let (accepted, signed) = client.withdraw(&pinned, withdrawal).await?;
+    let sent = client.withdraw(&pinned, withdrawal).await;
+    let refused = path.with_extension("refused.tlog-proof");
+    let (accepted, signed) =
+        sent.inspect_err(|failed| keep_refusal(context, &pinned, failed, &refused))?;
     if let Some(folder) = folder {
         let (bid_id, sha256) = (live.bid_id, signed.sha256());
         Folder::at(folder).remember(&Chain { bid_id, seq, sha256, withdrawn: true })?;
     }
-    let usual = folder.unwrap_or(Path::new(".")).join(format!("withdrawal-{seq}.tlog-proof"));
-    let path = out.map_or(usual, Path::to_owned);
     replace(&path, accepted.text.as_bytes())?;
     Ok(receipt_told("cli-say-withdrawn", &accepted, &path))
 }

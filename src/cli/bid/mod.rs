@@ -16,7 +16,7 @@ mod unit;
 
 pub use challenge::{Found, shown_word};
 pub use check::{Envelope, Findings, check, read};
-pub use commands::BidCommand;
+pub use commands::{BidCommand, Send};
 pub use folder::{Chain, Folder, Plan};
 pub use lodge::Shown;
 pub use seal::{Draft, Made, Place, Sealer, seal};

@@ -17,7 +17,7 @@ use crate::crypto::statement::Statement;
 use crate::ids::UnitId;
 use crate::opening::rules::is_ascending;
 use crate::opening::statements::{Order, Suspension, SuspensionState};
-use crate::tender::statements::Outage;
+use crate::tender::statements::{Outage, ReleaseBy, Unit};
 
 pub use self::seen::Seen;
 use super::bid::Accepted;
@@ -255,7 +255,11 @@ async fn order(
 ) -> Result<Report, Failed> {
     let (client, pinned) = (context.client()?, context.pinned().await?);
     let seen = client.seen(unit).await?;
-    let close = seen.close.ok_or_else(|| Failed::content("--line", "the unit is not closed"))?;
+    let terms = Statement::<Unit>::parse(seen.unit.as_bytes()).map_err(wrong)?;
+    if terms.body().release != ReleaseBy::Order {
+        return Err(unsigned("the unit opens by its hour, not by an order"));
+    }
+    let close = seen.close.ok_or_else(|| unsigned("the unit is not closed"))?;
     let (close, _) = pinned.close(&close, unit)?;
     let mut lines = lines.to_vec();
     lines.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));

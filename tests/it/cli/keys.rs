@@ -7,7 +7,7 @@ use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::custodian::home::{Home, Start};
 
-use super::{ORIGIN, done, new_key, program, refused};
+use super::{ORIGIN, done, new_key, program, refused, refused_with};
 use crate::support::folder;
 
 #[test]
@@ -81,7 +81,7 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     let (unsigned, _) = refused(&["roster", "pin", &at("draft")]);
     assert!(unsigned.contains("signature is missing"), "{unsigned}");
     let sign = ["roster", "sign", &at("draft"), "--out", &at("roster.note")];
-    refused(&sign);
+    refused_with(2, &sign);
     done(&[&sign[..], &["--key", &regulator_file]].concat());
     let pin = done(&["roster", "pin", &at("roster.note")]);
     let roster = std::fs::read(at("roster.note")).unwrap();

@@ -159,9 +159,14 @@ fn done(arguments: &[&str]) -> String {
 
 /// The two lines of a command that must be refused with exit code 1.
 fn refused(arguments: &[&str]) -> (String, String) {
+    refused_with(1, arguments)
+}
+
+/// The two lines of a command that must be refused with this exit code.
+fn refused_with(exit: i32, arguments: &[&str]) -> (String, String) {
     let output = program(arguments);
     let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+    assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {said}");
     let (error, hint) = said.split_once('\n').expect("two lines");
     let hint = hint.strip_suffix('\n').expect("a newline at the end");
     assert!(error.starts_with("error: ") && hint.starts_with("hint: "), "{said}");

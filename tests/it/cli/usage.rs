@@ -2,12 +2,12 @@
 
 use sealbid::crypto::hash::Hash;
 
-use super::{done, program, refused, text};
+use super::{done, program, refused, refused_with, text};
 use crate::support::folder;
 
 #[test]
 fn errors_are_an_error_and_a_hint_in_the_language_asked_for() {
-    let (error, hint) = refused(&["bid", "status", &Hash::of(b"unit").to_string()]);
+    let (error, hint) = refused_with(2, &["bid", "status", &Hash::of(b"unit").to_string()]);
     assert_eq!(error, "error: The option --server is missing.");
     assert!(hint.contains("--help"), "{hint}");
     let zh = program(&["--lang", "zh", "roster", "pin", "/nowhere/roster.note"]);
