@@ -86,8 +86,8 @@ pub enum Failed {
     #[error("the bid is signed by another key")]
     NotYours,
     /// The passphrase is wrong, or the two entries differ.
-    #[error("the passphrase: {0}")]
-    Passphrase(String),
+    #[error("the passphrase: {0:?}")]
+    Passphrase(Arg),
     /// The platform holds a live bid: this would replace it.
     #[error("there is a live bid already")]
     LiveBid,
@@ -225,11 +225,11 @@ impl Refusal for Failed {
                 args.push(("hint", hint));
                 args
             }
+            Self::Passphrase(reason) => vec![("reason", reason.clone())],
             Self::Unit(reason)
             | Self::Unsigned(reason)
             | Self::Sealing(reason)
             | Self::Bid(reason)
-            | Self::Passphrase(reason)
             | Self::Answer(reason)
             | Self::Receipt(reason)
             | Self::Machine(reason) => text(&[("reason", reason)]),

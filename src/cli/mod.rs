@@ -9,6 +9,7 @@ pub mod bid;
 pub mod case;
 pub mod client;
 pub mod custodian;
+mod custodians;
 pub mod download;
 pub mod enterprise;
 pub mod failed;

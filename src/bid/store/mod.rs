@@ -49,6 +49,11 @@ pub struct Place {
     pub upload: Option<UploadId>,
 }
 
+/// The columns of [`RawHead`].
+const HEAD: Head =
+    (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::key, chain::accepted_index);
+type Head =
+    (chain::bid_id, chain::seq, chain::sha256, chain::kind, chain::key, chain::accepted_index);
 type RawHead = (String, i64, Vec<u8>, String, String, i64);
 type RawAbout = (Option<i64>, Option<i64>, Option<String>);
 type RawPlace = (String, i64, i64, bool, Option<RawHead>, RawAbout);
@@ -120,15 +125,7 @@ fn raw_place(
             unit::deadline,
             unit::n,
             unit::amendment_pending.is_not_null(),
-            (
-                chain::bid_id,
-                chain::seq,
-                chain::sha256,
-                chain::kind,
-                chain::key,
-                chain::accepted_index,
-            )
-                .nullable(),
+            HEAD.nullable(),
             (
                 credential::table.filter(credential::enterprise.eq(bidder)).count().single_value(),
                 accepted.single_value(),
@@ -146,18 +143,10 @@ pub fn heads_of(
     conn: &mut Conn,
     bidder: EnterpriseId,
 ) -> Result<Vec<(UnitId, ChainHead, u64)>, Error> {
-    let query =
-        chain::table.filter(chain::bidder.eq(bidder.to_string())).order(chain::unit).select((
-            chain::unit,
-            (
-                chain::bid_id,
-                chain::seq,
-                chain::sha256,
-                chain::kind,
-                chain::key,
-                chain::accepted_index,
-            ),
-        ));
+    let query = chain::table
+        .filter(chain::bidder.eq(bidder.to_string()))
+        .order(chain::unit)
+        .select((chain::unit, HEAD));
     let rows: Vec<(String, RawHead)> = on_each!(conn, |c| query.load(c))?;
     rows.into_iter()
         .map(|(unit, head)| {

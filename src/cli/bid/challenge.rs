@@ -13,18 +13,18 @@ use super::check::read;
 use super::folder::CREDENTIALS;
 use crate::bid::rules::line;
 use crate::bid::statements::BidEvent;
-use crate::cli::client::{Access, Acted, Client, innermost};
+use crate::cli::client::{Access, Acted, Client};
 use crate::cli::failed::Failed;
 use crate::cli::output::Report;
 use crate::cli::trust::Pinned;
-use crate::cli::{Context, args, read_file};
+use crate::cli::{Context, read_file};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::{Body as _, Statement, type_of};
 use crate::custodian::roster::Member;
-use crate::custodian::wire::{Account, AskChallenge, LodgedBid, NoteReply, Shown, ShownWord};
+use crate::custodian::wire::{Account, AskChallenge, LodgedBid, Shown, ShownWord};
 use crate::enterprise::credentials::enterprise_of;
-use crate::error::Arg;
+use crate::error::{Arg, Refusal as _, Said};
 use crate::ids::UnitId;
 use crate::opening::http::ChallengeBody;
 use crate::opening::rules::lodged::lodged_line;
@@ -158,21 +158,12 @@ impl Client {
         let body = serde_json::to_vec(ask).map_err(|e| Failed::Answer(e.to_string()))?;
         let request = self.request(Method::POST, &url, Access::Public).await?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body);
-        let response = request.send().await.map_err(|e| Failed::Unreachable {
-            server: member.address.clone(),
-            reason: innermost(&e),
-        })?;
-        let reply = self.body(self.refusal_of(response).await?).await?;
-        let reply: NoteReply =
-            serde_json::from_slice(&reply).map_err(|e| Failed::Answer(e.to_string()))?;
-        let wrong = |e: &dyn std::fmt::Display| Failed::Answer(e.to_string());
-        let found = Statement::<Challenged>::parse(reply.note.as_bytes()).map_err(|e| wrong(&e))?;
-        found.note().require(&member.statement_key).map_err(|e| wrong(&e))?;
+        let found: Statement<Challenged> = self.word_of(member, request).await?;
         let body = found.body();
         let fits = body.custodian == member.id
             && body.line == about.line
             && body.close_sha256 == *close_sha256;
-        if fits { Ok(found) } else { Err(wrong(&"it is about something else")) }
+        if fits { Ok(found) } else { Err(Failed::Answer("it is about something else".to_owned())) }
     }
 }
 
@@ -196,9 +187,9 @@ impl Challenge {
                     report.and("cli-say-challenge", vec![custodian, verdict])
                 }
                 Err(failed) => {
-                    let mut values = args([("reason", failed.to_string())]);
-                    values.push(custodian);
-                    report.and("cli-say-challenge-silent", values)
+                    let reason = Said::new(failed.code(), failed.args());
+                    let reason = ("reason", Arg::Said(Box::new(reason)));
+                    report.and("cli-say-challenge-silent", vec![custodian, reason])
                 }
             }
         }))

@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::check::read;
 use super::folder::CREDENTIALS;
-use crate::cli::client::{Access, Client, innermost};
+use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
 use crate::cli::output::{Report, replace};
 use crate::cli::trust::Pinned;
@@ -18,7 +18,7 @@ use crate::cli::upload::{Slice, body};
 use crate::cli::{Context, read_file};
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Member};
-use crate::custodian::wire::{AskLodge, NoteReply};
+use crate::custodian::wire::AskLodge;
 use crate::enterprise::credentials::enterprise_of;
 use crate::error::Arg;
 use crate::opening::statements::Lodged;
@@ -97,21 +97,16 @@ impl Client {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, length)
             .body(body);
-        let response = request.send().await.map_err(|e| Failed::Unreachable {
-            server: member.address.clone(),
-            reason: innermost(&e),
-        })?;
-        let body = self.body(self.refusal_of(response).await?).await?;
-        let reply: NoteReply =
-            serde_json::from_slice(&body).map_err(|e| Failed::Answer(e.to_string()))?;
-        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(e.to_string());
-        let lodged = Statement::<Lodged>::parse(reply.note.as_bytes()).map_err(|e| wrong(&e))?;
-        lodged.note().require(&member.statement_key).map_err(|e| wrong(&e))?;
+        let lodged: Statement<Lodged> = self.word_of(member, request).await?;
         let body = lodged.body();
         let same = body.custodian == member.id
             && body.manifest_sha256 == manifest.sha256()
             && body.unit_id == manifest.body().unit_id;
-        if same { Ok(lodged) } else { Err(wrong(&"it is about something else")) }
+        if same {
+            Ok(lodged)
+        } else {
+            Err(Failed::Receipt("it is about something else".to_owned()))
+        }
     }
 }
 

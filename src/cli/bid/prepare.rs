@@ -1,13 +1,13 @@
 //! `sealbid bid seal` and `sealbid bid check`: what a bidder does before anything leaves its machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::clock::{Time, is_closed};
 use crate::config::read_secret;
 use crate::crypto::key::{SigningKey, VerifyingKey};
-use crate::crypto::seal::kept::{WorkFactor, recover};
+use crate::crypto::seal::kept::{KeptError, WorkFactor, recover};
 use crate::enterprise::credentials::enterprise_of;
 use crate::error::Arg;
 
@@ -93,20 +93,27 @@ impl Passphrase {
         }
         let ask = |prompt: &str| {
             let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
-            typed.map_err(|e| Failed::Passphrase(e.to_string()))
+            typed.map_err(|_| Failed::Passphrase(Arg::Word("cli-say-no-terminal")))
         };
         let typed = not_empty(ask("Passphrase / 口令: ")?)?;
         if is_new == Twice::Yes && ask("Again / 再次输入: ")? != typed {
-            return Err(Failed::Passphrase("the two entries differ".to_owned()));
+            return Err(Failed::Passphrase(Arg::Word("cli-say-entries-differ")));
         }
         Ok(typed)
+    }
+}
+
+fn unkept(path: &Path, error: &KeptError) -> Failed {
+    match error {
+        KeptError::Passphrase => Failed::Passphrase(Arg::Word("cli-say-passphrase-wrong")),
+        other => Failed::content(path.display(), other),
     }
 }
 
 /// What stands under no passphrase stands open.
 fn not_empty(passphrase: Zeroizing<String>) -> Result<Zeroizing<String>, Failed> {
     if passphrase.is_empty() {
-        return Err(Failed::Passphrase("empty".to_owned()));
+        return Err(Failed::Passphrase(Arg::Word("cli-say-entry-empty")));
     }
     Ok(passphrase)
 }
@@ -200,7 +207,7 @@ impl Check {
                 let file = read_file(path)?;
                 let passphrase = self.passphrase.read(Twice::No)?;
                 let found = recover(&file, &passphrase);
-                Some(found.map_err(|e| Failed::Passphrase(e.to_string()))?)
+                Some(found.map_err(|e| unkept(path, &e))?)
             }
             None => None,
         };
