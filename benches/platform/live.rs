@@ -170,8 +170,12 @@ impl Live {
             std::thread::sleep(Duration::from_millis(50));
             answers()
         });
-        let log = || std::fs::read_to_string(self.dir().join("server.log")).unwrap_or_default();
-        assert!(answered, "the server does not answer: {}", log());
+        assert!(answered, "the server does not answer: {}", self.log());
+    }
+
+    /// What the server wrote.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir().join("server.log")).unwrap_or_default()
     }
 
     /// Seconds of processor time that the server has used, and its peak resident memory in KiB.

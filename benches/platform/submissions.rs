@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use diesel::prelude::*;
 use sealbid::bid::statements::{BlobRef, Manifest};
+use sealbid::cli::keys;
 use sealbid::clock::{Clock as _, SystemClock, Time};
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
@@ -29,6 +30,7 @@ use sealbid::db::{Error, Tx};
 use sealbid::ids::UnitId;
 use sealbid::on_each;
 use sealbid::record::proof::Receipt;
+use sealbid::tender::statements::{ReleaseBy, SUITE, Stage, Unit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -104,14 +106,37 @@ fn shares() -> Vec<Vec<u8>> {
 
 /// As many units as each bidder sends bids, all open for an hour.
 fn seed_units(live: &Live, count: usize) -> Vec<UnitId> {
-    let units: Vec<UnitId> =
-        (0..count).map(|number| UnitId(Hash::of(format!("unit {number}").as_bytes()))).collect();
-    let (seeded, deadline) = (units.clone(), SystemClock.now().plus(3_600_000));
-    live.seed(move |tx| insert_units(tx, &seeded, deadline));
+    let operator = keys::load(&live.stage.key_file("operator")).expect("a key");
+    let (deadline, roster) = (SystemClock.now().plus(3_600_000), live.stage.pinned.sha256());
+    let signed = |number| Statement::signed(open_unit(number, deadline, roster), &operator);
+    let notes: Vec<_> = (0..count).map(|number| signed(number).expect("signed")).collect();
+    let units = notes.iter().map(|note| note.body().id().expect("an id")).collect();
+    live.seed(move |tx| insert_units(tx, &notes));
     units
 }
 
-fn insert_units(tx: &mut Tx<'_>, units: &[UnitId], deadline: Time) -> Result<(), Error> {
+/// What the server reads of a unit when it starts and when a bid comes; who signed it is not asked again.
+fn open_unit(number: usize, deadline: Time, roster: Hash) -> Unit {
+    Unit {
+        challenge_ms: 10_000,
+        deadline,
+        issued_at: deadline.plus(-3_600_000),
+        lot: format!("lot_{:032x}", 1).parse().expect("an id"),
+        min: 3,
+        nonce: Hash::of(format!("unit {number}").as_bytes()),
+        open_at: deadline.plus(60_000),
+        procuring_entity: format!("ent_{:032x}", u32::MAX).parse().expect("an id"),
+        recipients: Vec::new(),
+        release: ReleaseBy::Time,
+        roster_sha256: roster,
+        stage: Stage::Single,
+        suite: SUITE.into(),
+        t: 3,
+        tender: format!("tnd_{:032x}", 1).parse().expect("an id"),
+    }
+}
+
+fn insert_units(tx: &mut Tx<'_>, units: &[Statement<Unit>]) -> Result<(), Error> {
     let (tender_id, lot_id) = (format!("tnd_{:032x}", 1), format!("lot_{:032x}", 1));
     let row = diesel::insert_into(tender::table).values((
         tender::id.eq(&tender_id),
@@ -129,23 +154,24 @@ fn insert_units(tx: &mut Tx<'_>, units: &[UnitId], deadline: Time) -> Result<(),
         lot::title.eq("l"),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
-    for id in units {
+    for note in units {
+        let body = note.body();
         let row = diesel::insert_into(unit::table).values((
-            unit::unit_id.eq(id.to_string()),
+            unit::unit_id.eq(body.id().expect("an id").to_string()),
             unit::tender.eq(&tender_id),
             unit::lot.eq(&lot_id),
-            unit::stage.eq("single"),
-            unit::note.eq("a unit of a bench"),
+            unit::stage.eq(body.stage.code()),
+            unit::note.eq(note.encode()),
             unit::state.eq("open"),
-            unit::deadline.eq(deadline.millis()),
-            unit::open_at.eq(deadline.plus(60_000).millis()),
-            unit::challenge_ms.eq(10_000),
+            unit::deadline.eq(body.deadline.millis()),
+            unit::open_at.eq(body.open_at.millis()),
+            unit::challenge_ms.eq(body.challenge_ms),
             unit::min.eq(3),
             unit::release_by.eq("time"),
-            unit::t.eq(3),
+            unit::t.eq(i64::from(body.t)),
             unit::n.eq(5),
             unit::proposed_index.eq(0),
-            unit::last_sha256.eq(vec![0_u8; 32]),
+            unit::last_sha256.eq(note.sha256().as_bytes().to_vec()),
         ));
         on_each!(tx.conn(), |c| row.execute(c))?;
     }
@@ -312,10 +338,15 @@ async fn one_bidder(
     let mut due = first;
     for number in 0..requests.notes.len() {
         tokio::time::sleep_until(due).await;
-        stream.write_all(&requests.encode(number)).await.expect("sent");
-        let answer = read_answer(&mut stream).await;
+        let answer = match exchange(&mut stream, &requests.encode(number)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                answers.wrong.push(format!("request {number}: {error}"));
+                return answers;
+            }
+        };
         answers.waits.push(u64::try_from(due.elapsed().as_micros()).expect("short"));
-        if !answer.starts_with(b"HTTP/1.1 200") || !contains(&answer, b"\"accepted\"") {
+        if !answer.starts_with(b"HTTP/1.1 200") || !contains(&answer, b"\"receipt\"") {
             answers.wrong.push(String::from_utf8_lossy(&answer).into_owned());
         } else if number == keep {
             answers.kept.push((requests.notes[number].1.clone(), answer));
@@ -329,12 +360,15 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// A whole HTTP/1.1 answer with a `content-length`.
-async fn read_answer(stream: &mut TcpStream) -> Vec<u8> {
+/// Sends a request and reads a whole HTTP/1.1 answer with a `content-length`.
+async fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    stream.write_all(request).await?;
     let mut answer = Vec::with_capacity(8192);
     loop {
-        let got = stream.read_buf(&mut answer).await.expect("an answer");
-        assert!(got > 0, "the server hung up after {:?}", String::from_utf8_lossy(&answer));
+        if stream.read_buf(&mut answer).await? == 0 {
+            let so_far = String::from_utf8_lossy(&answer).into_owned();
+            return Err(std::io::Error::other(format!("hung up after {so_far:?}")));
+        }
         let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
             continue;
         };
@@ -342,7 +376,7 @@ async fn read_answer(stream: &mut TcpStream) -> Vec<u8> {
         let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.expect("a length").trim().parse().expect("a number");
         if answer.len() >= head + 4 + length {
-            return answer;
+            return Ok(answer);
         }
     }
 }
@@ -351,6 +385,7 @@ async fn read_answer(stream: &mut TcpStream) -> Vec<u8> {
 fn verify(live: &Live, answers: &Answers) {
     if let Some(wrong) = answers.wrong.first() {
         eprintln!("{} wrong answers, the first: {wrong}", answers.wrong.len());
+        eprintln!("the server's log: {}", live.log());
     }
     let roster = live.stage.pinned.roster();
     assert!(!answers.kept.is_empty(), "some receipts are verified");
@@ -361,6 +396,7 @@ fn verify(live: &Live, answers: &Answers) {
         let receipt = Receipt::parse(receipt.as_bytes()).expect("a receipt");
         receipt.verify(&roster.log_key, &roster.witness_keys()).expect("it proves");
         let event: serde_json::Value = serde_json::from_slice(&receipt.event).expect("an event");
+        assert_eq!(event["type"].as_str(), Some("sealbid/accepted/v1"));
         assert_eq!(event["manifest"].as_str(), Some(manifest.as_str()), "it is about this bid");
     }
 }

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, variables};
 use crate::db::Options;
 use crate::error::{Error, Said};
-use crate::web::{init, start};
+use crate::web::{init, socket, start};
 
 use super::Context;
 use super::output::Report;
@@ -65,6 +65,10 @@ fn options(context: &Context) -> Options {
 }
 
 async fn run(config: &Config, context: &Context) -> Result<(), Error> {
+    match socket::open_many() {
+        Ok(limit) => tracing::info!(?limit, "files and connections open at once"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it was"),
+    }
     let started = start::open(config, options(context)).await?;
     let listener = start::listen(config)?;
     let address = format!("http://{}", config.listen);

@@ -17,6 +17,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 mod rosters;
+pub mod socket;
 pub mod start;
 mod start_error;
 pub mod stream;
@@ -25,6 +26,7 @@ pub mod who;
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use actix_web::dev::{ResourceDef, Server};
 use actix_web::http::Method;
@@ -48,6 +50,14 @@ const MAX_JSON: usize = 4 << 20;
 
 /// How long a server that stops waits for answers under way.
 const GRACE_SECONDS: u64 = 30;
+
+/// How long a new connection may take to send the head of its first request: in a crowd the server may
+/// come to read it late, and must then answer it.
+const FIRST_REQUEST: Duration = Duration::from_secs(30);
+
+/// How long a connection may rest. Longer than reverse proxies keep theirs (60 s is usual): a request that
+/// crosses with the close of its connection is lost to a proxy.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path;)*) => {
@@ -154,7 +164,11 @@ pub fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<Serv
             .configure(routes)
             .default_service(web::to(nothing_here))
     };
-    let server = HttpServer::new(factory).disable_signals().shutdown_timeout(GRACE_SECONDS);
+    let server = HttpServer::new(factory)
+        .disable_signals()
+        .shutdown_timeout(GRACE_SECONDS)
+        .client_request_timeout(FIRST_REQUEST)
+        .keep_alive(KEEP_ALIVE);
     Ok(server.listen(listener)?.run())
 }
 

@@ -34,6 +34,7 @@ use super::app::App;
 use super::init::check_origin;
 use super::limit::Limiter;
 use super::rosters;
+use super::socket;
 use super::start_error::internal;
 
 pub use super::start_error::StartError;
@@ -255,7 +256,7 @@ pub async fn serve(
 /// # Errors
 /// [`StartError::Listen`].
 pub fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    TcpListener::bind(config.listen).map_err(|e| StartError::Listen {
+    socket::listen(config.listen).map_err(|e| StartError::Listen {
         address: config.listen.to_string(),
         reason: e.to_string(),
     })
