@@ -17,6 +17,7 @@ pub mod intake;
 mod lodged;
 mod moves;
 mod read;
+mod recheck;
 pub mod refusal;
 mod release;
 pub mod rules;
@@ -229,7 +230,7 @@ impl Opener {
 
     /// Nothing is due: what waits for the witnesses' word is helped along.
     async fn wait(&self, case: &Case, now: Time) -> Result<(), Error> {
-        use rules::UnitState::{Closed, Open, Void};
+        use rules::UnitState::{Closed, Open, Opened, Void};
         let facts = &case.facts;
         match facts.state {
             Open => self.keep_freezable(case, now).await?,
@@ -241,6 +242,7 @@ impl Opener {
                 }
             }
             Void => self.delete_ciphertexts(&case.row).await?,
+            Opened => self.recheck(case, now).await?,
             _ => {}
         }
         Ok(())
@@ -301,7 +303,7 @@ fn case(
     keys: &Keys<'_>,
     decided_through: Time,
 ) -> Result<Case, db::Error> {
-    use rules::UnitState::{Closed, Open};
+    use rules::UnitState::{Closed, Open, Opened};
     let (unit, roster) = (row.unit.body(), keys.roster);
     let t = usize::from(unit.t);
     let (freeze, outage_undecided) = match row.state {
@@ -309,7 +311,7 @@ fn case(
         _ => (None, false),
     };
     let window = match (row.state, row.close_index) {
-        (Closed, Some(index)) => store::window(conn, index, roster)?,
+        (Closed | Opened, Some(index)) => store::window(conn, index, roster)?,
         _ => None,
     };
     let (window_size, window_from) = window.unzip();

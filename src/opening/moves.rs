@@ -99,13 +99,26 @@ pub fn close(tx: &mut Tx<'_>, row: &UnitRow, note: &str, index: u64) -> Result<(
     swap!(tx, row, UnitAct::Close, (unit::close_note.eq(note), unit::close_index.eq(index)))
 }
 
-/// Closed → opened.
+/// Closed → opened; `due_at` is when its shares are first looked at.
 ///
 /// # Errors
 /// `Conflict`, `Backend`.
-pub fn open(tx: &mut Tx<'_>, row: &UnitRow, index: u64) -> Result<(), Error> {
-    let index = stored(index)?;
-    swap!(tx, row, UnitAct::Open, unit::opening_index.eq(index))
+pub fn open(tx: &mut Tx<'_>, row: &UnitRow, index: u64, due_at: Time) -> Result<(), Error> {
+    let values = (unit::opening_index.eq(stored(index)?), unit::due_at.eq(due_at.millis()));
+    swap!(tx, row, UnitAct::Open, values)
+}
+
+/// When an opened unit's shares are looked at again; never once all is found.
+///
+/// # Errors
+/// `Backend`.
+pub fn look_again(tx: &mut Tx<'_>, id: &UnitId, due_at: Option<Time>) -> Result<(), Error> {
+    tx.unrecorded("what the timer looks at");
+    let at = unit::unit_id.eq(id.to_string()).and(unit::state.eq(UnitState::Opened.code()));
+    let due_at = due_at.map(Time::millis);
+    let change = diesel::update(unit::table.filter(at)).set(unit::due_at.eq(due_at));
+    on_each!(tx.conn(), |c| change.execute(c))?;
+    Ok(())
 }
 
 /// Any state before the opening → void.

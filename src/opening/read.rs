@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::decrypt::{self, Ciphertext, Envelope, UnitKey, on_all};
 use super::release::unit_keys;
+use super::rules::shares::FIRST_MS;
 use super::rules::{Claimed, Decryption, outcome, standing};
 use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, Order, ReadOutLine};
 use super::store::{self, EnvelopeRow};
@@ -117,7 +118,7 @@ impl Opener {
                     return Err(db::Error::lost_race("the envelopes"));
                 }
                 let at = tx.record(event)?;
-                moves::open(tx, &row, at.index)
+                moves::open(tx, &row, at.index, now.plus(FIRST_MS))
             })
             .await?;
         Ok(())

@@ -217,10 +217,16 @@ fn unit_key(row: &UnitRow, release: &Statement<Release>) -> Option<UnitKey> {
 /// The identities of the first t valid releases in record order; `None` while there are fewer.
 pub(super) fn unit_keys(row: &UnitRow, releases: &[ReleaseRow]) -> Option<Vec<UnitKey>> {
     let t = usize::from(row.unit.body().t);
+    let mut keys = unit_keys_of(row, releases);
+    keys.truncate(t);
+    (keys.len() == t).then_some(keys)
+}
+
+/// The identities of all of them.
+pub(super) fn unit_keys_of(row: &UnitRow, releases: &[ReleaseRow]) -> Vec<UnitKey> {
     let keys = releases.iter().filter_map(|release| {
         let release = Statement::<Release>::parse(release.note.as_bytes()).ok()?;
         unit_key(row, &release)
     });
-    let keys: Vec<UnitKey> = keys.take(t).collect();
-    (keys.len() == t).then_some(keys)
+    keys.collect()
 }

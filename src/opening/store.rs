@@ -24,20 +24,21 @@ fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
     move |_| Error::Corrupt(format!("a unit's {what}"))
 }
 
-/// The units for which something may be due at `now`, voided ones with ciphertext left among them:
-/// those still have an hour to be looked at.
+/// The units for which something may be due at `now`: among them voided ones with ciphertext left,
+/// and opened ones whose shares are not all checked. Those still have an hour to be looked at.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn due_before(conn: &mut Conn, now: Time) -> Result<Vec<UnitId>, Error> {
     let (open, void) = (UnitState::Open.code(), UnitState::Void.code());
     let later = [UnitState::Closing.code(), UnitState::Closed.code()];
-    // Each of the four is a range of an index: this is asked at every tick.
+    let opened = unit::state.eq(UnitState::Opened.code()).and(unit::due_at.le(now.millis()));
+    // Each of the five is a range of an index: this is asked at every tick.
     let is_closed = unit::state.eq(open).and(unit::due_at.le(now.millis()));
     let amending = unit::state.eq(open).and(unit::amendment_pending.is_not_null());
     let is_void = unit::state.eq(void).and(unit::due_at.ge(0));
     let query = unit::table
-        .filter(unit::state.eq_any(later).or(is_closed).or(amending).or(is_void))
+        .filter(unit::state.eq_any(later).or(is_closed).or(amending).or(is_void).or(opened))
         .order(unit::unit_id)
         .select(unit::unit_id);
     let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;

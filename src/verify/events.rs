@@ -88,6 +88,7 @@ fn read_line(bytes: &[u8]) -> Result<What, String> {
         | "sealbid/resupplied/v1"
         | "sealbid/challenge/v1"
         | "sealbid/false-release/v1"
+        | "sealbid/shares/v1"
         | "sealbid/read-out/v1" => json::parse(bytes).map(What::Step).map_err(wrong),
         kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
         _ => Err("its type is not one of sealbid".to_owned()),
@@ -162,7 +163,8 @@ impl What {
                 OpeningEvent::Proposed { unit_id, .. }
                 | OpeningEvent::Lapsed { unit_id, .. }
                 | OpeningEvent::Released { unit_id, .. }
-                | OpeningEvent::Challenge { unit_id, .. },
+                | OpeningEvent::Challenge { unit_id, .. }
+                | OpeningEvent::Shares { unit_id, .. },
             ) => *unit_id,
             _ => return None,
         })

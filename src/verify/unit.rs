@@ -12,7 +12,7 @@ use crate::custodian::wire::Shown;
 use crate::ids::UnitId;
 use crate::opening::rules::Terms;
 use crate::opening::statements::{
-    Challenged, Close, Opening, OpeningEvent, Order, Release, Suspension, Void,
+    Challenged, Close, Opening, OpeningEvent, Order, Release, SharesFound, Suspension, Void,
 };
 use crate::record::leaf::Salt;
 use crate::tender::statements::{Amendment, Outage, Unit};
@@ -87,6 +87,8 @@ pub(super) struct UnitFacts<'a> {
     pub handed_out: Vec<At<Released<'a>>>,
     pub openings: Vec<At<&'a Statement<Opening>>>,
     pub voids: Vec<At<&'a Statement<Void>>>,
+    /// What was found of each custodian's shares.
+    pub shares: Vec<At<(&'a CustodianId, &'a SharesFound)>>,
 }
 
 impl<'a> UnitFacts<'a> {
@@ -118,6 +120,7 @@ impl<'a> UnitFacts<'a> {
             handed_out: Vec::new(),
             openings: Vec::new(),
             voids: Vec::new(),
+            shares: Vec::new(),
         }
     }
 
@@ -149,6 +152,9 @@ impl<'a> UnitFacts<'a> {
         match step {
             OpeningEvent::Challenge { account, challenged_sha256, .. } => {
                 self.shown.insert(*challenged_sha256, account);
+            }
+            OpeningEvent::Shares { custodian, found, .. } => {
+                self.shares.push(At { index, it: (custodian, found) });
             }
             OpeningEvent::Released { close_sha256, custodian, .. } => {
                 let it = || Released { close_sha256: *close_sha256, custodian };

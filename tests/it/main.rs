@@ -84,6 +84,7 @@ mod sealing_document;
 mod sequencer;
 mod server;
 mod shamir;
+mod shares_checked;
 mod sights;
 mod snapshots;
 mod stand;

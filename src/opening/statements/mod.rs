@@ -2,6 +2,7 @@
 
 mod lapse;
 mod lodged;
+mod shares;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ pub use lapse::LapseReason;
 use utoipa::ToSchema;
 
 pub use self::lodged::{Lodged, LodgedQuery};
+pub use self::shares::{ShareCode, ShareFault, SharesFound};
 
 use crate::bid::statements::{Fault, Offer};
 use crate::clock::Time;
@@ -351,6 +353,16 @@ pub enum OpeningEvent {
         account: Shown,
         /// The custodian's finding.
         challenged_sha256: Hash,
+        /// Which unit.
+        unit_id: UnitId,
+    },
+    /// What was found of one custodian's shares, within the day of the opening. It changes no outcome.
+    #[serde(rename = "sealbid/shares/v1")]
+    Shares {
+        /// Whose.
+        custodian: CustodianId,
+        /// What.
+        found: SharesFound,
         /// Which unit.
         unit_id: UnitId,
     },

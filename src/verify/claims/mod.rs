@@ -14,6 +14,7 @@ mod receipts;
 mod record;
 mod refusals;
 mod release;
+mod shares;
 mod statements;
 mod units;
 
@@ -69,6 +70,7 @@ pub(super) fn judge(
         add("opening", openings::opening(facts, &unit));
         add("one-opening", openings::one_opening(facts, &unit));
         add("outcomes", outcomes::outcomes(facts, &unit, source));
+        add("shares", shares::shares(facts, &unit));
         add("void", openings::void(facts, &unit));
     }
     if let Some(receipts) = receipts {

@@ -24,8 +24,8 @@ use sealbid::enterprise::statements::{
 use sealbid::ids::{BidId, EnterpriseId, UnitId};
 use sealbid::opening::statements::{
     Challenged, Close, LapseReason, LineStatus, Lodged, LodgedQuery, OpenedLine, Opening,
-    OpeningEvent, Order, ReadOutLine, Release, Suspension, SuspensionState, Verdict, Void,
-    VoidReason,
+    OpeningEvent, Order, ReadOutLine, Release, ShareCode, ShareFault, SharesFound, Suspension,
+    SuspensionState, Verdict, Void, VoidReason,
 };
 use sealbid::record::succession::{Held, Succession, SuccessionReason};
 use sealbid::tender::statements::{
@@ -222,6 +222,19 @@ impl Story {
             event(&OpeningEvent::Missing { line: self.line(), sha256: Hash::of(BID), unit_id }),
             event(&OpeningEvent::Resupplied { line: self.line(), sha256: Hash::of(BID), unit_id }),
             event(&OpeningEvent::Released { close_sha256, custodian: custodian(1), unit_id }),
+            event(&OpeningEvent::Shares {
+                custodian: custodian(1),
+                found: SharesFound::Checked(vec![ShareFault {
+                    code: ShareCode::BadShare,
+                    line: self.line(),
+                }]),
+                unit_id,
+            }),
+            event(&OpeningEvent::Shares {
+                custodian: custodian(2),
+                found: SharesFound::Absent,
+                unit_id,
+            }),
             event(&OpeningEvent::FalseRelease {
                 release: signed("sealbid/release/v1\n{…}\n"),
                 unit_id,
