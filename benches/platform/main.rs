@@ -32,6 +32,7 @@ mod live;
 mod opening;
 #[path = "../../tests/it/opening_world/mod.rs"]
 mod opening_world;
+mod seeds;
 mod submissions;
 #[path = "../../tests/it/support.rs"]
 mod support;

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -18,6 +19,13 @@ use super::{Conn, Error, Options};
 
 /// Acts to one commit at most: the first of them waits for the last.
 const BATCH: usize = 1024;
+
+/// How long a batch waits for more acts, when the one before had several and not [`ENOUGH`]: many come,
+/// but each commit would take a few of them only. Whoever acts alone never waits.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// Acts that are worth a commit without waiting.
+const ENOUGH: usize = 16;
 
 /// PostgreSQL's advisory lock of the one writer: "sealbid" in ASCII.
 const LOCK: i64 = 0x0073_6561_6c62_6964;
@@ -101,9 +109,14 @@ pub(super) struct Writer {
 impl Writer {
     /// Works until every sender is gone and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Box<dyn Job>>) {
+        let mut before = 0;
         while let Ok(first) = queue.recv() {
+            if (2..ENOUGH).contains(&before) {
+                std::thread::sleep(GATHER);
+            }
             let mut jobs = vec![first];
             jobs.extend(queue.try_iter().take(BATCH - 1));
+            before = jobs.len();
             if let Err(error) = self.batch(&mut jobs) {
                 tracing::error!(%error, acts = jobs.len(), "a batch of writes failed");
                 jobs.iter_mut().for_each(|job| job.fail(error.clone()));

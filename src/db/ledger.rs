@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 
 use super::schema::{entry, head};
-use super::{BEHIND_MS, Conn, Error};
+use super::{BEHIND_MS, Cached, Conn, Error};
 use crate::clock::Time;
 use crate::on_each;
 
@@ -102,8 +102,8 @@ impl Ledger {
         }
         self.pending.clear();
         if self.stored != (self.next, self.last_at) {
-            let row = diesel::update(head::table.filter(head::one.eq(1)))
-                .set((head::next.eq(self.next), head::last_at.eq(self.last_at.millis())));
+            let end = (head::next.eq(self.next), head::last_at.eq(self.last_at.millis()));
+            let row = Cached(diesel::update(head::table.filter(head::one.eq(1))).set(end));
             on_each!(conn, |c| row.execute(c))?;
             self.stored = (self.next, self.last_at);
         }

@@ -4,6 +4,7 @@
 //! databases, and what it changes is committed with its events or not at all; [`Db::read`] cannot
 //! write, because the database refuses it. Deliberately absent: anything that knows a feature.
 
+mod cached;
 mod conn;
 mod door;
 mod error;
@@ -21,6 +22,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
+pub(crate) use cached::Cached;
 pub use conn::{Conn, PgConnection};
 pub use error::Error;
 pub use hooks::{AbortAt, FaultPoints, Hooks, Point};

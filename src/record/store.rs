@@ -15,7 +15,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::{Note, NoteSignature};
 use crate::db::schema::{checkpoint, cosignature, entry, tile};
-use crate::db::{Conn, Error, Tx};
+use crate::db::{Cached, Conn, Error, Tx};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::on_each;
 
@@ -285,6 +285,7 @@ pub(super) fn put_tile(tx: &mut Tx<'_>, tile: &Tile, bytes: &[u8]) -> Result<(),
         .on_conflict((tile::kind, tile::level, tile::n))
         .do_update()
         .set(content);
+    let row = Cached(row);
     on_each!(tx.conn(), |c| row.execute(c))?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::statements::BlobRef;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::db::schema::{chain, credential, envelope, refused, unit, upload};
-use crate::db::{Conn, Error, Tx};
+use crate::db::{Cached, Conn, Error, Tx};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
 use crate::opening::rules::UnitState;
@@ -208,7 +208,7 @@ pub fn advance(
         .eq(unit)
         .and(chain::bidder.eq(bidder))
         .and(chain::sha256.eq(before.sha256.as_bytes().to_vec()));
-    let change = diesel::update(chain::table.filter(at)).set(values);
+    let change = Cached(diesel::update(chain::table.filter(at)).set(values));
     let changed = on_each!(tx.conn(), |c| change.execute(c))?;
     if changed == 1 { Ok(()) } else { Err(Error::lost_race("the bid")) }
 }
@@ -266,7 +266,7 @@ pub fn insert(tx: &mut Tx<'_>, new: NewEnvelope, salt: &Salt, index: u64) -> Res
 pub fn retire(tx: &mut Tx<'_>, manifest: &Hash, state: &'static str) -> Result<(), Error> {
     let at =
         envelope::manifest_sha256.eq(manifest.as_bytes().to_vec()).and(envelope::state.eq("live"));
-    let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq(state));
+    let change = Cached(diesel::update(envelope::table.filter(at)).set(envelope::state.eq(state)));
     let changed = on_each!(tx.conn(), |c| change.execute(c))?;
     if changed == 1 { Ok(()) } else { Err(Error::lost_race("the envelope")) }
 }

@@ -7,7 +7,7 @@ use crate::bid::statements::BlobRef;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::db::schema::upload;
-use crate::db::{Conn, Error, Tx};
+use crate::db::{Cached, Conn, Error, Tx};
 use crate::ids::{EnterpriseId, UploadId};
 use crate::on_each;
 
@@ -171,7 +171,7 @@ pub fn complete(tx: &mut Tx<'_>, id: UploadId, sha256: &Hash) -> Result<(), Erro
 /// `Conflict` when it is used, not complete or gone; `Backend`.
 pub fn claim(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
     let at = upload::id.eq(id.to_string()).and(upload::state.eq("complete"));
-    let change = diesel::update(upload::table.filter(at)).set(upload::state.eq("used"));
+    let change = Cached(diesel::update(upload::table.filter(at)).set(upload::state.eq("used")));
     one(on_each!(tx.conn(), |c| change.execute(c))?)
 }
 
