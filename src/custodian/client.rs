@@ -22,6 +22,9 @@ use crate::record::feed::{Answering, Witness, Witnesses};
 
 /// How long it may take to be reached.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long a connection is kept for the next request: agents close theirs after five seconds, and a request
+/// that crosses with that is lost.
+const REST: Duration = Duration::from_secs(4);
 /// How long a lodged bid may take to arrive.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 /// The largest answer that is not a file, in bytes.
@@ -129,6 +132,7 @@ impl Http {
     pub fn new(roster: &Roster, limits: Limits) -> Result<Self, AskError> {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(REST)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|e| silent(&e))?;

@@ -107,7 +107,8 @@ impl Server {
         }
         let mut server = Self {
             address: String::new(),
-            client: Client::new(),
+            // A connection to a server that has been started anew since is none.
+            client: Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             roster,
             clock: base.clock.clone(),
             config,

@@ -121,7 +121,7 @@ pub fn make(twist: Twist) -> Maker {
     maker
 }
 
-/// A case of many bids, nothing of it sealed: for measuring. Their ciphertexts are lost.
+/// A case of many bids that all open, with no document in them: for measuring.
 pub fn make_many(bids: usize) -> Maker {
     let mut maker = Maker::start(Twist::None, bids);
     let (id, unit) = maker.unit(2, 3);
@@ -130,7 +130,7 @@ pub fn make_many(bids: usize) -> Maker {
     maker.note(&statement);
     let mut all = Vec::new();
     for bidder in 0..bids {
-        let bid = maker.unsealed(id, bidder);
+        let bid = maker.seal(&unit, bidder, None, Spoil::Nothing);
         let at = maker.accept(&bid, DEADLINE.plus(-1), None);
         all.push((at, bid));
     }
@@ -146,23 +146,6 @@ pub fn make_many(bids: usize) -> Maker {
 }
 
 impl Maker {
-    /// A bid whose envelope nobody has.
-    fn unsealed(&mut self, id: UnitId, bidder: usize) -> Bid {
-        let random = || Hash::from_bytes(entropy::array(&self.entropy).unwrap());
-        let manifest = Manifest {
-            bid: BlobRef { sha256: random(), size: 1_000_000 },
-            bid_id: format!("bid_{bidder:032x}").parse().unwrap(),
-            prev_sha256: None,
-            seal_recipient: custodian_identity(0, id).recipient().to_string(),
-            seq: 1,
-            shares: (0..N).map(|_| random()).collect(),
-            unit_id: id,
-        };
-        let outcome = LineStatus::Lost;
-        let manifest = Statement::signed(manifest, &self.bidders[bidder].key).unwrap();
-        Bid { manifest, outcome, bidder }
-    }
-
     /// Order, releases and the opening record of the first unit.
     fn open(&mut self, unit: &Unit, close: &Statement<Close>, entered: &[(Entered, &Bid)]) {
         let id = close.body().unit_id;
