@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::migrate::unusable;
 use super::url::{DatabaseUrl, reason};
 use super::{Error, OpenError};
 
@@ -156,23 +157,36 @@ impl Drop for OwnRuntime {
 }
 
 fn sqlite(path: &Path, purpose: Purpose) -> Result<Conn, OpenError> {
+    let place = || DatabaseUrl::sqlite(path).to_string();
     // SQLite would create what is merely mistyped.
-    if !path.is_file() {
-        return Err(OpenError::NotInitialised(path.display().to_string()));
+    match std::fs::File::open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(OpenError::NotInitialised(place()));
+        }
+        Err(e) => return Err(unusable(path, &e)),
+        Ok(_) if !path.is_file() => return Err(OpenError::Foreign(place())),
+        Ok(_) => {}
     }
-    let unreachable = |e: &dyn std::error::Error| OpenError::Unreachable(reason(e));
+    let refused = |e: &dyn std::error::Error| match reason(e) {
+        why if why.contains("file is not a database") => OpenError::Foreign(place()),
+        why => OpenError::Unreachable(why),
+    };
     let name = path.to_str().ok_or_else(|| {
         OpenError::Unreachable(format!("the path {} is not UTF-8", path.display()))
     })?;
-    let mut conn = SqliteConnection::establish(name).map_err(|e| unreachable(&e))?;
-    let only = if purpose == Purpose::Read { "ON" } else { "OFF" };
+    let mut conn = SqliteConnection::establish(name).map_err(|e| refused(&e))?;
+    // The journal's mode stays in the file: a reader may look into what is not ours.
+    let (only, journal) = match purpose {
+        Purpose::Read => ("ON", ""),
+        Purpose::Write => ("OFF", "PRAGMA journal_mode = WAL; "),
+    };
     conn.batch_execute(&format!(
-        "PRAGMA busy_timeout = {LOCK_WAIT_MS}; PRAGMA journal_mode = WAL; \
+        "PRAGMA busy_timeout = {LOCK_WAIT_MS}; {journal}\
          PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
          PRAGMA recursive_triggers = ON; \
          PRAGMA query_only = {only};"
     ))
-    .map_err(|e| unreachable(&e))?;
+    .map_err(|e| refused(&e))?;
     Ok(Conn::Sqlite(conn))
 }
 

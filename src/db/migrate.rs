@@ -17,61 +17,86 @@ use crate::on_each;
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
+/// Where the versions stand that were applied.
+const VERSIONS: &str = "__diesel_schema_migrations";
+
+/// The table that every version of this program has made first of its own.
+const OURS: &str = "entry";
+
 /// Creates the database's tables.
 ///
-/// SQLite: the file must not exist. PostgreSQL: the database must, and be empty.
+/// SQLite: the file must not exist, or be empty. PostgreSQL: the database must exist, and be empty.
 ///
 /// # Errors
-/// [`OpenError::AlreadyInitialised`] when there is anything; else why it failed.
+/// [`OpenError::AlreadyInitialised`] where a platform stands, [`OpenError::Foreign`] where anything
+/// else does; else why it failed.
 pub fn init(url: &DatabaseUrl) -> Result<(), OpenError> {
-    if let DatabaseUrl::Sqlite(path) = url {
-        create_file(path)?;
-        return create_tables(url).inspect_err(|_| {
-            // Ours and half made: left behind, it would be refused as initialised next time.
+    let DatabaseUrl::Sqlite(path) = url else { return create_tables(url) };
+    let is_new = create_file(path)?;
+    create_tables(url).inspect_err(|_| {
+        if is_new {
+            // Ours and half made: left behind, it would look like somebody's next time.
             drop(std::fs::remove_file(path));
-        });
-    }
-    create_tables(url)
+        }
+    })
 }
 
 fn create_tables(url: &DatabaseUrl) -> Result<(), OpenError> {
-    let mut conn = Connector(url.clone()).connect(Purpose::Write)?;
-    if has_tables(&mut conn)? {
-        return Err(OpenError::AlreadyInitialised(url.to_string()));
+    let connector = Connector(url.clone());
+    let names = names(&mut connector.connect(Purpose::Read)?)?;
+    // The bare list of versions is of an `init` that was cut off.
+    if names.iter().any(|name| name != VERSIONS) {
+        return Err(standing(&names, url).err().unwrap_or_else(|| already(url)));
     }
-    apply(&mut conn).map(drop)
+    apply(&mut connector.connect(Purpose::Write)?).map(drop)
+}
+
+fn already(url: &DatabaseUrl) -> OpenError {
+    OpenError::AlreadyInitialised(url.to_string())
 }
 
 /// Brings an older schema up to this program's, and says which versions it added.
 ///
 /// # Errors
-/// [`OpenError::NotInitialised`], [`OpenError::SchemaNewer`], or why it failed.
+/// [`OpenError::NotInitialised`], [`OpenError::Foreign`], [`OpenError::SchemaNewer`], or why it
+/// failed.
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
-    let mut conn = Connector(url.clone()).connect(Purpose::Write)?;
-    match check(&mut conn, url) {
+    let connector = Connector(url.clone());
+    match check(&mut connector.connect(Purpose::Read)?, url) {
         Ok(()) => Ok(Vec::new()),
-        Err(OpenError::SchemaOlder { .. }) => apply(&mut conn),
+        Err(OpenError::SchemaOlder { .. }) => apply(&mut connector.connect(Purpose::Write)?),
         Err(other) => Err(other),
     }
 }
 
-/// Refuses a missing, an older and a newer schema. Writes nothing.
+/// Refuses a missing, a foreign, an older and a newer schema. Writes nothing.
 pub(super) fn check(conn: &mut Conn, url: &DatabaseUrl) -> Result<(), OpenError> {
-    if !has_versions(conn)? {
-        return Err(OpenError::NotInitialised(url.to_string()));
-    }
+    standing(&names(conn)?, url)?;
     let applied = on_each!(conn, |c| diesel::sql_query(
         "SELECT version FROM __diesel_schema_migrations ORDER BY version"
     )
     .load::<Version>(c))
     .map_err(Error::from)?;
     let known = known(conn)?;
+    let place = url.to_string();
     if let Some(newer) = applied.iter().find(|a| !known.contains(&a.version)) {
-        return Err(OpenError::SchemaNewer { version: newer.version.clone() });
+        return Err(OpenError::SchemaNewer { place, version: newer.version.clone() });
     }
     match known.iter().find(|k| !applied.iter().any(|a| a.version == **k)) {
-        Some(missing) => Err(OpenError::SchemaOlder { version: missing.clone() }),
+        Some(missing) => Err(OpenError::SchemaOlder { place, version: missing.clone() }),
         None => Ok(()),
+    }
+}
+
+/// Whether the tables of these names are a platform's.
+fn standing(names: &[String], url: &DatabaseUrl) -> Result<(), OpenError> {
+    let has = |name: &str| names.iter().any(|found| found == name);
+    if names.iter().all(|name| name == VERSIONS) {
+        Err(OpenError::NotInitialised(url.to_string()))
+    } else if has(VERSIONS) && has(OURS) {
+        Ok(())
+    } else {
+        Err(OpenError::Foreign(url.to_string()))
     }
 }
 
@@ -109,25 +134,21 @@ fn apply(conn: &mut Conn) -> Result<Vec<String>, OpenError> {
     Ok(applied.iter().map(ToString::to_string).collect())
 }
 
-/// A file that only its owner reads; refuses one that is there.
-fn create_file(path: &Path) -> Result<(), OpenError> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| match e
-        .kind()
-    {
-        std::io::ErrorKind::AlreadyExists => {
-            OpenError::AlreadyInitialised(path.display().to_string())
+/// What the system says of a database's file.
+pub(super) fn unusable(path: &Path, error: &std::io::Error) -> OpenError {
+    OpenError::File { place: path.display().to_string(), reason: error.to_string() }
+}
+
+/// Makes a file that only its owner reads, where none is; whether it did.
+fn create_file(path: &Path) -> Result<bool, OpenError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() => Ok(false),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(OpenError::Foreign(DatabaseUrl::sqlite(path).to_string()))
         }
-        _ => OpenError::Unreachable(format!("{}: {e}", path.display())),
-    })?;
-    Ok(())
-}
-
-fn has_versions(conn: &mut Conn) -> Result<bool, OpenError> {
-    names(conn).map(|names| names.iter().any(|n| n == "__diesel_schema_migrations"))
-}
-
-fn has_tables(conn: &mut Conn) -> Result<bool, OpenError> {
-    names(conn).map(|names| !names.is_empty())
+        Err(e) => Err(unusable(path, &e)),
+    }
 }
 
 #[derive(QueryableByName)]

@@ -11,6 +11,7 @@ mod error;
 mod hooks;
 mod ledger;
 mod migrate;
+mod open_error;
 mod pool;
 pub mod schema;
 mod tx;
@@ -28,6 +29,7 @@ pub use error::Error;
 pub use hooks::{AbortAt, FaultPoints, Hooks, Point};
 pub(crate) use ledger::EntryRow;
 pub use migrate::{init, migrate};
+pub use open_error::OpenError;
 pub use tx::Tx;
 pub use url::{BadUrl, DatabaseUrl};
 
@@ -70,41 +72,6 @@ impl Options {
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self { clock, entropy, hooks: Hooks::default(), check: cfg!(debug_assertions) }
     }
-}
-
-/// A database that is not opened, and why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// Not an address of a database.
-    #[error(transparent)]
-    Url(#[from] BadUrl),
-    /// It does not answer; the reason is its own.
-    #[error("cannot reach the database: {0}")]
-    Unreachable(String),
-    /// There is no Sealbid database here.
-    #[error("{0} holds no Sealbid database: create one with `sealbid init`")]
-    NotInitialised(String),
-    /// `init` where something stands already.
-    #[error("{0} is not empty: `init` never touches what is there")]
-    AlreadyInitialised(String),
-    /// An older program made it.
-    #[error("the schema lacks version {version}: run `sealbid migrate`")]
-    SchemaOlder {
-        /// The first version that it lacks.
-        version: String,
-    },
-    /// A newer program made it; this one must not write to it.
-    #[error("the schema has version {version}, made by a newer program: use that one")]
-    SchemaNewer {
-        /// The first version unknown here.
-        version: String,
-    },
-    /// A migration failed; it left nothing behind.
-    #[error("a migration failed: {0}")]
-    Migration(String),
-    /// A question to the database failed.
-    #[error(transparent)]
-    Database(#[from] Error),
 }
 
 /// An open database. Clones share it; the last one dropped waits for the acts under way.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use tokio_postgres::config::{Host, SslMode};
 
+use crate::error::{Args, Refusal};
+
 /// A database's address. Its `Debug` and `Display` never show a password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -28,6 +30,28 @@ pub enum BadUrl {
     /// The PostgreSQL part does not parse.
     #[error("the PostgreSQL address is wrong: {0}")]
     Postgres(String),
+}
+
+impl Refusal for BadUrl {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Scheme(_) => "db-url-scheme",
+            Self::Path => "db-url-path",
+            Self::Postgres(_) => "db-url-postgres",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        422
+    }
+
+    fn args(&self) -> Args {
+        match self {
+            Self::Scheme(found) => vec![("found", found.as_str().into())],
+            Self::Path => Args::new(),
+            Self::Postgres(reason) => vec![("reason", reason.as_str().into())],
+        }
+    }
 }
 
 impl DatabaseUrl {

@@ -1,6 +1,6 @@
 //! Making a platform's database, and bringing it up to date.
 
-use super::start::{StartError, database, refused};
+use super::start::{StartError, refused};
 use crate::config::Config;
 use crate::db::{self, Db, OpenError, Options};
 use crate::record::name;
@@ -8,31 +8,29 @@ use crate::record::name;
 /// Makes the database's tables in a database that has none, and fixes the record's name. Blocks.
 ///
 /// # Errors
-/// [`StartError::Database`] when it exists already, or cannot be reached.
+/// [`StartError::Database`] when it is a platform's or another program's already, or cannot be
+/// reached.
 pub fn init(config: &Config, options: Options) -> Result<(), StartError> {
     let url = config.database()?;
     let made = db::init(&url);
     if let Err(error) = &made
         && !matches!(error, OpenError::AlreadyInitialised(_))
     {
-        return Err(database(error));
+        return Err(error.clone().into());
     }
+    let db = Db::open(&url, options)?;
+    if db.read(name::find).map_err(refused)?.is_some() {
+        return Err(OpenError::AlreadyInitialised(url.to_string()).into());
+    }
+    // Also the tables of an `init` that was cut off: this one ends it.
     let origin = config.origin.as_str().to_owned();
-    let fixed = Db::open(&url, options)
-        .map_err(database)
-        .and_then(|db| db.write_blocking(move |tx| name::fix(tx, &origin)).map_err(refused));
-    match (made, fixed) {
-        // Tables without a name are of an `init` that was cut off: this one ends it.
-        (_, Ok(())) => Ok(()),
-        (Err(already), Err(_)) => Err(database(already)),
-        (Ok(()), Err(error)) => Err(error),
-    }
+    db.write_blocking(move |tx| name::fix(tx, &origin)).map_err(refused)
 }
 
 /// The record that the configuration names must be the one that [`init`] made.
 pub(super) async fn check_origin(db: &Db, config: &Config) -> Result<(), StartError> {
     let found = db.query(name::find).await.map_err(refused)?;
-    let found = found.ok_or_else(|| database("no record was named: run `sealbid init` again"))?;
+    let found = found.ok_or(StartError::Unnamed)?;
     let named = config.origin.as_str().to_owned();
     if found == named { Ok(()) } else { Err(StartError::Origin { named, found }) }
 }
@@ -42,5 +40,5 @@ pub(super) async fn check_origin(db: &Db, config: &Config) -> Result<(), StartEr
 /// # Errors
 /// [`StartError::Database`].
 pub fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
-    db::migrate(&config.database()?).map_err(database)
+    Ok(db::migrate(&config.database()?)?)
 }

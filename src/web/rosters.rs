@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::start::{StartError, database, refused};
+use super::start::{StartError, corrupt, refused};
+use super::start_error::internal;
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::crypto::hash::Hash;
@@ -78,18 +79,18 @@ pub(super) async fn settle(db: &Db, chain: Chain, path: &Path) -> Result<Settled
         let head = store::latest_checkpoint(conn)?;
         Ok::<_, db::Error>((first, links, head, units::rosters_of_open(conn)?))
     });
-    let (first, mut links, head, open) = found.await.map_err(database)?;
+    let (first, mut links, head, open) = found.await.map_err(refused)?;
     match first {
         None if chain.successions().next().is_some() => {
             return Err(wrong(path, "it holds a succession, and this database no record"));
         }
         None => return Ok(Settled { chain, recorded: 0, last: None, open }),
         Some(first) if first.kind == Roster::TYPE => {}
-        Some(_) => return Err(database("the record does not begin with a roster")),
+        Some(_) => return Err(corrupt("the record does not begin with a roster")),
     }
     links.sort_unstable_by_key(|entry| entry.index);
     let links: Vec<u8> = links.into_iter().flat_map(|entry| entry.event).collect();
-    let recorded = Chain::parse(&links).map_err(database)?;
+    let recorded = Chain::parse(&links).map_err(corrupt)?;
     let count = recorded.later().len().saturating_add(1);
     let last = Some(recorded.newest().sha256());
     if recorded.begins(&chain) {
@@ -140,7 +141,7 @@ pub(super) fn feeds(
     hours: &Arc<Hours>,
 ) -> Result<Vec<Feed>, StartError> {
     let feed = |roster: &Statement<Roster>| {
-        let wire = rosters.wire(&roster.sha256()).ok_or_else(|| database("a roster's wire"))?;
+        let wire = rosters.wire(&roster.sha256()).ok_or_else(|| internal("a roster's wire"))?;
         let wire = Arc::new(AsWitnesses(Arc::clone(wire)));
         let (witnesses, t) = (witnesses(roster.body()), usize::from(roster.body().t));
         Ok(Feed::new(db.clone(), wire, witnesses, t).with_hours(Arc::clone(hours)))
@@ -152,7 +153,7 @@ pub(super) fn feeds(
 /// depends on it.
 pub(super) async fn record(db: &Db, settled: &Settled) -> Result<(), StartError> {
     // Each was signed by the regulator, which the chain has checked.
-    allow(&Actor::Regulator, Act::ChangeRoster, &Owner::Actor).map_err(database)?;
+    allow(&Actor::Regulator, Act::ChangeRoster, &Owner::Actor).map_err(internal)?;
     let chain = &settled.chain;
     if settled.recorded == 0 {
         let event = public(Roster::TYPE, chain.first().encode());

@@ -38,7 +38,7 @@ use super::socket;
 use super::start_error::internal;
 
 pub use super::start_error::StartError;
-pub(super) use super::start_error::{database, refused};
+pub(super) use super::start_error::{corrupt, refused};
 
 /// The name of the platform's statement key under an origin.
 #[must_use]
@@ -194,7 +194,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
 async fn open_database(config: &Config, options: Options) -> Result<Db, StartError> {
     let url = config.database()?;
     let opened = tokio::task::spawn_blocking(move || Db::open(&url, options));
-    opened.await.map_err(internal)?.map_err(database)
+    Ok(opened.await.map_err(internal)??)
 }
 
 fn open_folder(
@@ -247,7 +247,7 @@ pub async fn serve(
         ended = served => ended.map_err(internal)?,
         () = started.work() => return Err(internal("the work beside the server ended")),
     }
-    started.app.platform.sequencer.tick().await.map_err(database)?;
+    started.app.platform.sequencer.tick().await.map_err(refused)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::i18n::local_time;
 use crate::clock::Time;
-use crate::db;
+use crate::db::{self, OpenError};
 use crate::error::{Args, Refusal};
 
 /// Why the platform does not start.
@@ -25,8 +25,11 @@ pub enum StartError {
         reason: String,
     },
     /// The database, its schema, or the record in it.
-    #[error("database: {0}")]
-    Database(String),
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// An `init` that was cut off before it fixed the record's name.
+    #[error("no record was named: run `sealbid init` again")]
+    Unnamed,
     /// The machine's clock is behind the record's last entry.
     #[error("the clock says {now}, but the record already says {last}")]
     Clock {
@@ -80,7 +83,8 @@ impl Refusal for StartError {
         match self {
             Self::RulePack { .. } => "web-start-rule-pack",
             Self::Roster { .. } => "web-start-roster",
-            Self::Database(_) => "web-start-database",
+            Self::Database(error) => error.code(),
+            Self::Unnamed => "web-start-unnamed",
             Self::Clock { .. } => "web-start-clock",
             Self::Origin { .. } => "web-start-origin",
             Self::Behind { .. } => "web-start-behind",
@@ -92,7 +96,15 @@ impl Refusal for StartError {
     }
 
     fn status(&self) -> u16 {
-        500
+        match self {
+            Self::RulePack { .. } | Self::Roster { .. } | Self::Folder { .. } => 422,
+            Self::Unnamed | Self::Origin { .. } | Self::Behind { .. } => 409,
+            // Whoever holds the address, or the clock, may be gone or right in a while.
+            Self::Clock { .. } | Self::Listen { .. } => 503,
+            Self::Database(error) => error.status(),
+            Self::Config(error) => error.status(),
+            Self::Internal(_) => 500,
+        }
     }
 
     fn args(&self) -> Args {
@@ -102,7 +114,9 @@ impl Refusal for StartError {
             | Self::Folder { path, reason } => {
                 vec![("path", path.clone().into()), ("reason", reason.clone().into())]
             }
-            Self::Database(why) | Self::Internal(why) => vec![("reason", why.clone().into())],
+            Self::Database(error) => error.args(),
+            Self::Unnamed => Args::new(),
+            Self::Internal(why) => vec![("reason", why.clone().into())],
             Self::Clock { now, last } => {
                 vec![("now", local_time(*now).into()), ("last", local_time(*last).into())]
             }
@@ -118,18 +132,19 @@ impl Refusal for StartError {
     }
 }
 
-pub(super) fn database(error: impl std::fmt::Display) -> StartError {
-    StartError::Database(error.to_string())
-}
-
 /// What a question or an act at start was refused with.
 pub(super) fn refused(error: db::Error) -> StartError {
     match error {
         db::Error::ClockBehind { now, last } => StartError::Clock { now, last },
-        other => database(other),
+        other => StartError::Database(other.into()),
     }
 }
 
 pub(super) fn internal(error: impl std::fmt::Display) -> StartError {
     StartError::Internal(error.to_string())
+}
+
+/// What the database holds contradicts itself or this program.
+pub(super) fn corrupt(reason: impl std::fmt::Display) -> StartError {
+    refused(db::Error::Corrupt(reason.to_string()))
 }

@@ -282,7 +282,7 @@ on_both! {
         let config = Config::load(&server.config, []).unwrap();
         assert_eq!(open(&config), "started");
         let again = init::init(&config, options()).unwrap_err();
-        assert_eq!(again.code(), "web-start-database", "{again}");
+        assert_eq!(again.code(), "db-already-initialised", "{again}");
         assert!(base.meddle("UPDATE origin SET name = 'elsewhere.example/record'").is_err());
         base.clock.set(START.plus(-1_001));
         assert_eq!(open(&config), "web-start-clock");

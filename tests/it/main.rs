@@ -60,6 +60,7 @@ mod opening_faults;
 mod opening_rules;
 mod opening_world;
 mod openings;
+mod operators;
 mod orders;
 mod others_words;
 mod outside;

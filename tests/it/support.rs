@@ -172,6 +172,20 @@ impl TestBase {
         table.insert("database".to_owned(), address.into());
     }
 
+    /// Takes away everything in it: what is left is as good as new.
+    pub fn clear(&self) {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => {
+                for end in ["db", "db-wal", "db-shm"] {
+                    drop(std::fs::remove_file(path.with_extension(end)));
+                }
+            }
+            DatabaseUrl::Postgres(_) => {
+                self.meddle("DROP SCHEMA public CASCADE; CREATE SCHEMA public").unwrap();
+            }
+        }
+    }
+
     /// Runs SQL past the door, as whoever holds the database could.
     pub fn meddle(&self, sql: &str) -> Result<(), String> {
         use diesel::connection::{Connection, SimpleConnection};
