@@ -12,8 +12,8 @@ use std::sync::PoisonError;
 use futures_util::future::join_all;
 
 use super::accounts::{account, of_lodged};
-use super::rules::challenge::{Keys, answers, denies, is_in_time};
-use super::statements::{Challenged, OpeningEvent, Verdict};
+use super::rules::challenge::{self, Keys, answers, denies, is_in_time};
+use super::statements::{Challenged, Close, OpeningEvent, Verdict};
 use super::store::{self, OpenChallenge};
 use super::{Case, Error, Misplaced, Opener, custodians, keys_of, moves, public};
 use crate::clock::Time;
@@ -246,8 +246,8 @@ fn answer(
 ) -> Result<Option<(Shown, Vec<Account>)>, db::Error> {
     let Some(close) = &row.close else { return Ok(None) };
     let Some(shown) = shown_with(conn, &row.id, &open.sha256)? else { return Ok(None) };
-    let accounts = own_accounts(conn, &row.id, open.line, &shown)?;
     let against = (close.body(), row.terms.deadline);
+    let accounts = own_accounts(conn, keys, against, &shown)?;
     let is_answer = answers(keys, &shown, against, open.line, &accounts);
     Ok(is_answer.then_some((shown, accounts)))
 }
@@ -268,17 +268,18 @@ fn shown_with(conn: &mut Conn, id: &UnitId, finding: &Hash) -> Result<Option<Sho
 /// What the record tells of a challenged bid; of a lodged one, and of the versions before it.
 fn own_accounts(
     conn: &mut Conn,
-    id: &UnitId,
-    line: Hash,
+    keys: &Keys<'_>,
+    (close, deadline): (&Close, Time),
     shown: &Shown,
 ) -> Result<Vec<Account>, db::Error> {
+    let id = &close.unit_id;
     let all = store::envelopes(conn, id)?;
     match shown {
         Shown::Receipts(_) => {
-            let Some(bid) = all.iter().find(|bid| bid.line() == line) else {
+            let Ok(told) = challenge::shown(keys, shown, close, deadline) else {
                 return Ok(Vec::new());
             };
-            Ok(account(conn, id, &all, &bid.manifest_sha256)?.into_iter().collect())
+            Ok(account(conn, id, &all, &told.manifest_sha256)?.into_iter().collect())
         }
         Shown::Word(word) => {
             let mut accounts = Vec::new();

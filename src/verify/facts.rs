@@ -72,6 +72,16 @@ impl<'a> Facts<'a> {
         Self { file, rosters, roster_fault, heads, events, bodies, shares, is_whole, by_unit, runs }
     }
 
+    /// The size of the tree with which the record of this origin went on under another.
+    pub(super) fn held_of(&self, origin: &str) -> Option<u64> {
+        self.events.iter().find_map(|event| match &event.what {
+            What::Succession(it) if it.body().old_origin == origin => {
+                Some(it.body().last_checkpoint.size)
+            }
+            _ => None,
+        })
+    }
+
     /// The roster of this hash.
     pub(super) fn roster(&self, sha256: &Hash) -> Option<&Roster> {
         self.rosters.iter().find(|roster| roster.sha256() == *sha256).map(Statement::body)

@@ -2,7 +2,7 @@
 
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Refusal};
-use sealbid::custodian::wire::Account;
+use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge, Shown};
 use sealbid::error::Refusal as _;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{
@@ -95,6 +95,36 @@ on_both! {
         // The one that was shown it late releases as well.
         assert_eq!(opening(&world).releases.len(), 3);
         assert_eq!(world.events("sealbid/released/v1").len(), 5);
+    }
+}
+
+on_both! {
+    fn a_platform_that_keeps_back_what_took_a_bid_out_answers_nothing(base: TestBase) {
+        let world = with_bids(base);
+        let first = world.seal(4, 4, Spoil::Nothing);
+        world.accept(4, &first);
+        let next = world.replace(4, &first);
+        // The platform freezes what was replaced too.
+        world.take_out(&first, "live");
+        close(&world);
+        let close = world.row().close.unwrap();
+        let Shown::Receipts(short) = shown(&world, &first).account else { panic!() };
+        let (later, credentials) = (Some(world.receipt(&next).encode()), next.credentials());
+        let account = Account { later, credentials, ..short.clone() };
+        let ask = AskChallenge { account: account.into(), ..shown(&world, &first) };
+        let found = world.agents.challenge(2, &ask).unwrap();
+        assert_eq!(found.body().verdict, Verdict::Open);
+        let line = found.body().line;
+        let answer = AskAnswer { accounts: vec![short], close: close.encode(), line };
+        let answered = world.agents.decide(&crate::opening_world::id(2), |agent| {
+            agent::answer(agent, &answer)
+        });
+        assert_eq!(answered.map(|_| ()), Err(Refusal::NoChallenge));
+        wait(world.opener().take_challenge(&found.encode(), &ask.account)).unwrap();
+        world.to(OPEN_AT);
+        world.settle(4);
+        assert_eq!(world.row().state, UnitState::Void);
+        assert_eq!(void_reason(&world), VoidReason::Challenge);
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use reqwest::Method;
+use sealbid::bid::statements::Withdrawal;
 use sealbid::cli::trust::Pinned;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::{KeyKind, SigningKey};
@@ -13,17 +15,22 @@ use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::agent::{Change, Silences};
 use sealbid::custodian::by_hand::{self, Refused};
 use sealbid::custodian::chain::Chain;
+use sealbid::custodian::client::ask_note;
 use sealbid::custodian::home::{Home, HomeError, Start};
+use sealbid::custodian::wire::{Account, AskChallenge};
+use sealbid::db::DatabaseUrl;
 use sealbid::error::Refusal as _;
+use sealbid::ids::UnitId;
+use sealbid::opening::statements::{Challenged, Verdict};
 use sealbid::record::checkpoint::Checkpoint;
 use sealbid::record::store as record;
 use sealbid::record::succession::{Held, Succession, SuccessionReason};
 use sealbid::record::witness::{AddCheckpoint, Known};
 use sealbid::tender::statements::Stage;
-use sealbid::verify::{Receipts, Trust, verify_bytes};
+use sealbid::verify::{Receipts, Report, Trust, verify_bytes};
 
 use crate::on_both;
-use crate::play::Play;
+use crate::play::{Play, first, next};
 use crate::registration::{ORIGIN, signed};
 use crate::server::{Server, log_key, regulator};
 use crate::support::{TestBase, wait};
@@ -71,13 +78,19 @@ fn agent_dir(server: &Server, n: u8) -> PathBuf {
     server.home().join(format!("agent{n}"))
 }
 
-/// Everybody follows: agents, platform, clients.
+/// Everybody follows from the record's head: agents, platform, clients.
 fn succeed(play: &mut Play) -> Chain {
     play.server.beat();
     let note = last(&play.server);
-    let mut rosters = Chain::begin(play.server.roster.clone()).unwrap();
-    rosters.succeed(agreed(&play.server, &note, 4)).unwrap();
     play.server.stop();
+    follow(play, &note)
+}
+
+/// Everybody follows from this checkpoint, with what stands in the database of a platform that does
+/// not run.
+fn follow(play: &mut Play, held: &Note) -> Chain {
+    let mut rosters = Chain::begin(play.server.roster.clone()).unwrap();
+    rosters.succeed(agreed(&play.server, held, 4)).unwrap();
     for n in 1..=5 {
         play.server.sleep(n);
         Home::succeed(&agent_dir(&play.server, n), &rosters).unwrap();
@@ -127,6 +140,130 @@ on_both! {
         let all = db.read(|conn| record::entries_of_kind(conn, Succession::TYPE)).unwrap();
         assert_eq!(all.len(), 1);
     }
+}
+
+/// The text of a case of the unit, judged with a receipt by whoever pinned the regulator.
+fn verified(play: &Play, unit: &UnitId, receipt: &str) -> Report {
+    let case = play.server.ask(Method::GET, &format!("/api/v1/units/{unit}/case"), &[], None);
+    let case = wait(case.bytes()).unwrap();
+    let pin = Trust::Regulator(regulator().verifying().clone());
+    verify_bytes(&case, Some(&pin), Some(Receipts::one(receipt.as_bytes())))
+}
+
+on_both! {
+    fn what_was_received_before_a_succession_is_replaced_withdrawn_and_shown_after_it(base: TestBase) {
+        let mut play = Play::new(&base, 5);
+        let unit = play.publish(&[Stage::Single]).remove(0);
+        let (mut receipts, mut kept) = (Vec::new(), Vec::new());
+        let receipt = |play: &Play, n| play.standing(n, &unit)["receipt"].as_str().unwrap().to_owned();
+        for bidder in 0..4 {
+            play.bid(bidder, &unit);
+        }
+        let early = receipt(&play, 0);
+        play.server.beat();
+        receipts.extend((1..4).map(|bidder| receipt(&play, bidder)));
+        // Sealed before and sent after.
+        kept.push(play.seal(4, &unit, first(), 0));
+        kept.push(play.seal(1, &unit, next(&play.standing(1, &unit)), 0));
+        succeed(&mut play);
+        play.send(4, &kept[0]).unwrap();
+        play.send(1, &kept[1]).unwrap();
+        let live = play.standing(2, &unit);
+        let withdrawal = Withdrawal {
+            manifest_sha256: live["sha256"].as_str().unwrap().parse().unwrap(),
+            seq: 2,
+            unit_id: unit,
+        };
+        let client = play.client(&play.bidders[2].key);
+        wait(client.withdraw(&play.pinned, withdrawal)).unwrap();
+        play.server.beat();
+        receipts.push(receipt(&play, 2));
+        // A receipt that was provisional is completed under the new key.
+        let early = play.pinned.receipt(early.as_bytes()).unwrap();
+        assert!(!early.is_final);
+        let client = play.client(&play.bidders[0].key);
+        let whole = wait(client.final_receipt(&play.pinned, early.receipt.index, Duration::ZERO));
+        let whole = whole.unwrap();
+        assert!(whole.checked.is_final);
+        assert_eq!(whole.checked.receipt.event, early.receipt.event);
+        play.open(&unit);
+        play.server.beat();
+        for (bidder, lives) in [(0, true), (1, true), (2, false), (3, true), (4, true)] {
+            let shown = play.standing(bidder, &unit);
+            let kind = if lives { "manifest" } else { "withdrawal" };
+            assert_eq!(shown["kind"], kind, "{bidder}");
+        }
+        for receipt in [&receipts[0], &receipts[2], &receipts[3], &whole.text] {
+            let report = verified(&play, &unit, receipt);
+            assert_eq!(report.exit(), 0, "{:?}", report.claims);
+        }
+    }
+}
+
+/// The files of a SQLite database whose platform does not run.
+fn database(base: &TestBase) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let DatabaseUrl::Sqlite(path) = &base.url else { panic!("a file") };
+    let all = ["db", "db-wal", "db-shm"].map(|end| path.with_extension(end));
+    all.into_iter().map(|path| (path.clone(), fs::read(path).ok())).collect()
+}
+
+#[test]
+fn a_bid_of_a_lost_tail_is_brought_again_and_its_first_receipt_stops_nothing() {
+    let base = TestBase::sqlite();
+    let mut play = Play::new(&base, 4);
+    let unit = play.publish(&[Stage::Single]).remove(0);
+    play.bid(0, &unit);
+    play.bid(3, &unit);
+    play.server.beat();
+    let held = last(&play.server);
+    play.server.stop();
+    let backup = database(&base);
+    play.server.restart();
+    // What comes now is lost, but for the receipts.
+    let bid = play.seal(1, &unit, first(), 0);
+    play.send(1, &bid).unwrap();
+    let never = play.seal(2, &unit, first(), 0);
+    play.send(2, &never).unwrap();
+    play.server.beat();
+    let old = [1, 2].map(|n| play.standing(n, &unit)["receipt"].as_str().unwrap().to_owned());
+    assert!(play.pinned.receipt(old[0].as_bytes()).unwrap().is_final);
+    play.server.stop();
+    for (path, bytes) in backup {
+        match bytes {
+            Some(bytes) => fs::write(path, bytes).unwrap(),
+            None => drop(fs::remove_file(path)),
+        }
+    }
+    follow(&mut play, &held);
+    let client = play.client(&play.bidders[1].key);
+    assert_eq!(wait(client.standing(&unit)).unwrap(), None, "it is not in the record any more");
+    play.send(1, &bid).unwrap();
+    play.server.beat();
+    let again = play.standing(1, &unit)["receipt"].as_str().unwrap().to_owned();
+    assert_ne!(again, old[0]);
+    play.close(&unit);
+    let shown = Account { accepted: old[0].clone(), credentials: Vec::new(), later: None };
+    let (close, note) = (play.unit(&unit)["close"].clone(), play.unit(&unit)["unit"].clone());
+    let ask = AskChallenge {
+        account: shown.into(),
+        close: close.as_str().unwrap().to_owned(),
+        unit: note.as_str().unwrap().to_owned(),
+    };
+    let wire = play.server.app().rosters().wire(&play.server.roster.sha256()).unwrap();
+    for member in &play.server.roster.body().custodians {
+        let found = wait(ask_note(&**wire, &member.id, &ask)).unwrap();
+        let found = Statement::<Challenged>::from_note(found).unwrap();
+        assert_eq!(found.body().verdict, Verdict::Open, "the platform knows the answer");
+    }
+    play.open(&unit);
+    play.server.beat();
+    for receipt in [&old[0], &again] {
+        let report = verified(&play, &unit, receipt);
+        assert_eq!(report.exit(), 0, "{:?}", report.claims);
+    }
+    // Whoever did not bring its bid again was not honoured, and the file never says otherwise.
+    let report = verified(&play, &unit, &old[1]);
+    assert_ne!(report.exit(), 0, "{:?}", report.claims);
 }
 
 on_both! {

@@ -194,7 +194,9 @@ pub fn denies(
     told.is_ok_and(|told| told.line == line && !told.agrees(close))
 }
 
-/// Whether accounts of the record answer what was shown about this line.
+/// Whether accounts of the record answer what was shown about this line: the bid is in the close by
+/// another entry, to which its bidder brought it again after a succession, or its bidder's next
+/// statement took it out. Where that statement was shown, nothing puts the bid back into the close.
 #[must_use]
 pub fn answers(
     keys: &Keys<'_>,
@@ -204,9 +206,13 @@ pub fn answers(
     accounts: &[Account],
 ) -> bool {
     match what {
-        Shown::Receipts(_) => accounts.iter().any(|account| {
-            told(keys, account, close).is_ok_and(|told| told.line == line && told.agrees(close))
-        }),
+        Shown::Receipts(shown) => {
+            let Ok(own) = told(keys, shown, close) else { return false };
+            let explains =
+                |told: Told| told.manifest_sha256 == own.manifest_sha256 && told.agrees(close);
+            let explained = accounts.iter().any(|it| told(keys, it, close).is_ok_and(explains));
+            own.line == line && own.lives == Lives::In && explained
+        }
         Shown::Word(word) => {
             Words::read(keys, word, (close.unit_id, deadline)).is_ok_and(|words| {
                 words.told().line == line && words.are_accounted(keys, close, accounts)

@@ -13,7 +13,7 @@ use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::UnitFacts;
 
 use super::closes::close_of;
-use super::receipts::{Held, is_followed, opened_as, refused};
+use super::receipts::{Held, closed_as, is_followed, refused};
 use super::refusals::is_about;
 use super::release::none_or_here;
 use super::units::terms_of;
@@ -77,11 +77,7 @@ pub(super) fn became(
     manifest_sha256: &Hash,
     later: Option<&(BidEvent, u64)>,
 ) -> Result<Said, Option<Stop>> {
-    let lines = unit.closed_lines();
-    let accepted = unit.accepted.iter().filter(|at| at.it.manifest_sha256 == *manifest_sha256);
-    let mut accepted = accepted.map(|at| at.it.line());
-    let opened = opened_as(unit, manifest_sha256).map(|line| line.line);
-    if let Some(line) = accepted.find(|line| lines.contains(line)).or(opened) {
+    if let Some(line) = closed_as(unit, manifest_sha256) {
         return Ok(said("verify-say-my-line-in", [("line", text(line))]));
     }
     if is_followed(unit, &Held { manifest_sha256: *manifest_sha256, place: None, later }) {

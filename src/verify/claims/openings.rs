@@ -10,9 +10,9 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::custodian::wire::Shown;
 use crate::ids::EnterpriseId;
-use crate::opening::rules::challenge::{self, is_grave, is_in_time};
+use crate::opening::rules::challenge::{self, Lives, is_grave, is_in_time};
 use crate::opening::rules::{Claimed, is_below, standing};
-use crate::opening::statements::{LineStatus, OpenedLine, Opening, Verdict, VoidReason};
+use crate::opening::statements::{Close, LineStatus, OpenedLine, Opening, Verdict, VoidReason};
 use crate::tender::statements::ReleaseBy;
 use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
@@ -20,6 +20,7 @@ use crate::verify::unit::{Accepted, At, UnitFacts};
 
 use super::closes::close_of;
 use super::lodged;
+use super::receipts::closed_as;
 use super::release::{here, window_end};
 use super::units::{buyer_signed, terms_of};
 
@@ -205,12 +206,23 @@ fn not_void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if facts.shows_rest(unit) { Ok(held) } else { Err(here(held)) }
 }
 
-/// Whether the file itself shows what became of a bid about which a custodian gave its word: then the
-/// word denies nothing.
-fn is_accounted(facts: &Facts<'_>, unit: &UnitFacts<'_>, shown: &Shown) -> bool {
-    let Shown::Word(word) = shown else { return false };
-    let manifest = Note::parse(word.word.manifest.as_bytes());
-    manifest.is_ok_and(|manifest| lodged::became(facts, unit, &manifest.sha256(), None).is_ok())
+/// Whether the file itself shows what became of a bid about which a custodian gave its word, or that
+/// the bid of a receipt is in the close by another entry: then neither denies anything.
+fn is_accounted(
+    facts: &Facts<'_>,
+    unit: &UnitFacts<'_>,
+    (keys, close): (&challenge::Keys<'_>, &Close),
+    shown: &Shown,
+) -> bool {
+    match shown {
+        Shown::Receipts(account) => challenge::told(keys, account, close).is_ok_and(|told| {
+            told.lives == Lives::In && closed_as(unit, &told.manifest_sha256).is_some()
+        }),
+        Shown::Word(word) => {
+            let manifest = Note::parse(word.word.manifest.as_bytes());
+            manifest.is_ok_and(|it| lodged::became(facts, unit, &it.sha256(), None).is_ok())
+        }
+    }
 }
 
 /// Whether a custodian found the close denied, in time and, as far as the file shows it, by receipts
@@ -226,7 +238,8 @@ fn is_challenged(facts: &Facts<'_>, unit: &UnitFacts<'_>, roster: &Roster, befor
         let found = at.it.body();
         match unit.shown.get(&at.it.sha256()) {
             Some(shown) => {
-                is_grave(&keys, against, end, found, shown) && !is_accounted(facts, unit, shown)
+                is_grave(&keys, against, end, found, shown)
+                    && !is_accounted(facts, unit, (&keys, against.0), shown)
             }
             None => {
                 let is_open = found.verdict == Verdict::Open;

@@ -31,6 +31,8 @@ struct Mine {
     event: BidEvent,
     /// Its checkpoint has fewer than q cosignatures.
     provisional: bool,
+    /// Its entry is of the tail that a succession left behind.
+    is_lost: bool,
 }
 
 /// What a bidder holds of one manifest, and may show of what came after it.
@@ -86,6 +88,36 @@ fn bad(reason: Arg) -> Stop {
 
 fn mine(facts: &Facts<'_>, bytes: &[u8]) -> Result<Mine, Stop> {
     let receipt = Receipt::parse(bytes).map_err(|error| bad(text(error)))?;
+    let (verified, provisional) =
+        cosigned(facts, &receipt).ok_or_else(|| bad(why("verify-say-why-receipt-foreign")))?;
+    // What its record went on with after the tree that its successor began with is in no other file.
+    let held = facts.held_of(&verified.checkpoint().origin).unwrap_or(u64::MAX);
+    let is_lost = receipt.index >= held;
+    // A key that was succeeded may be anybody's.
+    if is_lost && provisional {
+        return Err(undecided("verify-say-receipt-provisional", []));
+    }
+    let same = |head: &&Cosigned| head.checkpoint().size == verified.checkpoint().size;
+    let mut heads = facts.heads.iter().filter_map(|head| head.as_ref().ok());
+    if verified.checkpoint().size <= held
+        && heads.find(same).is_some_and(|head| head.checkpoint() != verified.checkpoint())
+    {
+        return Err(bad(why("verify-say-why-receipt-fork")));
+    }
+    if let Some(tree) = facts.file.tree.as_ref().filter(|_| !is_lost) {
+        let at = usize::try_from(receipt.index).ok().and_then(|index| tree.leaves.get(index));
+        if at != Some(&receipt.leaf()) {
+            return Err(bad(why("verify-say-why-receipt-other")));
+        }
+    }
+    let event =
+        json::parse(&receipt.event).map_err(|_| bad(why("verify-say-why-receipt-not-bid")))?;
+    Ok(Mine { receipt, event, provisional, is_lost })
+}
+
+/// The receipt's checkpoint, under whichever key of the record signed it, and whether no quorum of any
+/// roster cosigned it.
+fn cosigned(facts: &Facts<'_>, receipt: &Receipt) -> Option<(Cosigned, bool)> {
     let log_keys = log_keys(&facts.rosters, &facts.events);
     let (mut verified, mut provisional) = (None, true);
     for roster in facts.rosters.iter().rev().map(Statement::body) {
@@ -96,21 +128,7 @@ fn mine(facts: &Facts<'_>, bytes: &[u8]) -> Result<Mine, Stop> {
             verified.get_or_insert(found);
         }
     }
-    let verified = verified.ok_or_else(|| bad(why("verify-say-why-receipt-foreign")))?;
-    let same = |head: &&Cosigned| head.checkpoint().size == verified.checkpoint().size;
-    let mut heads = facts.heads.iter().filter_map(|head| head.as_ref().ok());
-    if heads.find(same).is_some_and(|head| head.checkpoint() != verified.checkpoint()) {
-        return Err(bad(why("verify-say-why-receipt-fork")));
-    }
-    if let Some(tree) = &facts.file.tree {
-        let at = usize::try_from(receipt.index).ok().and_then(|index| tree.leaves.get(index));
-        if at != Some(&receipt.leaf()) {
-            return Err(bad(why("verify-say-why-receipt-other")));
-        }
-    }
-    let event =
-        json::parse(&receipt.event).map_err(|_| bad(why("verify-say-why-receipt-not-bid")))?;
-    Ok(Mine { receipt, event, provisional })
+    verified.map(|verified| (verified, provisional))
 }
 
 fn honoured(
@@ -126,7 +144,7 @@ fn honoured(
             let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).ok();
             let place = manifest.and_then(|own| Some((Facts::signer(&own)?, own.body().seq)));
             let held = Held { manifest_sha256: *manifest_sha256, place, later };
-            accepted(facts, unit, (index, line), &held)?
+            accepted(facts, unit, (mine, line), &held)?
         }
         BidEvent::Withdrawn { manifest_sha256, .. } => withdrawn(unit, manifest_sha256)?,
         BidEvent::Refused { arrived_at, code, fault, statement, .. } => {
@@ -141,16 +159,20 @@ fn honoured(
 fn accepted(
     facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
-    (index, line): (u64, Hash),
+    (mine, line): (&Mine, Hash),
     held: &Held<'_>,
 ) -> Finding {
     let close = close_of(unit)?;
     let shown = [("line", text(line))];
-    if index >= close.it.body().size {
+    if !mine.is_lost && mine.receipt.index >= close.it.body().size {
         return Err(failed("verify-say-receipt-after", shown));
     }
     if unit.closed_lines().contains(&line) {
         return Ok(said("verify-say-my-line-in", shown));
+    }
+    // After a succession its bidder may have brought it again.
+    if let Some(line) = closed_as(unit, &held.manifest_sha256) {
+        return Ok(said("verify-say-my-line-in", [("line", text(line))]));
     }
     if is_followed(unit, held) {
         return Ok(said("verify-say-my-line-followed", shown));
@@ -195,6 +217,15 @@ pub(super) fn is_followed(unit: &UnitFacts<'_>, held: &Held<'_>) -> bool {
 /// The lines of the opening record.
 pub(super) fn opened<'a>(unit: &UnitFacts<'a>) -> &'a [OpenedLine] {
     unit.openings.first().map(|at| at.it.body().lines.as_slice()).unwrap_or_default()
+}
+
+/// The line of the close that a manifest became, by whichever entry accepted it.
+pub(super) fn closed_as(unit: &UnitFacts<'_>, sha256: &Hash) -> Option<Hash> {
+    let lines = unit.closed_lines();
+    let accepted = unit.accepted.iter().filter(|at| at.it.manifest_sha256 == *sha256);
+    let mut accepted = accepted.map(|at| at.it.line());
+    let opened = opened_as(unit, sha256).map(|line| line.line);
+    accepted.find(|line| lines.contains(line)).or(opened)
 }
 
 /// The line of the opening record that a manifest became.
