@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +90,11 @@ impl Live {
 
     fn dir(&self) -> &Path {
         &self.stage.dir
+    }
+
+    /// Where the server keeps complete uploads.
+    pub fn blobs(&self) -> PathBuf {
+        self.dir().join("data/blobs")
     }
 
     /// The production cadence, and this database instead of the stage's.

@@ -1,5 +1,7 @@
 //! What stands before a submission, put in as rows.
 
+use std::fs::{self, File};
+
 use diesel::prelude::*;
 use sealbid::cli::keys;
 use sealbid::clock::{Clock as _, SystemClock, Time};
@@ -94,6 +96,7 @@ pub fn blob(bidder: &Bidder, number: usize) -> Hash {
 
 pub const BLOB_SIZE: i64 = 100_000;
 
+/// Complete uploads: rows, and files of the right length that hold nothing.
 pub fn uploads(live: &Live, bidders: &[Bidder], each: usize) {
     let expires_at = SystemClock.now().plus(3_600_000).millis();
     let mut rows = Vec::new();
@@ -102,6 +105,12 @@ pub fn uploads(live: &Live, bidders: &[Bidder], each: usize) {
             let id = format!("upl_{:032x}", place * each + number);
             (id, bidder.id.to_string(), blob(bidder, number).as_bytes().to_vec())
         }));
+    }
+    let blobs = live.blobs();
+    fs::create_dir_all(&blobs).expect("a folder");
+    for (id, ..) in &rows {
+        let file = File::create(blobs.join(id)).expect("a file");
+        file.set_len(BLOB_SIZE as u64).expect("its length");
     }
     live.seed(move |tx| {
         for rows in rows.chunks(1000) {

@@ -7,6 +7,7 @@
 pub mod arrivals;
 pub mod envelope;
 mod gate;
+mod held;
 pub mod http;
 pub mod offer;
 pub mod refusal;

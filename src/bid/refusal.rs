@@ -85,6 +85,7 @@ impl Refusal for Refused {
             Self::Shares => "bid-shares",
             Self::ShareProfile => "bid-share-profile",
             Self::Envelope => "bid-envelope",
+            Self::EnvelopeLost => "bid-envelope-lost",
         }
     }
 

@@ -112,6 +112,9 @@ pub enum Refused {
     /// There is no complete upload of the bidder with the manifest's hash and size.
     #[error("the envelope was not uploaded, or differs from the manifest")]
     Envelope,
+    /// The envelope was uploaded whole, and the platform has it no more.
+    #[error("the platform lost the envelope that was uploaded")]
+    EnvelopeLost,
 }
 
 impl Refused {
@@ -135,6 +138,7 @@ impl Refused {
             Self::Shares => "shares",
             Self::ShareProfile => "share-profile",
             Self::Envelope => "envelope",
+            Self::EnvelopeLost => "envelope-lost",
         }
     }
 
@@ -143,7 +147,14 @@ impl Refused {
     /// custodian in time.
     #[must_use]
     pub fn is_for_good(code: &str) -> bool {
-        let again = [Self::Late, Self::Undecided, Self::Shares, Self::ShareProfile, Self::Envelope];
+        let again = [
+            Self::Late,
+            Self::Undecided,
+            Self::Shares,
+            Self::ShareProfile,
+            Self::Envelope,
+            Self::EnvelopeLost,
+        ];
         !again.iter().any(|refused| refused.code() == code)
     }
 
@@ -166,6 +177,7 @@ impl Refused {
             Self::Shares,
             Self::ShareProfile,
             Self::Envelope,
+            Self::EnvelopeLost,
             Self::Undecided,
         ];
         all.into_iter().find(|refused| refused.code() == code)
@@ -175,7 +187,7 @@ impl Refused {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Undecided => Fault::Platform,
+            Self::Undecided | Self::EnvelopeLost => Fault::Platform,
             _ => Fault::Bidder,
         }
     }

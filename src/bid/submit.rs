@@ -1,13 +1,14 @@
 //! Submission: the tiny act after the upload, answered by an entry of the record.
 //!
-//! What costs time (parsing, signatures, hashes) happens before the door; inside it stand one query
-//! and the few rows. A known bidder's key is taken from memory, so that nothing is read before the
+//! What costs time (parsing, signatures, hashes) happens before the door; inside it stand one query,
+//! one look at the envelope's length in the store, and the few rows. A known bidder's key is taken from memory, so that nothing is read before the
 //! door; it is compared there: a key revoked meanwhile binds nobody.
 
 use std::sync::Arc;
 
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
+use crate::blob::Blobs;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
@@ -28,7 +29,7 @@ use super::refusing::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, NewEnvelope, Place, uploads};
-use super::{Error, upload};
+use super::{Error, held, upload};
 
 /// A bid as it is handed in, its envelope uploaded before.
 #[derive(Clone, Debug)]
@@ -124,12 +125,12 @@ struct Coming {
     submission: Submission,
 }
 
-/// What an envelope that is not complete means.
+/// What an envelope that is not complete or not there means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum WithoutUpload {
+pub(super) enum WithoutUpload {
     /// Nothing is decided yet.
     Ask,
-    /// The bid is refused.
+    /// Another upload of it is taken, or the bid is refused.
     Refuse,
 }
 
@@ -164,7 +165,8 @@ async fn decide(
         return Err(Error::Refused(Refused::WrongUnit));
     }
     let act = prepare(coming, line.to_vec(), held.statements, without)?;
-    p.db.write(move |tx| act.carry_out(tx)).await
+    let blobs = p.blobs.clone();
+    p.db.write(move |tx| act.carry_out(tx, &*blobs)).await
 }
 
 /// The custodian's statement about this manifest, its signature checked.
@@ -252,8 +254,8 @@ fn check_shares(manifest: &Statement<Manifest>, shares: &[Vec<u8>]) -> Result<()
 }
 
 impl Prepared {
-    /// `None` when the envelope is not complete, and that is to be looked into first.
-    fn carry_out(self, tx: &mut Tx<'_>) -> Result<Option<Answer>, Error> {
+    /// `None` when the envelope is not complete or not there, and that is to be looked into first.
+    fn carry_out(self, tx: &mut Tx<'_>, blobs: &dyn Blobs) -> Result<Option<Answer>, Error> {
         let (body, manifest_sha256) = (self.manifest.body(), self.manifest.sha256());
         let about = Some((&manifest_sha256, &body.bid));
         let place = store::place(tx.conn(), body.unit_id, self.bidder, about)?;
@@ -268,14 +270,15 @@ impl Prepared {
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
         // What was lodged with a custodian is decided when it is fetched.
         let now = (self.through == Through::Us).then(|| tx.now());
-        let (manifest, shares, blob) =
-            match (in_time(&place, decided, now).and(self.content), place.upload) {
-                (Ok((manifest, shares)), Some(blob)) => (manifest, shares, blob),
-                (Ok(_), None) if self.without == WithoutUpload::Ask => return Ok(None),
-                (found, _) => {
-                    let refused = found.err().unwrap_or(Refused::Envelope);
-                    let note = self.manifest.encode();
-                    let statement = Refusal { author, note, arrived_at, doubted: self.doubted };
+        let decided = in_time(&place, decided, now).and(self.content);
+        let (about, known) = ((self.bidder, &*self.manifest), (place.upload, self.without));
+        let ((manifest, shares), blob) =
+            match held::with_envelope(tx, blobs, decided, about, known)? {
+                None => return Ok(None),
+                Some(Ok(found)) => found,
+                Some(Err(refused)) => {
+                    let (note, doubted) = (self.manifest.encode(), self.doubted);
+                    let statement = Refusal { author, note, arrived_at, doubted };
                     return refuse(tx, &place, refused, statement).map(Some);
                 }
             };

@@ -88,10 +88,6 @@ impl Folder {
     fn note(&self, upload: UploadId) -> Result<Note, Error> {
         Note::parse(&fs::read_to_string(self.note_of(upload))?)
     }
-
-    fn blob_size(&self, upload: UploadId) -> Result<u64, Error> {
-        Ok(fs::metadata(self.blob_of(upload))?.len())
-    }
 }
 
 /// Released when dropped.
@@ -171,7 +167,7 @@ impl Blobs for Folder {
                 Ok(Progress { offset, length, created: Some(Time::from_millis(created)) })
             }
             Err(Error::NotFound) => {
-                let size = self.blob_size(upload)?;
+                let size = self.size(upload)?;
                 Ok(Progress { offset: size, length: size, created: None })
             }
             Err(other) => Err(other),
@@ -232,6 +228,10 @@ impl Blobs for Folder {
         sync_folder(&self.uploads)?;
         self.step("after forgetting an upload");
         Ok(stored)
+    }
+
+    fn size(&self, blob: UploadId) -> Result<u64, Error> {
+        Ok(fs::metadata(self.blob_of(blob))?.len())
     }
 
     fn open(&self, blob: UploadId) -> Result<Box<dyn Blob>, Error> {

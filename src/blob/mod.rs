@@ -63,6 +63,14 @@ pub trait Blobs: Send + Sync {
     /// `NotFound`, `Incomplete`, `Busy`, `Corrupt`, `Io`.
     fn complete(&self, upload: UploadId) -> Result<Stored, Error>;
 
+    /// How many bytes a blob has. Asked for every submission inside the one door for writes, where
+    /// everybody waits: it looks, and reads nothing; an object store answers from its own rows of
+    /// parts, for no network may lie there.
+    ///
+    /// # Errors
+    /// `NotFound`, `Io`.
+    fn size(&self, blob: UploadId) -> Result<u64, Error>;
+
     /// Opens a blob for reading.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! A platform with its custodians' keys and a buyer: what tests of tenders and bids stand on.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use diesel::prelude::*;
 use sealbid::auth::Actor;
+use sealbid::auth::provider::install_providers;
 use sealbid::bid::upload::Quota;
 use sealbid::blob::Folder;
 use sealbid::clock::Time;
@@ -104,12 +106,13 @@ pub struct Stand {
     pub identities: Vec<Identity>,
     /// Who buys.
     pub buyer: Party,
-    _folder: TestFolder,
+    folder: TestFolder,
 }
 
 impl Stand {
     /// On a fresh base.
     pub fn new(base: TestBase) -> Self {
+        install_providers();
         let custodians: Vec<_> = (1..=5).map(|i| key(&format!("custodian/c{i}"), i)).collect();
         let member = |(i, key): (u8, &SigningKey)| Member {
             address: format!("http://c{i}.example"),
@@ -157,7 +160,12 @@ impl Stand {
         };
         let identity = |_| Identity::generate(&SystemEntropy::new()).unwrap();
         let identities = (0..5).map(identity).collect();
-        Self { p, base, custodians, identities, buyer, _folder: files }
+        Self { p, base, custodians, identities, buyer, folder: files }
+    }
+
+    /// The folder of the store of files.
+    pub fn files(&self) -> &Path {
+        &self.folder
     }
 
     /// A verified bidder.

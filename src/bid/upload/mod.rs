@@ -149,6 +149,10 @@ pub async fn progress(p: &Platform, actor: &Actor, id: UploadId) -> Result<Progr
     let row = own(p, actor, id).await?;
     let expires_at = row.expires_at;
     let found = blocking(p, move |blobs| Ok(blobs.progress(id)?)).await?;
+    if found.length != row.length {
+        // A part of a file that was whole once: there is nothing to go on with.
+        return Err(Error::NotFound);
+    }
     if found.offset == found.length {
         finish(p, row).await?;
     }

@@ -28,12 +28,15 @@ const NAMED: usize = 10;
 const UNSHOWN: [rules::Refused; 3] =
     [rules::Refused::Shares, rules::Refused::ShareProfile, rules::Refused::Envelope];
 
+/// What the platform says of its own loss: no file could show it to be false.
+const LOST: &str = rules::Refused::EnvelopeLost.code();
+
 /// What a refusal comes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judged {
     /// The rules demand it.
     Holds,
-    /// The platform did not decide in time, and says so.
+    /// The platform did not decide in time, or lost what was uploaded, and says so.
     PlatformFault,
     /// The file does not show what decides it.
     Unjudged,
@@ -149,6 +152,9 @@ impl<'a, 'b> Replay<'a, 'b> {
             Ok(()) => None,
         };
         let Some(expected) = expected else {
+            if at.it.code == LOST {
+                return check_fault(at, Fault::Platform);
+            }
             // What was sent beside the statement is not on the record.
             let is_unshown = UNSHOWN.iter().any(|refused| refused.code() == at.it.code);
             return match check_fault(at, Fault::Bidder) {
@@ -174,10 +180,11 @@ impl<'a, 'b> Replay<'a, 'b> {
             "not-open" => Some(self.is_shut(at.index)).filter(|shut| *shut || is_shown),
             "share-count" => Some(stated.shares().is_some_and(|shares| shares != self.n)),
             "undecided" => Some(self.unit.is_closing_at(at.index) || !is_shown),
+            LOST => (!is_late || is_shown).then_some(!is_late),
             _ => None,
         };
         match fits {
-            Some(true) if code == "undecided" => check_fault(at, Fault::Platform),
+            Some(true) if ["undecided", LOST].contains(&code) => check_fault(at, Fault::Platform),
             Some(true) => check_fault(at, Fault::Bidder),
             Some(false) => Err(bad(at, why("verify-say-why-acceptable"))),
             None => Ok(Judged::Unjudged),

@@ -164,6 +164,10 @@ impl Maker {
             Twist::RefusedUndecided | Twist::Undecided => {
                 (arrived_at, code, fault) = (DEADLINE.plus(-1), "undecided", Fault::Platform);
             }
+            Twist::EnvelopeLost | Twist::EnvelopeLostFault => {
+                (arrived_at, code) = (DEADLINE.plus(-1), "envelope-lost");
+                fault = if self.is(Twist::EnvelopeLost) { Fault::Platform } else { fault };
+            }
             _ => {}
         }
         let forged =

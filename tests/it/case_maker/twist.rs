@@ -69,6 +69,8 @@ pub enum Twist {
     RefusedByNobody,
     RefusedFault,
     RefusedUndecided,
+    EnvelopeLost,
+    EnvelopeLostFault,
     Undecided,
     SignedEarly,
     ReleaseChallenged,

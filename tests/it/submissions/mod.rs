@@ -2,6 +2,7 @@
 
 mod crowds;
 mod decided;
+mod lost;
 mod uploads;
 mod usurped;
 

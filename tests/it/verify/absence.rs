@@ -49,11 +49,13 @@ fn a_file_about_a_part_of_the_tender_says_so() {
 
 #[test]
 fn a_refusal_by_the_platforms_own_fault_is_named() {
-    let maker = make(Twist::Undecided);
-    let report = report(&maker, CaseKind::Auditor);
-    let refusals = report.claims.iter().find(|claim| claim.id == "refusals").unwrap();
-    let told = (refusals.verdict, refusals.detail.key, report.exit());
-    assert_eq!(told, (Verdict::Ok, "verify-say-refusals-own", 0));
-    let entry = maker.refusal.as_ref().unwrap().index;
-    assert!(command::text(&report, Lang::En).contains(&format!("at entries {entry}.")));
+    for twist in [Twist::Undecided, Twist::EnvelopeLost] {
+        let maker = make(twist);
+        let report = report(&maker, CaseKind::Auditor);
+        let refusals = report.claims.iter().find(|claim| claim.id == "refusals").unwrap();
+        let told = (refusals.verdict, refusals.detail.key, report.exit());
+        assert_eq!(told, (Verdict::Ok, "verify-say-refusals-own", 0), "{twist:?}");
+        let entry = maker.refusal.as_ref().unwrap().index;
+        assert!(command::text(&report, Lang::En).contains(&format!("at entries {entry}.")));
+    }
 }

@@ -102,6 +102,7 @@ const TWISTS: &[(Twist, &[&str], &[&str])] = &[
     (Twist::RefusedByNobody, &[], &["refusals", "statements"]),
     (Twist::RefusedFault, &[], &["refusals"]),
     (Twist::RefusedUndecided, &[], &["refusals"]),
+    (Twist::EnvelopeLostFault, &[], &["refusals"]),
     (Twist::SignedEarly, &[], &["challenge-window", "release-time"]),
     (Twist::ReleaseChallenged, &["unstopped"], &["unstopped"]),
     (Twist::IdentityMissing, &[], &["identities"]),

@@ -69,6 +69,8 @@ fn a_refusal_is_judged_for_its_bidder_as_for_the_regulator() {
         (Twist::RefusedInTime, Verdict::Failed, Verdict::Failed),
         (Twist::RefusedFault, Verdict::NotDecidable, Verdict::Failed),
         (Twist::Undecided, Verdict::Ok, Verdict::Ok),
+        (Twist::EnvelopeLost, Verdict::Ok, Verdict::Ok),
+        (Twist::EnvelopeLostFault, Verdict::Failed, Verdict::Failed),
     ] {
         let maker = make(twist);
         let receipt = maker.receipt(maker.refusal.as_ref().unwrap(), 5);
