@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 
+use super::rules::words::takes_keys;
 use super::rules::{OutOfOrder, UnitAct, UnitState, next};
 use super::statements::{Challenged, SuspensionState, Verdict};
 use crate::clock::Time;
@@ -13,7 +14,7 @@ use crate::db::schema::{challenge, envelope, release, unit};
 use crate::db::{Error, Tx};
 use crate::ids::UnitId;
 use crate::on_each;
-use crate::tender::units::UnitRow;
+use crate::tender::units::{self, UnitRow};
 
 fn stored(index: u64) -> Result<i64, Error> {
     i64::try_from(index).map_err(|_| Error::NotFound)
@@ -151,6 +152,16 @@ pub fn show_window(tx: &mut Tx<'_>, id: &UnitId, from: Time) -> Result<(), Error
     let change = diesel::update(unit::table.filter(at)).set(unit::window_from.eq(from.millis()));
     on_each!(tx.conn(), |c| change.execute(c))?;
     Ok(())
+}
+
+/// Demands that what custodians hand out may be recorded, and what was opened with it: the regulator
+/// may have stopped the unit since they were asked.
+///
+/// # Errors
+/// `Conflict`, `Corrupt`, `Backend`.
+pub fn require_unstopped(tx: &mut Tx<'_>, id: UnitId) -> Result<(), Error> {
+    let row = units::unit(tx.conn(), id)?;
+    if takes_keys(row.state, row.suspended) { Ok(()) } else { Err(Error::lost_race("the unit")) }
 }
 
 /// Adds a valid release; the key refuses a second one of the same custodian.

@@ -81,7 +81,12 @@ impl Opener {
             }
             let event = OpeningEvent::ReadOut { lines, unit_id: id };
             let event = public(id, READ_OUT, json::to_string(&event)?);
-            self.db().write(move |tx| tx.record(event)).await?;
+            self.db()
+                .write(move |tx| {
+                    moves::require_unstopped(tx, id)?;
+                    tx.record(event)
+                })
+                .await?;
         }
         Ok(())
     }
@@ -117,6 +122,7 @@ impl Opener {
                 {
                     return Err(db::Error::lost_race("the envelopes"));
                 }
+                moves::require_unstopped(tx, id)?;
                 let at = tx.record(event)?;
                 moves::open(tx, &row, at.index, now.plus(FIRST_MS))
             })

@@ -139,12 +139,13 @@ impl Opener {
         let (kind, level) = (Release::TYPE, Level::Regulator);
         let held = Event { kind, level, unit: Some(id), bytes: text.clone().into_bytes() };
         let added = self.db().write(move |tx| {
+            moves::require_unstopped(tx, id)?;
             tx.record(held)?;
             let at = tx.record(told)?;
             moves::add_release(tx, &id, &custodian, &text, at.index)
         });
         match added.await {
-            // Another instance was first with the same custodian's.
+            // Another instance was first with the same custodian's, or the regulator with its word.
             Ok(()) | Err(db::Error::Conflict(_)) => Ok(()),
             Err(other) => Err(other.into()),
         }

@@ -1,6 +1,7 @@
 //! Words of others about a unit, taken onto the record: void, order, suspension.
 
-use super::rules::{Failure, UnitAct, UnitState, is_ascending, next};
+use super::rules::words::{chooses_from, takes_order, takes_suspension};
+use super::rules::{Failure, UnitAct, UnitState, next};
 use super::statements::{Order, Suspension, Void, VoidReason};
 use super::store;
 use super::{Error, Misplaced, Opener, custodians, moves, public};
@@ -9,7 +10,6 @@ use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask_all;
 use crate::custodian::wire::AskSuspend;
 use crate::enterprise::credentials::credential;
-use crate::tender::statements::ReleaseBy;
 use crate::tender::units::{self, UnitRow};
 
 impl Opener {
@@ -52,10 +52,7 @@ impl Opener {
         let id = body.unit_id;
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
         let (roster, unit) = (self.roster(&row)?, row.unit.body());
-        if row.state != UnitState::Closed || unit.release != ReleaseBy::Order || row.order.is_some()
-        {
-            return Err(Misplaced::NoOrderNow.into());
-        }
+        takes_order(row.state, unit.release, row.order.as_deref())?;
         let entity = unit.procuring_entity;
         let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
         let buyer = credential(self.parts.rosters.chain().first(), &notes);
@@ -66,10 +63,7 @@ impl Opener {
         let keys = [buyer, roster.regulator_key.clone()];
         order.note().only_by(&keys)?;
         let close = row.close.as_ref().ok_or(Misplaced::NotClosed)?;
-        let of_close = body.close_sha256 == close.sha256() && is_ascending(&body.lines);
-        if !of_close || body.lines.iter().any(|line| !close.body().lines.contains(line)) {
-            return Err(Misplaced::OtherLines.into());
-        }
+        chooses_from(&body, close)?;
         let text = order.ordered(&keys).encode();
         let event = public(id, Order::TYPE, text.clone());
         self.db()
@@ -109,11 +103,9 @@ impl Opener {
         let event = public(id, Suspension::TYPE, suspension.encode());
         self.db()
             .write(move |tx| {
-                if units::unit(tx.conn(), id)?.state.is_over() {
-                    return Err(Error::from(Misplaced::NothingToStop));
-                }
+                takes_suspension(units::unit(tx.conn(), id)?.state)?;
                 tx.record(event)?;
-                Ok(moves::suspend(tx, &id, no, word)?)
+                Ok::<_, Error>(moves::suspend(tx, &id, no, word)?)
             })
             .await?;
         let ask = AskSuspend { suspension: suspension.encode(), unit: row.unit.encode() };

@@ -5,7 +5,6 @@
 
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
-use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
@@ -15,15 +14,14 @@ use crate::custodian::roster::Roster;
 use crate::db::{self, Conn, Tx};
 use crate::enterprise::credentials::Credential;
 use crate::ids::UnitId;
-use crate::opening::rules::{AmendmentFault, Terms, UnitAct, UnitState};
-use crate::opening::statements::{OpeningEvent, Void, VoidReason};
+use crate::opening::rules::{AmendmentFault, UnitAct};
+use crate::opening::statements::{OpeningEvent, Void};
 use crate::record::store as record;
-use crate::rulepack::outage::Window;
 
 use super::publish::{
     Adopted, Asked, in_order, note_event, record_proposed, signed_alone, signers,
 };
-use super::rules::{Dates, check_asked};
+use super::rules::{Dates, Standing, cancellation, check_cancel, check_request, moved_by};
 use super::statements::{Amendment, AmendmentReason, Outage};
 use super::store;
 use super::units::{self, UnitChange, UnitRow};
@@ -100,11 +98,7 @@ pub async fn outage(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Er
     if prev_sha256 != row.last_sha256 {
         return Err(AmendmentFault::Chain.into());
     }
-    let mut moved = None;
-    for window in measured {
-        moved = moved.or(after(p, &row.terms, window, now)?.map(|times| (times, window)));
-    }
-    let ((deadline, open_at), window) = moved.ok_or(Refused::NoOutage)?;
+    let ((deadline, open_at), window) = moved_by(&*p.law, &row.terms, &measured, now)?;
     let amendment = Amendment {
         deadline,
         no: row.amendment_no.saturating_add(1),
@@ -114,23 +108,6 @@ pub async fn outage(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Er
         unit_id: id,
     };
     propose(p, Statement::signed(amendment, &p.key)?, Some(registered)).await
-}
-
-/// What an outage makes of a unit's times. Registered so late that the new deadline would have
-/// passed already, they are counted from when it is registered: that is when bidders hear of it.
-fn after(
-    p: &Platform,
-    terms: &Terms,
-    window: Window,
-    now: Time,
-) -> Result<Option<(Time, Time)>, Error> {
-    let times = |window| p.law.after_outage(terms.deadline, terms.open_at, window);
-    match times(window)? {
-        Some((deadline, _)) if is_closed(now, deadline) => {
-            Ok(times(Window { recovered: now, ..window })?)
-        }
-        moved => Ok(moved),
-    }
 }
 
 /// Takes the buyer's signature on the outage that is asked: custodians that cosigned while the
@@ -182,15 +159,11 @@ async fn propose(
             let asked = Asked { unit_id: id, proposed_index, note };
             return if is_same { Ok(asked) } else { Err(Refused::Pending.into()) };
         }
-        if row.state != UnitState::Open {
-            return Err(Refused::OutOfOrder.into());
-        }
-        row.terms.amended((row.amendment_no, row.last_sha256), amendment.body())?;
         let (note, sha256) = (amendment.encode(), amendment.sha256());
         let roster = this.roster_of(row.unit.body())?;
-        if !outage::cannot_close(tx, &row, roster)? && !was_asked(tx.conn(), &id, &sha256)? {
-            check_asked(amendment.body(), row.terms.deadline, tx.now())?;
-        }
+        let may_be_late =
+            outage::cannot_close(tx, &row, roster)? || was_asked(tx.conn(), &id, &sha256)?;
+        check_request(&standing(&row, may_be_late), amendment.body(), tx.now())?;
         if let Some(registered) = registered {
             tx.record(note_event::<Outage>(Some(id), &registered.encode()))?;
         }
@@ -199,6 +172,16 @@ async fn propose(
         Ok(Asked { unit_id: id, proposed_index: recorded.index, note })
     })
     .await
+}
+
+const fn standing(row: &UnitRow, may_be_late: bool) -> Standing {
+    Standing {
+        state: row.state,
+        terms: row.terms,
+        last: (row.amendment_no, row.last_sha256),
+        is_amending: row.pending.is_some(),
+        may_be_late,
+    }
 }
 
 /// The answer to an amendment that took effect: as when it was proposed.
@@ -299,9 +282,7 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
     let row = load(p, id).await?;
     let buyer = row.unit.body().procuring_entity;
     allow(actor, Act::Cancel, &Owner::Enterprise(buyer))?;
-    let cancelled =
-        Void { close_sha256: None, fault: None, reason: VoidReason::Cancelled, unit_id: id };
-    if *void.body() != cancelled {
+    if *void.body() != cancellation(id) {
         return Err(Refused::Unit("a buyer cancels, and nothing else").into());
     }
     let held = p.credential(buyer).await?.ok_or(Refused::NoKey)?;
@@ -313,9 +294,9 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
             return Err(Refused::NoKey.into());
         }
         let row = units::unit(tx.conn(), id)?;
-        if !matches!(row.state, UnitState::Open | UnitState::Closing) {
+        if let Err(refused) = check_cancel(row.state) {
             let before = cancelled_before(tx.conn(), &id, &void)?;
-            return before.ok_or_else(|| Refused::OutOfOrder.into());
+            return before.ok_or_else(|| refused.into());
         }
         let recorded = tx.record(note_event::<Void>(Some(id), &note))?;
         let change = UnitChange { void_reason: Some("cancelled"), ..UnitChange::default() };

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::clock::Time;
+use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::json::is_plain_text;
 use crate::custodian::roster::Roster;
-use crate::ids::{EnterpriseId, LotId, TenderId};
+use crate::ids::{EnterpriseId, LotId, TenderId, UnitId};
+use crate::opening::rules::{Terms, UnitState};
+use crate::opening::statements::{Void, VoidReason};
 use crate::rulepack::outage::Window;
 
 use super::refusal::Refused;
@@ -276,5 +278,83 @@ pub const fn check_asked(amendment: &Amendment, deadline: Time, now: Time) -> Re
     match amendment.reason {
         Postponed { .. } if now.millis() >= deadline.millis() => Err(Refused::Late),
         Postponed { .. } | Outage { .. } => Ok(()),
+    }
+}
+
+/// Where a unit stands when somebody asks to move its deadline.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Its state.
+    pub state: UnitState,
+    /// The times in force.
+    pub terms: Terms,
+    /// Number and hash of what an amendment must follow.
+    pub last: (u32, Hash),
+    /// Another amendment is asked.
+    pub is_amending: bool,
+    /// It may be asked after the deadline too: no close is possible on it any more, or this very
+    /// statement was asked in its time.
+    pub may_be_late: bool,
+}
+
+/// Whether an amendment may be asked of a unit now; gives the times that it makes.
+///
+/// # Errors
+/// [`Refused::Pending`], [`Refused::OutOfOrder`], [`Refused::Amendment`], [`Refused::Late`].
+pub fn check_request(unit: &Standing, next: &Amendment, now: Time) -> Result<Terms, Refused> {
+    if unit.is_amending {
+        return Err(Refused::Pending);
+    }
+    if unit.state != UnitState::Open {
+        return Err(Refused::OutOfOrder);
+    }
+    let terms = unit.terms.amended(unit.last, next)?;
+    if !unit.may_be_late {
+        check_asked(next, unit.terms.deadline, now)?;
+    }
+    Ok(terms)
+}
+
+/// What the first of these measured outages that moves a unit's times makes of them, and which it is.
+/// Registered so late that the new deadline would have passed already, they are counted from when it
+/// is registered: that is when bidders hear of it.
+///
+/// # Errors
+/// [`Refused::Unlawful`] from the rule pack, [`Refused::NoOutage`] when none moves them.
+pub fn moved_by(
+    law: &dyn Law,
+    terms: &Terms,
+    measured: &[Window],
+    now: Time,
+) -> Result<((Time, Time), Window), Refused> {
+    for window in measured {
+        let times = |window| law.after_outage(terms.deadline, terms.open_at, window);
+        let moved = match times(*window)? {
+            Some((deadline, _)) if is_closed(now, deadline) => {
+                times(Window { recovered: now, ..*window })?
+            }
+            moved => moved,
+        };
+        if let Some(times) = moved {
+            return Ok((times, *window));
+        }
+    }
+    Err(Refused::NoOutage)
+}
+
+/// What a buyer signs to cancel a unit, and nothing else.
+#[must_use]
+pub const fn cancellation(unit_id: UnitId) -> Void {
+    Void { close_sha256: None, fault: None, reason: VoidReason::Cancelled, unit_id }
+}
+
+/// Whether a unit may be cancelled: for as long as no close is effective.
+///
+/// # Errors
+/// [`Refused::OutOfOrder`].
+pub const fn check_cancel(state: UnitState) -> Result<(), Refused> {
+    match state {
+        UnitState::Open | UnitState::Closing => Ok(()),
+        _ => Err(Refused::OutOfOrder),
     }
 }

@@ -282,7 +282,7 @@ on_both! {
         let late = move || {
             accept(&db, &*blobs, (5, back), &fifth);
         };
-        *world.agents.interrupt.lock().unwrap() = Some(Box::new(late));
+        *world.agents.interrupt.lock().unwrap() = Some(("/lodged", Box::new(late)));
         let refused = wait(world.opener().step(world.id)).unwrap_err();
         assert!(refused.to_string().contains("the set of bids"), "{refused}");
         world.to(DEADLINE.plus(1_000));

@@ -64,6 +64,7 @@ mod operators;
 mod orders;
 mod others_words;
 mod outside;
+mod overtaken;
 mod play;
 mod publications;
 mod receipts;

@@ -5,6 +5,7 @@ pub mod challenge;
 pub mod lodged;
 pub mod shares;
 mod timer;
+pub mod words;
 
 pub use timer::{Facts, Failure, Step, can_agree, due, has_lapsed, is_below, is_spare};
 

@@ -68,8 +68,8 @@ pub struct Agents {
     heard: Mutex<Vec<(CustodianId, Heard)>>,
     /// Requests that are done and of which nobody hears.
     lost: Mutex<BTreeSet<(CustodianId, &'static str)>>,
-    /// Done when somebody next asks what was lodged.
-    pub interrupt: Mutex<Option<Interrupt>>,
+    /// Done when somebody has next been asked on this path, before the answer arrives.
+    pub interrupt: Mutex<Option<(&'static str, Interrupt)>>,
     /// Custodians that release somebody else's identity.
     pub lying: Mutex<BTreeSet<CustodianId>>,
 }
@@ -268,10 +268,6 @@ impl Agents {
                 }
             }
             "/lodged" => {
-                if let Some(interrupt) = self.interrupt.lock().unwrap().take() {
-                    // The database is not for a runtime's threads.
-                    std::thread::spawn(interrupt).join().unwrap();
-                }
                 let ask = serde_json::from_slice(body).unwrap();
                 let told = |agent: &Agent<'_>| Ok((Change::Nothing, agent::lodged(agent, &ask)?));
                 answer(self.decide(who, told).map(|(_, bids)| LodgedReply { bids }))
@@ -326,6 +322,11 @@ impl Custodians for Agents {
             let body = body.unwrap_or_default();
             self.hear(to, path, &body);
             let answer = self.route(to, path, &body);
+            let interrupt = self.interrupt.lock().unwrap().take_if(|it| it.0 == path);
+            if let Some((_, interrupt)) = interrupt {
+                // The database is not for a runtime's threads.
+                std::thread::spawn(interrupt).join().unwrap();
+            }
             let is_lost =
                 self.lost.lock().unwrap().iter().any(|lost| (&lost.0, lost.1) == (to, path));
             if is_lost { Err(AskError::Silent("lost".to_owned())) } else { Ok(answer) }

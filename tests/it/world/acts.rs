@@ -1,25 +1,20 @@
 //! What happens to the world, one [`Op`] at a time.
 
 use sealbid::bid::statements::Manifest;
-use sealbid::crypto::entropy::array;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::wire::AskLodge;
 use sealbid::enterprise::statements::Kind;
-use sealbid::ids::{LotId, TenderId, UnitId};
+use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{Close, Release};
 use sealbid::record::disclosure::Level;
-use sealbid::tender::statements::{
-    Amendment, AmendmentReason, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
-};
 
 use super::agents::{Reply, Request};
 use super::bidders::{Body, Sent};
-use super::faults::Rule;
 use super::history::{Ask, Memory, Op, Rival, Submit};
 use super::record::{Hand, NotRecorded, proposed};
-use super::{N, ORIGIN, T, World};
+use super::{ORIGIN, World};
 
 type Done = Result<(), NotRecorded>;
 
@@ -32,17 +27,31 @@ impl World {
         }
         let _ = match op {
             Op::Register => self.register(),
+            Op::Custodians(n, t) => {
+                *self = Self::of(self.rules, n.into(), t);
+                Ok(())
+            }
             Op::Publish { min, sealed } => self.publish_unit(min, sealed),
+            Op::PublishTwo { min, sealed } => self.publish_two(min, sealed),
             Op::Amend { unit, by } => self.amend(unit, by),
+            Op::Outage { unit, with_buyer } => self.register_outage(unit, with_buyer),
+            Op::Cancel { unit, by } => self.cancel(unit, by),
+            Op::Order { unit, how } => self.order(unit, how),
+            Op::Suspend { unit, how } => self.suspend(unit, how),
+            Op::Whisper { unit, agent, how } => {
+                let place = self.place(agent);
+                self.whisper(unit, place, how);
+                Ok(())
+            }
             Op::Submit { bidder, unit, how } => self.submit(bidder, unit, how),
             Op::Withdraw { bidder, unit } => self.withdraw(bidder, unit),
             Op::Tick => self.tick(),
-            Op::Release { agent, unit, how } => self.release(agent.into(), unit, how),
+            Op::Release { agent, unit, how } => self.release(self.place(agent), unit, how),
             Op::Challenge { bidder, unit, agent, whole, told } => {
-                self.challenge((bidder, unit, agent.into()), whole, told)
+                self.challenge((bidder, unit, self.place(agent)), whole, told)
             }
             Op::Peace => self.peace(),
-            Op::Lodge { bidder, unit, agent } => self.lodge(bidder, unit, agent.into()),
+            Op::Lodge { bidder, unit, agent } => self.lodge(bidder, unit, self.place(agent)),
             Op::Rival { unit, how } => self.rival(unit, how),
             other => {
                 self.befall(other);
@@ -57,13 +66,22 @@ impl World {
         match op {
             Op::AdvanceTime(millis) => self.clock.advance(millis.into()),
             Op::AdvanceToEdge(past) => self.advance_to_edge(past.into()),
-            Op::AgentLost(agent) => self.agents.each[usize::from(agent)].is_up = false,
-            Op::AgentRecovered(agent, memory) => self.recover(agent.into(), memory),
+            Op::AgentLost(agent) => {
+                let place = self.place(agent);
+                self.agents.each[place].is_up = false;
+            }
+            Op::AgentRecovered(agent, memory) => self.recover(self.place(agent), memory),
+            Op::Down(seconds) => self.go_down(1000 * i64::from(seconds)),
             Op::Crash(nth) => self.record.dies_in = Some(nth.into()),
             Op::Restart => self.restart(),
             Op::ClockBack(millis) => self.skew = 500 - i64::from(millis),
             other => unreachable!("{other:?} is an act"),
         }
+    }
+
+    /// One of the custodians there are.
+    fn place(&self, agent: u8) -> usize {
+        usize::from(agent) % self.n()
     }
 
     pub fn advance_to_edge(&mut self, past: i64) {
@@ -85,6 +103,7 @@ impl World {
             self.is_harmed = true;
             custodian.skew = -1000 * i64::from(behind);
             custodian.wipe(rules, truth);
+            self.agents.ledger.told.retain(|(place, _), _| *place != agent);
         }
     }
 
@@ -95,78 +114,16 @@ impl World {
         Ok(())
     }
 
-    fn publish_unit(&mut self, min: u8, sealed: bool) -> Done {
-        let issued_at = self.now();
-        let deadline = issued_at.plus(60_000);
-        let mut unit = Unit {
-            challenge_ms: 5_000,
-            deadline,
-            issued_at,
-            lot: LotId::random(&self.entropy).unwrap(),
-            min: min.into(),
-            nonce: Hash::from_bytes(array(&self.entropy).unwrap()),
-            open_at: deadline.plus(10_000),
-            procuring_entity: self.buyer.id,
-            recipients: Vec::new(),
-            release: ReleaseBy::Time,
-            roster_sha256: self.agents.roster.sha256(),
-            stage: Stage::Single,
-            suite: SUITE.to_owned(),
-            t: T,
-            tender: TenderId::random(&self.entropy).unwrap(),
-        };
-        let id = unit.id().unwrap();
-        let recipient = |c: &super::Custodian| UnitRecipient {
-            custodian: c.id.clone(),
-            recipient: c.keys.unit_identity(&id).recipient().to_string(),
-        };
-        unit.recipients = self.agents.each.iter().map(recipient).collect();
-        let mut unit = Statement::signed(unit, &self.buyer.key).unwrap();
-        unit.sign(&self.keys.platform);
-        self.propose(id, &unit)?;
-        if sealed {
-            self.sealed.insert(id);
-        }
-        Ok(())
-    }
-
-    pub fn unit(&self, place: u8) -> Option<UnitId> {
-        let mut by_age: Vec<_> = self.platform.units.iter().collect();
-        by_age.sort_by_key(|(_, row)| row.proposed);
-        by_age.get(usize::from(place)).map(|(id, _)| **id)
-    }
-
-    fn amend(&mut self, unit: u8, by: u8) -> Done {
-        let Some(id) = self.unit(unit) else { return Ok(()) };
-        let row = self.row(&id);
-        let moves = !self.rules.holds(Rule::NothingMovesAfterAClose) && row.closed.is_none();
-        if row.pending.is_some() || !(row.state == UnitState::Open || moves) {
-            return Ok(());
-        }
-        self.postpone(id, 1000 * i64::from(by))
-    }
-
-    /// The buyer asks for a later deadline.
-    pub fn postpone(&mut self, id: UnitId, millis: i64) -> Done {
-        let row = self.row(&id);
-        let amendment = Amendment {
-            deadline: row.terms.deadline.plus(millis),
-            no: row.last.0 + 1,
-            open_at: row.terms.open_at.plus(millis),
-            prev_sha256: row.last.1,
-            reason: AmendmentReason::Postponed { text: "a question was answered".to_owned() },
-            unit_id: id,
-        };
-        let mut amendment = Statement::signed(amendment, &self.buyer.key).unwrap();
-        amendment.sign(&self.keys.platform);
-        self.propose(id, &amendment)
-    }
-
     fn release(&mut self, agent: usize, unit: u8, how: Ask) -> Done {
         let Some(id) = self.unit(unit) else { return Ok(()) };
+        self.delete_unread(&id);
         let Some(ask) = self.ask_for_release(self.row(&id)) else { return Ok(()) };
         for _ in 0..if how == Ask::Twice { 2 } else { 1 } {
             let Some(Reply::Note(note)) = self.ask(agent, &ask) else { continue };
+            if how == Ask::Slow {
+                self.net.answers.push(note);
+                continue;
+            }
             let mut release = Statement::<Release>::from_note(note).unwrap();
             if how == Ask::Bad {
                 let keys = &self.agents.each[agent].keys;
@@ -220,12 +177,15 @@ impl World {
         }
         self.is_harmed = true;
         self.publish();
+        if how == Rival::Outage {
+            return self.invent_outage(id);
+        }
         let again = self.ask_for_unit(&row);
-        for place in 0..N {
+        for place in 0..self.n() {
             self.ask(place, &again);
         }
         let deadline = match how {
-            Rival::Without => row.terms.deadline,
+            Rival::Without | Rival::Outage => row.terms.deadline,
             Rival::Early => row.unit.body().deadline,
         };
         let Some(size) = self.freeze(&row, deadline) else { return Ok(()) };
@@ -235,18 +195,19 @@ impl World {
         }
         let close = Close { lines, size, unit_id: id };
         let close = Statement::signed(close, &self.keys.platform).unwrap();
-        let event = proposed(id, &close);
-        let now = self.now();
-        // It dies at writes of the first face only.
-        let dies_in = self.record.dies_in.take();
-        let recorded = self.record.append(Hand::Rival, Level::Regulator, now, event);
-        self.record.dies_in = dies_in;
-        let index = recorded?;
-        self.publish();
+        let index = self.write_as_rival(proposed(id, &close))?;
         let request = self.ask_for_close(id, index, &close);
-        for place in 0..N {
+        for place in 0..self.n() {
             self.ask(place, &request);
         }
         Ok(())
+    }
+    /// The second face's own event. It dies at writes of the first face only.
+    pub fn write_as_rival(&mut self, event: Vec<u8>) -> Result<u64, NotRecorded> {
+        let (now, dies_in) = (self.now(), self.record.dies_in.take());
+        let recorded = self.record.append(Hand::Rival, Level::Regulator, now, event);
+        self.record.dies_in = dies_in;
+        self.publish();
+        recorded
     }
 }

@@ -10,14 +10,15 @@ use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Agent, Change, Keys, Refusal, Silences, State};
 use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskClose, AskLodge, AskRelease, AskUnit, AskWindow,
-    BroughtChallenge,
+    AskAmendment, AskAnswer, AskChallenge, AskClose, AskLodge, AskRelease, AskSuspend, AskUnit,
+    AskWindow, BroughtChallenge,
 };
+use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
-use sealbid::opening::statements::{Challenged, Close, Release};
+use sealbid::opening::statements::{Challenged, Close, Release, Suspension, SuspensionState};
 use sealbid::record::proof::Receipt;
 use sealbid::record::witness::{AddCheckpoint, WitnessRefusal};
-use sealbid::tender::statements::Amendment;
+use sealbid::tender::statements::{Amendment, AmendmentReason};
 
 use super::faults::{Rule, Rules};
 
@@ -37,6 +38,7 @@ pub enum Request {
     Challenges(UnitId),
     Window(AskWindow),
     Release(AskRelease),
+    Suspend(AskSuspend),
     Lodge(AskLodge),
 }
 
@@ -48,7 +50,7 @@ pub enum Reply {
     Note(Note),
     Challenges(Vec<BroughtChallenge>),
     Done,
-    Refused,
+    Refused(&'static str),
     Unable,
 }
 
@@ -66,6 +68,8 @@ pub struct Given {
     pub close: Hash,
     /// How many agents' clocks had reached each instant when it left.
     pub clocks: Vec<Time>,
+    /// Whether the last word of the regulator's that its agent heard was to stop.
+    pub is_stopped: bool,
 }
 
 /// Who signed one text.
@@ -77,6 +81,24 @@ pub struct Ledger {
     pub closes: BTreeMap<UnitId, Signers<Close>>,
     pub amendments: BTreeMap<UnitId, Signers<Amendment>>,
     pub given: Vec<Given>,
+    /// The regulator's last word that each agent took in its present life.
+    pub told: BTreeMap<(usize, UnitId), SuspensionState>,
+    /// Every cosignature: whose, and when by its own clock.
+    pub cosigned: Vec<(usize, Time)>,
+    /// Outages that an agent signed which had cosigned while the platform says that it was down.
+    pub noticed: BTreeSet<Hash>,
+}
+
+/// Clocks and last words may differ by so much at each end of an outage, in milliseconds.
+const SLACK_MS: i64 = 5_000;
+
+impl Ledger {
+    fn has_cosigned_within(&self, agent: usize, amendment: &Amendment) -> bool {
+        let AmendmentReason::Outage { from, until, .. } = amendment.reason else { return false };
+        let (from, until) = (from.plus(SLACK_MS), until.plus(-SLACK_MS));
+        let within = |(of, at): &(usize, Time)| *of == agent && from < *at && *at < until;
+        self.cosigned.iter().any(within)
+    }
 }
 
 fn signed<T>(signers: &mut Signers<T>, sha256: Hash, body: T, agent: usize) {
@@ -125,12 +147,21 @@ impl Agents {
             Agent { keys, roster: first, first, log_keys, state, now, challenge_floor_ms: floor };
         let (change, reply) = decide(&agent, request, self.rules);
         self.each[place].state.apply(change);
-        self.note_down(place, request, &reply);
+        self.note_down(place, now, request, &reply);
         reply
     }
 
-    fn note_down(&mut self, place: usize, request: &Request, reply: &Reply) {
-        let (Some(note), ledger) = (reply.note(), &mut self.ledger) else { return };
+    fn note_down(&mut self, place: usize, now: Time, request: &Request, reply: &Reply) {
+        let ledger = &mut self.ledger;
+        match (request, reply) {
+            (Request::Suspend(ask), Reply::Done) => {
+                let word = Statement::<Suspension>::parse(ask.suspension.as_bytes()).unwrap();
+                ledger.told.insert((place, word.body().unit_id), word.body().state);
+            }
+            (Request::Witness(_), Reply::Cosigned(_)) => ledger.cosigned.push((place, now)),
+            _ => {}
+        }
+        let Some(note) = reply.note() else { return };
         match request {
             Request::Close(_) => {
                 let close = Statement::<Close>::from_note(note.clone()).unwrap();
@@ -139,6 +170,9 @@ impl Agents {
             }
             Request::Amendment(_) => {
                 let amendment = Statement::<Amendment>::from_note(note.clone()).unwrap();
+                if ledger.has_cosigned_within(place, amendment.body()) {
+                    ledger.noticed.insert(amendment.sha256());
+                }
                 let unit = ledger.amendments.entry(amendment.body().unit_id).or_default();
                 signed(unit, amendment.sha256(), amendment.body().clone(), place);
             }
@@ -146,7 +180,9 @@ impl Agents {
                 let release = Statement::<Release>::from_note(note.clone()).unwrap();
                 let clocks = self.each.iter().map(|custodian| custodian.reached).collect();
                 let (unit, close) = (release.body().unit_id, release.body().close_sha256);
-                ledger.given.push(Given { agent: place, unit, close, clocks });
+                let is_stopped =
+                    ledger.told.get(&(place, unit)) == Some(&SuspensionState::Suspended);
+                ledger.given.push(Given { agent: place, unit, close, clocks, is_stopped });
             }
             _ => {}
         }
@@ -158,14 +194,14 @@ fn reply<B: sealbid::crypto::statement::Body>(
 ) -> (Change, Reply) {
     match decided {
         Ok((change, statement)) => (change, Reply::Note(statement.note().clone())),
-        Err(_) => (Change::Nothing, Reply::Refused),
+        Err(refusal) => (Change::Nothing, Reply::Refused(refusal.code())),
     }
 }
 
 fn done(decided: Result<Change, Refusal>) -> (Change, Reply) {
     match decided {
         Ok(change) => (change, Reply::Done),
-        Err(_) => (Change::Nothing, Reply::Refused),
+        Err(refusal) => (Change::Nothing, Reply::Refused(refusal.code())),
     }
 }
 
@@ -190,6 +226,10 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
                 let amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes()).unwrap();
                 (Change::Nothing, anyway(agent, amendment))
             }
+            Err(Refusal::NotSilent) if !rules.holds(Rule::OutageIsNoticed) => {
+                let amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes()).unwrap();
+                (Change::Nothing, anyway(agent, amendment))
+            }
             decided => reply(decided),
         },
         Request::Close(ask) => match agent::sign_close(agent, ask) {
@@ -203,7 +243,7 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
         Request::Answer(ask) => reply::<Challenged>(agent::answer(agent, ask)),
         Request::Challenges(unit) => match agent::challenges(agent, unit) {
             Ok(told) => (Change::Nothing, Reply::Challenges(told.challenges)),
-            Err(_) => (Change::Nothing, Reply::Refused),
+            Err(refusal) => (Change::Nothing, Reply::Refused(refusal.code())),
         },
         Request::Window(ask) => done(agent::note_window(agent, ask)),
         Request::Release(ask) => match agent::release(agent, ask) {
@@ -211,8 +251,11 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
             Err(Refusal::TooEarlyToRelease) if !rules.holds(Rule::ReleaseHasItsHour) => {
                 given(agent, ask)
             }
+            Err(Refusal::NoOrder) if !rules.holds(Rule::OrderFirst) => given(agent, ask),
+            Err(Refusal::Suspended) if !rules.holds(Rule::SuspensionStops) => given(agent, ask),
             decided => reply(decided),
         },
+        Request::Suspend(ask) => done(agent::suspend(agent, ask)),
         Request::Lodge(ask) => reply(agent::lodge(agent, ask, agent.now, MOST)),
     }
 }

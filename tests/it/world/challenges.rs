@@ -10,11 +10,11 @@ use sealbid::opening::rules::challenge::{Keys, denies, is_in_time, told};
 use sealbid::opening::statements::{Challenged, Verdict};
 use sealbid::record::disclosure::Level;
 
+use super::World;
 use super::agents::{Reply, Request};
 use super::faults::Rule;
 use super::platform::Row;
 use super::record::NotRecorded;
-use super::{N, World};
 
 type Done = Result<(), NotRecorded>;
 
@@ -93,7 +93,7 @@ impl World {
         if self.row(&id).state != UnitState::Closed {
             return Ok(());
         }
-        for place in 0..N {
+        for place in 0..self.n() {
             self.tell_window(id, place);
             if !self.rules.holds(Rule::ChallengesAreAskedFor) {
                 continue;

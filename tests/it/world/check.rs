@@ -9,15 +9,15 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::note::Note;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::{UnitState, release_from, sorted_lines};
-use sealbid::opening::statements::{LineStatus, Verdict, VoidReason};
+use sealbid::opening::statements::{LineStatus, SuspensionState, Verdict, VoidReason};
 use sealbid::record::disclosure::Level;
 use sealbid::record::tree::{Frontier, leaf_hash, prove_consistency, verify_consistency};
 
-use super::World;
 use super::agents::Given;
 use super::bidders::{Body, MARKER, Own, Sent};
 use super::platform::{Platform, Row};
 use super::record::Act;
+use super::{Surprise, World};
 
 /// What does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +54,32 @@ pub enum Broken {
     WrongVoid,
     /// A bid that was acknowledged is neither opened nor visibly accounted for.
     Unaccounted,
+    /// Something was released or opened while the regulator said stop.
+    WhileSuspended,
+    /// A key left for a unit that its buyer cancelled.
+    CancelledReleased,
+    /// A key of second envelopes left without their order.
+    Unordered,
+    /// What an order leaves out, or a void unit's, can still be read.
+    UnreadKept,
+    /// The opening is not of the lines that were to be opened.
+    OtherLines,
+    /// A bid was decided by another deadline than everybody's.
+    OtherDeadline,
+    /// A unit was closed on a deadline that its platform slept through.
+    ClosedOverOutage,
+    /// A custodian signed an outage that it had not noticed, without the buyer's word.
+    InventedOutage,
+    /// Something took effect with too few signatures.
+    FewSigned,
+    /// Somebody got another answer than the right one.
+    Answer(Surprise),
 }
 
 /// How far things have been checked that never change.
 #[derive(Default)]
 pub struct Seen {
-    entries: usize,
+    pub entries: usize,
     blobs: usize,
     checkpoints: usize,
     given: usize,
@@ -68,9 +88,13 @@ pub struct Seen {
     tree: Frontier,
     roots: BTreeMap<u64, Hash>,
     state: Platform,
+    /// Units that the regulator has stopped, by the entries seen, and the number of its last word.
+    pub words: BTreeMap<UnitId, (u32, SuspensionState)>,
+    /// Deadlines in force, by the entries seen.
+    pub deadlines: BTreeMap<UnitId, Time>,
 }
 
-fn holds(condition: bool, broken: Broken) -> Result<(), Broken> {
+pub fn holds(condition: bool, broken: Broken) -> Result<(), Broken> {
     if condition { Ok(()) } else { Err(broken) }
 }
 
@@ -87,14 +111,22 @@ impl World {
         self.check_tree()?;
         self.check_receipts()?;
         holds(self.seen.state == self.platform, Broken::Replay)?;
+        if let Some(surprise) = self.surprise {
+            return Err(Broken::Answer(surprise));
+        }
         self.check_signatures()?;
+        self.check_consents()?;
+        self.check_deadlines()?;
+        self.check_words()?;
         for (id, row) in self.platform.units.iter().filter(|_| has_grown) {
             self.check_lines(id, row)?;
             self.check_opening(id, row)?;
         }
         for given in &self.agents.ledger.given[self.seen.given..] {
             self.check_given(given)?;
+            self.check_allowed(given)?;
         }
+        self.check_cancelled()?;
         self.seen.given = self.agents.ledger.given.len();
         self.check_ends()?;
         self.check_secrets()
@@ -106,6 +138,8 @@ impl World {
         for row in self.platform.units.values() {
             let must_end = self.in_peace && !self.is_harmed;
             holds(!must_end || over.contains(&row.state), Broken::Stuck)?;
+            let must_go = self.in_peace && row.state == UnitState::Void;
+            holds(!must_go || self.is_gone(&row.accepted), Broken::UnreadKept)?;
             let challenged = row.void == Some(VoidReason::Challenge);
             holds(!challenged || self.has_grave_challenge(row), Broken::WrongVoid)?;
         }
@@ -256,6 +290,8 @@ impl World {
         let given = self.agents.ledger.given.iter().filter(|given| given.unit == *id);
         let agents: BTreeSet<usize> = given.map(|given| given.agent).collect();
         holds(agents.len() >= usize::from(row.unit.body().t), Broken::Early)?;
+        let opened = row.opening.iter().flat_map(|opening| &opening.body().lines);
+        holds(opened.map(|line| line.line).eq(to_open(row)), Broken::OtherLines)?;
         for bidder in &self.bidders {
             let Some(own) = bidder.units.get(id) else { continue };
             for (place, (sent, _)) in own.acknowledged.iter().enumerate() {
@@ -288,6 +324,9 @@ impl World {
             let note = Note::parse(later.as_bytes()).unwrap();
             return note.require(bidder.key.verifying()).is_ok();
         }
+        if row.order.is_some() && !to_open(row).any(|line| line == bid.line) {
+            return true;
+        }
         // The last thing its bidder was told or waits to hear.
         let is_last = place + 1 == own.acknowledged.len();
         let opening = row.opening.as_ref().unwrap().body();
@@ -299,6 +338,13 @@ impl World {
             _ => line.fault.is_some(),
         })
     }
+}
+
+/// The lines that are to be opened: of the close, or those that an order chooses from it.
+fn to_open(row: &Row) -> impl Iterator<Item = Hash> {
+    let close = row.closed.as_ref().map(|(_, close)| &close.body().lines);
+    let ordered = row.order.as_ref().map(|order| &order.body().lines);
+    ordered.or(close).into_iter().flatten().copied()
 }
 
 fn signer(note: &str) -> String {

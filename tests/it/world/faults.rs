@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use sealbid::crypto::note::Note;
+
 use super::agents::Request;
 
 /// A rule that a test can switch off, to see the histories find out.
@@ -29,6 +31,22 @@ pub enum Rule {
     SilentMayBeBound,
     /// Identities are never recorded for more than the regulator.
     IdentitiesStayInside,
+    /// A second envelope waits for its order.
+    OrderFirst,
+    /// What an order leaves out is deleted before anybody is asked for a key.
+    LeftOutIsDeleted,
+    /// Nobody releases, and nothing is recorded as released, while the regulator says stop.
+    SuspensionStops,
+    /// A release that was under way when the regulator said stop is not recorded.
+    StopOvertakes,
+    /// A unit is cancelled before its close is effective, or never.
+    CancelledBeforeItsClose,
+    /// A deadline that fell into the platform's own downtime waits for a decision.
+    DowntimeWaits,
+    /// Custodians that noticed no outage sign none on the platform's word.
+    OutageIsNoticed,
+    /// A close takes effect with q signatures, not with t.
+    QuorumsOverlap,
 }
 
 /// All rules, but one.
@@ -65,4 +83,6 @@ pub enum Fault {
 pub struct Net {
     pub faults: VecDeque<Fault>,
     pub late: Vec<(usize, Request)>,
+    /// Releases that were answered and have not arrived yet.
+    pub answers: Vec<Note>,
 }

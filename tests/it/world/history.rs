@@ -6,6 +6,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::faults::{Fault, Rule};
+use super::leaning::about;
 
 /// How a bid is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,38 @@ pub enum Submit {
     Spoilt,
 }
 
+/// Which order is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Every line of the close.
+    All,
+    /// All but the first.
+    ButFirst,
+    /// A line that is not in the close.
+    Foreign,
+    /// Of another close.
+    OtherClose,
+    /// Without the regulator's signature.
+    Alone,
+}
+
+/// What the regulator says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Stop,
+    Lift,
+    /// Its last word but one comes again.
+    Old,
+}
+
+/// Who cancels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Buyer,
+    /// Who may not.
+    Operator,
+}
+
 /// How an agent is asked to release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -30,6 +63,8 @@ pub enum Ask {
     /// It answers with the identity of another unit.
     Bad,
     Twice,
+    /// Its answer arrives at the next tick.
+    Slow,
 }
 
 /// What the operator's second face proposes.
@@ -39,6 +74,8 @@ pub enum Rival {
     Without,
     /// A close on the unit's first deadline, whatever was postponed since.
     Early,
+    /// An outage that nobody noticed.
+    Outage,
 }
 
 /// What an agent comes back with.
@@ -52,6 +89,8 @@ pub enum Memory {
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
+    /// The world begins anew with so many custodians, of which so many open.
+    Custodians(u8, u8),
     /// Milliseconds pass.
     AdvanceTime(u16),
     /// Time jumps to the next deadline, hour of opening or window's end, give or take.
@@ -62,10 +101,38 @@ pub enum Op {
         min: u8,
         sealed: bool,
     },
+    /// A lot of two envelopes: one unit that opens at its hour, one that waits for an order.
+    PublishTwo {
+        min: u8,
+        sealed: bool,
+    },
     /// Later by so many seconds.
     Amend {
         unit: u8,
         by: u8,
+    },
+    /// An operator registers what was measured; the buyer signs beside it, or not.
+    Outage {
+        unit: u8,
+        with_buyer: bool,
+    },
+    Cancel {
+        unit: u8,
+        by: By,
+    },
+    Order {
+        unit: u8,
+        how: Choice,
+    },
+    Suspend {
+        unit: u8,
+        how: Word,
+    },
+    /// The regulator tells one agent, and not the platform.
+    Whisper {
+        unit: u8,
+        agent: u8,
+        how: Word,
     },
     Submit {
         bidder: u8,
@@ -109,6 +176,8 @@ pub enum Op {
     /// The platform dies at its nth write from now.
     Crash(u8),
     Restart,
+    /// The platform is down for so many seconds.
+    Down(u8),
     /// The platform's clock jumps, milliseconds.
     ClockBack(u16),
     /// From here on everything is well, for long enough.
@@ -146,6 +215,37 @@ fn memory() -> impl Strategy<Value = Memory> {
     ]
 }
 
+fn how_asked() -> impl Strategy<Value = Ask> {
+    prop_oneof![Just(Ask::Good), Just(Ask::Bad), Just(Ask::Twice), Just(Ask::Slow)]
+}
+
+fn word() -> impl Strategy<Value = Word> {
+    prop_oneof![2 => Just(Word::Stop), 2 => Just(Word::Lift), 1 => Just(Word::Old)]
+}
+
+/// What buyers, operators and the regulator decide, at any time.
+fn decisions() -> impl Strategy<Value = Op> {
+    let unit = 0..2u8;
+    let choice = prop_oneof![
+        3 => Just(Choice::All),
+        3 => Just(Choice::ButFirst),
+        1 => Just(Choice::Foreign),
+        1 => Just(Choice::OtherClose),
+        1 => Just(Choice::Alone),
+    ];
+    let by = prop_oneof![Just(By::Buyer), Just(By::Operator)];
+    prop_oneof![
+        3 => (unit.clone(), 1..40u8).prop_map(|(unit, by)| Op::Amend { unit, by }),
+        2 => (unit.clone(), any::<bool>())
+            .prop_map(|(unit, with_buyer)| Op::Outage { unit, with_buyer }),
+        1 => (unit.clone(), by).prop_map(|(unit, by)| Op::Cancel { unit, by }),
+        3 => (unit.clone(), choice).prop_map(|(unit, how)| Op::Order { unit, how }),
+        3 => (unit.clone(), word()).prop_map(|(unit, how)| Op::Suspend { unit, how }),
+        1 => (unit, 0..7u8, word())
+            .prop_map(|(unit, agent, how)| Op::Whisper { unit, agent, how }),
+    ]
+}
+
 fn acts() -> impl Strategy<Value = Op> {
     let (bidder, unit) = (0..3u8, 0..2u8);
     let who = (bidder, unit.clone());
@@ -153,32 +253,37 @@ fn acts() -> impl Strategy<Value = Op> {
         10 => (who.clone(), submit())
             .prop_map(|((bidder, unit), how)| Op::Submit { bidder, unit, how }),
         3 => who.clone().prop_map(|(bidder, unit)| Op::Withdraw { bidder, unit }),
-        2 => (unit.clone(), 1..40u8).prop_map(|(unit, by)| Op::Amend { unit, by }),
+        8 => decisions(),
         1 => (0..3u8).prop_map(|min| Op::Publish { min, sealed: false }),
+        1 => (0..3u8).prop_map(|min| Op::PublishTwo { min, sealed: false }),
         1 => Just(Op::Register),
-        2 => (0..5u8, unit.clone(), prop_oneof![Just(Ask::Good), Just(Ask::Bad), Just(Ask::Twice)])
+        2 => (0..7u8, unit.clone(), how_asked())
             .prop_map(|(agent, unit, how)| Op::Release { agent, unit, how }),
-        2 => (who.clone(), 0..5u8, any::<bool>(), any::<bool>()).prop_map(
+        2 => (who.clone(), 0..7u8, any::<bool>(), any::<bool>()).prop_map(
             |((bidder, unit), agent, whole, told)| {
                 Op::Challenge { bidder, unit, agent, whole, told }
             }
         ),
-        1 => (who, 0..5u8).prop_map(|((bidder, unit), agent)| Op::Lodge { bidder, unit, agent }),
-        2 => (unit, prop_oneof![Just(Rival::Without), Just(Rival::Early)])
-            .prop_map(|(unit, how)| Op::Rival { unit, how }),
+        1 => (who, 0..7u8).prop_map(|((bidder, unit), agent)| Op::Lodge { bidder, unit, agent }),
+        2 => (unit, rival()).prop_map(|(unit, how)| Op::Rival { unit, how }),
     ]
+}
+
+fn rival() -> impl Strategy<Value = Rival> {
+    prop_oneof![Just(Rival::Without), Just(Rival::Early), Just(Rival::Outage)]
 }
 
 fn faults() -> impl Strategy<Value = Op> {
     prop_oneof![
-        1 => (0..5u8).prop_map(Op::AgentLost),
-        3 => (0..5u8, memory()).prop_map(|(agent, memory)| Op::AgentRecovered(agent, memory)),
+        1 => (0..7u8).prop_map(Op::AgentLost),
+        3 => (0..7u8, memory()).prop_map(|(agent, memory)| Op::AgentRecovered(agent, memory)),
         1 => Just(Op::RequestLost),
         1 => Just(Op::ResponseLost),
         1 => Just(Op::Duplicated),
         1 => Just(Op::Reordered),
         2 => (0..3u8).prop_map(Op::Crash),
         1 => Just(Op::Restart),
+        1 => (1..75u8).prop_map(Op::Down),
         1 => (0..3000u16).prop_map(Op::ClockBack),
     ]
 }
@@ -191,47 +296,6 @@ fn op() -> impl Strategy<Value = Op> {
         10 => acts(),
         4 => faults(),
     ]
-}
-
-/// What matters to a rule, for histories that lean towards it.
-fn about(rule: Rule) -> BoxedStrategy<Op> {
-    let submit = |how| (0..3u8).prop_map(move |bidder| Op::Submit { bidder, unit: 0, how });
-    let on_time = submit(Submit::OnTime);
-    let withdraw = (0..3u8).prop_map(|bidder| Op::Withdraw { bidder, unit: 0 });
-    let past = Just(Op::AdvanceToEdge(2_000));
-    let rival = prop_oneof![Just(Rival::Without), Just(Rival::Early)];
-    let rival = rival.prop_map(|how| Op::Rival { unit: 0, how });
-    let lost = (0..5u8, 5..15u8).prop_map(|(agent, s)| Op::AgentRecovered(agent, Memory::Lost(s)));
-    let amend = (5..40u8).prop_map(|by| Op::Amend { unit: 0, by });
-    let ask = |agent| Op::Release { agent, unit: 0, how: Ask::Good };
-    match rule {
-        Rule::OneClose => prop_oneof![on_time, past, rival].boxed(),
-        Rule::NothingMovesAfterAClose => prop_oneof![on_time, past, amend].boxed(),
-        Rule::WithdrawnStaysOut => prop_oneof![on_time, withdraw].boxed(),
-        Rule::ChainsContinue => prop_oneof![on_time, withdraw, submit(Submit::Replayed)].boxed(),
-        Rule::RecoveryIsKnown | Rule::RecoveryHasItsHour => {
-            let passes = (5_000..15_000u16).prop_map(Op::AdvanceTime);
-            prop_oneof![1 => on_time, 1 => past, 2 => rival, 2 => lost, 1 => passes].boxed()
-        }
-        Rule::SilentMayBeBound => prop_oneof![
-            on_time,
-            past,
-            amend,
-            Just(Op::ResponseLost),
-            Just(Op::Restart),
-            Just(Op::AdvanceTime(60_000))
-        ]
-        .boxed(),
-        Rule::ChallengesAreAskedFor => {
-            let challenge = (0..3u8, 0..5u8, any::<bool>()).prop_map(|(bidder, agent, told)| {
-                Op::Challenge { bidder, unit: 0, agent, whole: false, told }
-            });
-            prop_oneof![on_time, past, challenge, Just(Op::Tick)].boxed()
-        }
-        Rule::EnoughLines | Rule::ReleaseHasItsHour | Rule::IdentitiesStayInside => {
-            prop_oneof![on_time, past, (0..5u8).prop_map(ask)].boxed()
-        }
-    }
 }
 
 /// A history in which nothing more goes wrong, from open units on.
@@ -248,13 +312,25 @@ pub const TAIL: [Op; 10] = [
     Op::Tick,
 ];
 
+/// Counties and a province, and one where nearly everybody opens.
+fn rosters() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => Just(Op::Custodians(5, 3)),
+        2 => Just(Op::Custodians(4, 2)),
+        1 => Just(Op::Custodians(7, 3)),
+        1 => Just(Op::Custodians(7, 5)),
+    ]
+}
+
 /// Histories that begin with an open unit and some bidders: what comes then is anybody's guess.
 /// Some of them are left in peace at the end.
 fn of(ops: impl Strategy<Value = Op>, sealed: bool) -> impl Strategy<Value = Vec<Op>> {
     let ops = proptest::collection::vec(ops, 10..50);
-    (0..3u8, ops, any::<bool>()).prop_map(move |(min, ops, in_peace)| {
-        let mut all = vec![Op::Register, Op::Register, Op::Register];
-        all.extend([Op::Publish { min, sealed }, Op::Tick]);
+    let begin = (rosters(), any::<bool>(), 0..3u8);
+    (begin, ops, any::<bool>()).prop_map(move |((roster, in_two, min), ops, in_peace)| {
+        let mut all = vec![roster, Op::Register, Op::Register, Op::Register];
+        let two = Op::PublishTwo { min, sealed };
+        all.extend([if in_two { two } else { Op::Publish { min, sealed } }, Op::Tick]);
         all.extend(ops);
         all.extend([Op::Peace].iter().filter(|_| in_peace));
         all

@@ -5,19 +5,30 @@
 mod acts;
 mod agents;
 mod bidders;
+mod cancellations;
 mod challenges;
 mod check;
+mod consents;
+mod deadlines;
+mod decisions;
 mod dropped;
 mod faults;
 mod history;
 mod kept;
+mod leaning;
+mod openings;
+mod orders;
+mod outages;
 mod peace;
 mod platform;
 mod record;
 mod refusals;
 mod runs;
-mod steps;
+mod stopped;
 mod submit;
+mod suspensions;
+mod timer;
+mod units;
 mod usurped;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,28 +44,31 @@ use sealbid::custodian::roster::{CustodianId, Member, Roster};
 use sealbid::enterprise::statements::Kind;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::Decryption;
+use sealbid::opening::statements::Suspension;
 use sealbid::record::disclosure::Level;
 
 use self::agents::{Agents, Custodian, Ledger, Reply, Request};
 use self::bidders::Body;
 use self::check::Seen;
 use self::faults::{Fault, Net, Rules};
+use self::outages::Downtime;
 use self::platform::Platform;
 use self::record::{Hand, NotRecorded, Record};
 use crate::support::START;
 
 const ORIGIN: &str = "sealbid.example/record";
-/// Five custodians, of which three open and four close.
+/// The usual roster: five custodians, of which three open and four close.
 const N: usize = 5;
 const T: u8 = 3;
 /// Clocks of custodians against the truth at the start, in milliseconds.
-const SKEWS: [i64; N] = [0, 700, -900, 1_900, -1_700];
+const SKEWS: [i64; 7] = [0, 700, -900, 1_900, -1_700, 400, -300];
 
 /// The operator's and the regulator's keys.
 pub struct Keyring {
     log: SigningKey,
     platform: SigningKey,
     operator: SigningKey,
+    regulator: SigningKey,
 }
 
 /// Everything there is.
@@ -73,7 +87,13 @@ pub struct World {
     /// Signatures collected so far, by text; a crash forgets them.
     drafts: BTreeMap<Hash, Note>,
     /// What the platform believes each witness saw last; a crash forgets it.
-    believed: [u64; N],
+    believed: Vec<u64>,
+    /// When the platform was down, as its heartbeat measures it.
+    downtimes: Vec<Downtime>,
+    /// Outages that the buyer signed beside the platform.
+    vouched: BTreeMap<Hash, Note>,
+    /// The regulator's words by unit, each with the next number.
+    words: BTreeMap<UnitId, Vec<Statement<Suspension>>>,
     /// Ciphertext, by its hash.
     pub blobs: BTreeMap<Hash, Vec<u8>>,
     /// What envelopes that are sealed in name only hold, by manifest.
@@ -88,6 +108,15 @@ pub struct World {
     is_harmed: bool,
     /// Everything has been well for long enough.
     in_peace: bool,
+    /// An answer other than the one that its asker should get.
+    surprise: Option<Surprise>,
+}
+
+/// What was answered, and what should have been: codes of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surprise {
+    pub answered: Option<&'static str>,
+    pub expected: Option<&'static str>,
 }
 
 fn key(role: &str, seed: u8) -> SigningKey {
@@ -102,7 +131,7 @@ fn custodian(place: usize) -> Custodian {
     Custodian { id, keys, state, skew, is_up: true, reached: START }
 }
 
-fn roster(keys: &Keyring, regulator: &SigningKey, each: &[Custodian]) -> Statement<Roster> {
+fn roster(keys: &Keyring, t: u8, each: &[Custodian]) -> Statement<Roster> {
     let member = |c: &Custodian| Member {
         address: format!("https://{}.example", c.id),
         id: c.id.clone(),
@@ -118,25 +147,30 @@ fn roster(keys: &Keyring, regulator: &SigningKey, each: &[Custodian]) -> Stateme
         origin: ORIGIN.to_owned(),
         platform_key: keys.platform.verifying().clone(),
         prev_sha256: None,
-        regulator_key: regulator.verifying().clone(),
+        regulator_key: keys.regulator.verifying().clone(),
         sealer_sha256: None,
-        t: T,
+        t,
         version: 1,
     };
     body.check().unwrap();
-    Statement::signed(body, regulator).unwrap()
+    Statement::signed(body, &keys.regulator).unwrap()
 }
 
 impl World {
     pub fn new(rules: Rules) -> Self {
+        Self::of(rules, N, T)
+    }
+
+    /// One with another roster: so many custodians, of which `t` open.
+    pub fn of(rules: Rules, n: usize, t: u8) -> Self {
         let keys = Keyring {
             log: key(ORIGIN, 1),
             platform: key(&format!("{ORIGIN}/platform"), 2),
             operator: key(&format!("{ORIGIN}/operator/1"), 3),
+            regulator: key(&format!("{ORIGIN}/regulator"), 4),
         };
-        let regulator = key(&format!("{ORIGIN}/regulator"), 4);
-        let each: Vec<Custodian> = (0..N).map(custodian).collect();
-        let roster = roster(&keys, &regulator, &each);
+        let each: Vec<Custodian> = (0..n).map(custodian).collect();
+        let roster = roster(&keys, t, &each);
         let entropy = SeededEntropy::new(1);
         let buyer = Body::new(ORIGIN, Kind::Organisation, &keys.operator, &entropy);
         let verified = buyer.verified.encode();
@@ -152,7 +186,10 @@ impl World {
             buyer,
             bidders: Vec::new(),
             drafts: BTreeMap::new(),
-            believed: [0; N],
+            believed: vec![0; n],
+            downtimes: Vec::new(),
+            vouched: BTreeMap::new(),
+            words: BTreeMap::new(),
             blobs: BTreeMap::new(),
             hidden: BTreeMap::new(),
             sealed: BTreeSet::new(),
@@ -161,6 +198,7 @@ impl World {
             seen: Seen::default(),
             is_harmed: false,
             in_peace: false,
+            surprise: None,
         };
         world.write(Level::Public, verified.into_bytes()).unwrap();
         world
@@ -173,6 +211,21 @@ impl World {
     /// The platform's clock.
     fn now(&self) -> Time {
         self.truth().plus(self.skew)
+    }
+
+    pub fn n(&self) -> usize {
+        self.agents.each.len()
+    }
+
+    pub fn t(&self) -> usize {
+        self.agents.roster.body().t.into()
+    }
+
+    /// Notes an answer that its asker should not have got.
+    fn expect(&mut self, answered: Option<&'static str>, expected: Option<&'static str>) {
+        if answered != expected {
+            self.surprise.get_or_insert(Surprise { answered, expected });
+        }
     }
 
     fn q(&self) -> usize {
@@ -200,7 +253,7 @@ impl World {
     fn restart(&mut self) {
         self.record.dies_in = None;
         self.drafts.clear();
-        self.believed = [0; N];
+        self.believed = vec![0; self.n()];
         self.platform = Platform::replay(&self.record);
     }
 
@@ -236,5 +289,13 @@ impl World {
                 self.agents.handle(place, truth, &request);
             }
         }
+    }
+
+    /// Answers that took their time arrive.
+    fn take_late(&mut self) -> Result<(), NotRecorded> {
+        for note in std::mem::take(&mut self.net.answers) {
+            self.take_release(&note)?;
+        }
+        Ok(())
     }
 }

@@ -3,12 +3,15 @@
 
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::{FREEZE_MS, UnitState};
+use sealbid::opening::statements::SuspensionState;
+use sealbid::tender::statements::{AmendmentReason, ReleaseBy};
 
 use super::World;
+use super::history::{Choice, Word};
 use super::record::NotRecorded;
 
 /// More beats than any unit needs from its deadline to its end.
-const BEATS: usize = 45;
+const BEATS: usize = 60;
 /// The time between two of them.
 const BEAT_MS: i64 = 2_000;
 
@@ -32,9 +35,29 @@ impl World {
         Ok(())
     }
 
-    /// Nobody waits for a far deadline; and a buyer postpones one whose minute passed unseen.
+    /// The regulator lets go on, an order comes, an outage is decided. Nobody waits for a far hour; and
+    /// a buyer postpones a deadline whose minute passed unseen.
     fn help(&mut self, id: UnitId) -> Result<(), NotRecorded> {
-        let (now, row) = (self.truth(), self.row(&id));
+        let (now, row) = (self.truth(), self.row(&id).clone());
+        let said = self.words.get(&id).map_or(0, Vec::len);
+        let is_free = |(no, state)| (no as usize, state) == (said, SuspensionState::Lifted);
+        if said > 0 && !row.suspension.is_some_and(is_free) && !row.state.is_over() {
+            self.suspend_unit(id, Word::Lift)?;
+        }
+        if row.state == UnitState::Closed {
+            if row.unit.body().release == ReleaseBy::Order && row.order.is_none() {
+                self.order_of(id, Choice::ButFirst)?;
+            }
+            if row.terms.open_at.since(now) > 10_000 {
+                self.advance_to_edge(-1_000);
+            }
+            return Ok(());
+        }
+        let is_outage = |it: &AmendmentReason| matches!(it, AmendmentReason::Outage { .. });
+        let asked = row.pending.as_ref().is_some_and(|(_, it)| is_outage(&it.body().reason));
+        if asked || self.waits_for_outage(&row) {
+            return self.register_outage_of(id, true);
+        }
         if row.state != UnitState::Open || row.pending.is_some() {
             return Ok(());
         }
@@ -43,7 +66,7 @@ impl World {
             self.advance_to_edge(-1_000);
             return Ok(());
         }
-        if late > FREEZE_MS && self.freeze(row, row.terms.deadline).is_none() {
+        if late > FREEZE_MS && self.freeze(&row, row.terms.deadline).is_none() {
             return self.postpone(id, late + 10_000);
         }
         Ok(())

@@ -14,7 +14,9 @@ use sealbid::custodian::roster::CustodianId;
 use sealbid::enterprise::credentials::enterprise_of;
 use sealbid::ids::{EnterpriseId, UnitId};
 use sealbid::opening::rules::{Terms, UnitAct, UnitState, next, sorted_lines};
-use sealbid::opening::statements::{Close, Opening, OpeningEvent, Release, Verdict, VoidReason};
+use sealbid::opening::statements::{
+    Close, Opening, OpeningEvent, Order, Release, SuspensionState, Verdict, VoidReason,
+};
 use sealbid::tender::statements::{Amendment, Unit};
 
 use super::faults::{Rule, Rules};
@@ -56,6 +58,11 @@ pub struct Row {
     /// What custodians found, and when they were shown it.
     pub challenges: BTreeMap<(CustodianId, Hash), (Verdict, Time)>,
     pub releases: Vec<(CustodianId, String)>,
+    pub order: Option<Statement<Order>>,
+    /// The regulator's last word: its number and what it says.
+    pub suspension: Option<(u32, SuspensionState)>,
+    /// Its note.
+    pub word: Option<String>,
     pub opening: Option<Statement<Opening>>,
     pub void: Option<VoidReason>,
 }
@@ -85,6 +92,9 @@ impl Row {
             closed: None,
             challenges: BTreeMap::new(),
             releases: Vec::new(),
+            order: None,
+            suspension: None,
+            word: None,
             opening: None,
             void: None,
         }
@@ -95,6 +105,11 @@ impl Row {
         let intake = if shut { Intake::Shut } else { Intake::Open };
         let n = self.unit.body().recipients.len();
         UnitTerms { unit_id, deadline: self.terms.deadline, n, intake }
+    }
+
+    /// Whether the regulator stopped it.
+    pub fn is_suspended(&self) -> bool {
+        matches!(self.suspension, Some((_, SuspensionState::Suspended)))
     }
 
     /// The lines of the close: every live bid.
@@ -225,6 +240,15 @@ impl Platform {
                 let row = self.row(&opening.body().unit_id);
                 row.step(UnitAct::Open);
                 row.opening = Some(opening.clone());
+            }
+            Act::Order(order) => {
+                let row = self.row(&order.body().unit_id);
+                assert!(row.order.replace(order.clone()).is_none(), "an order is given once");
+            }
+            Act::Suspension(word) => {
+                let row = self.row(&word.body().unit_id);
+                row.suspension = Some((word.body().no, word.body().state));
+                row.word = Some(word.encode());
             }
             Act::Release(release) => self.take_release(release.body()),
             Act::Challenged(challenged) => {

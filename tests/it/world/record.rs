@@ -11,7 +11,9 @@ use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::{Body, Statement, type_of};
 use sealbid::enterprise::statements::Verified;
 use sealbid::ids::UnitId;
-use sealbid::opening::statements::{Challenged, Close, Opening, OpeningEvent, Release, Void};
+use sealbid::opening::statements::{
+    Challenged, Close, Opening, OpeningEvent, Order, Release, Suspension, Void,
+};
 use sealbid::record::checkpoint::{Checkpoint, Cosigned};
 use sealbid::record::disclosure::Level;
 use sealbid::record::edge::TileEdge;
@@ -38,6 +40,8 @@ pub enum Act {
     Close(Statement<Close>),
     Void(Statement<Void>),
     Opening(Statement<Opening>),
+    Order(Statement<Order>),
+    Suspension(Statement<Suspension>),
     Release(Statement<Release>),
     Challenged(Statement<Challenged>),
     Bid(BidEvent),
@@ -65,6 +69,8 @@ impl Act {
             Close::TYPE => Self::Close(Statement::from_note(note).unwrap()),
             Void::TYPE => Self::Void(Statement::from_note(note).unwrap()),
             Opening::TYPE => Self::Opening(Statement::from_note(note).unwrap()),
+            Order::TYPE => Self::Order(Statement::from_note(note).unwrap()),
+            Suspension::TYPE => Self::Suspension(Statement::from_note(note).unwrap()),
             Release::TYPE => Self::Release(Statement::from_note(note).unwrap()),
             Challenged::TYPE => Self::Challenged(Statement::from_note(note).unwrap()),
             other => panic!("no entry of ours: {other}"),

@@ -1,16 +1,18 @@
 //! The histories, run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use sealbid::opening::rules::UnitState;
-use sealbid::opening::statements::LineStatus;
+use sealbid::opening::statements::{LineStatus, VoidReason};
+use sealbid::tender::statements::AmendmentReason;
 
 use super::World;
 use super::bidders::MARKER;
 use super::check::Broken;
 use super::faults::{Rule, Rules};
 use super::history::{Ask, Op, Seeded, Submit, TAIL, histories};
+use super::platform::Row;
 
 /// Runs a history and checks everything after every step.
 pub fn run(ops: &[Op], rules: Rules) -> Result<World, Broken> {
@@ -23,7 +25,7 @@ pub fn run(ops: &[Op], rules: Rules) -> Result<World, Broken> {
     Ok(world)
 }
 
-fn whole(ops: &[Op]) -> World {
+pub fn whole(ops: &[Op]) -> World {
     match run(ops, Rules::default()) {
         Ok(world) => world,
         Err(broken) => panic!("{broken:?}"),
@@ -98,8 +100,9 @@ fn a_unit_below_its_minimum_is_void_and_no_identity_leaves() {
 #[test]
 fn the_histories_reach_every_end_of_a_unit() {
     let mut ends: BTreeMap<UnitState, usize> = BTreeMap::new();
+    let mut ways: BTreeSet<&str> = BTreeSet::new();
     let mut histories = Seeded::new(1, None);
-    for _ in 0..40 {
+    for _ in 0..60 {
         let ops = histories.draw();
         let world = match run(&ops, Rules::default()) {
             Ok(world) => world,
@@ -107,12 +110,29 @@ fn the_histories_reach_every_end_of_a_unit() {
         };
         for row in world.platform.units.values() {
             *ends.entry(row.state).or_default() += 1;
+            ways.extend(ways_of(row));
         }
     }
     let reached: Vec<&UnitState> = ends.keys().collect();
     for state in [UnitState::Open, UnitState::Closed, UnitState::Opened, UnitState::Void] {
         assert!(reached.contains(&&state), "{state:?} is not among {ends:?}");
     }
+    let all = ["cancelled", "moved by an outage", "opened after a stop", "opened by an order"];
+    assert_eq!(ways.into_iter().collect::<Vec<_>>(), all);
+}
+
+/// What a unit went through.
+fn ways_of(row: &Row) -> Vec<&'static str> {
+    let is_outage = |it: &AmendmentReason| matches!(it, AmendmentReason::Outage { .. });
+    let moved = row.amendments.iter().any(|(_, it)| is_outage(&it.body().reason));
+    let opened = row.state == UnitState::Opened;
+    let ways = [
+        (row.void == Some(VoidReason::Cancelled), "cancelled"),
+        (moved, "moved by an outage"),
+        (opened && row.suspension.is_some(), "opened after a stop"),
+        (opened && row.order.is_some(), "opened by an order"),
+    ];
+    ways.into_iter().filter(|(has, _)| *has).map(|(_, way)| way).collect()
 }
 
 proptest! {
@@ -137,7 +157,7 @@ proptest! {
 
 /// The first of at most 2,000 random histories in which the missing rule is found out. With the rule
 /// the same history harms nobody.
-fn search(rule: Rule, expected: &[Broken]) {
+pub fn search(rule: Rule, expected: &[Broken]) {
     let mut histories = Seeded::new(2, Some(rule));
     for _ in 0..2_000 {
         let ops = histories.draw();
