@@ -1,6 +1,6 @@
 //! A buyer, bidders and a tender on a running server, all through the client that people use.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reqwest::StatusCode;
@@ -167,9 +167,14 @@ impl Play {
     }
 
     /// Submits a `.bid` file; gives its entry.
-    pub fn send(&self, bidder: usize, bid: &std::path::Path) -> Result<u64, Failed> {
+    pub fn send(&self, bidder: usize, bid: &Path) -> Result<u64, Failed> {
+        self.send_on(bidder, bid, None)
+    }
+
+    /// The same, going on with the upload whose address stands in a file.
+    pub fn send_on(&self, bidder: usize, bid: &Path, kept: Option<&Path>) -> Result<u64, Failed> {
         let client = self.client(&self.bidders[bidder].key);
-        let sending = Sending { kept: None, progress: &Silent };
+        let sending = Sending { kept, progress: &Silent };
         wait(client.submit(&self.pinned, bid, sending)).map(|accepted| accepted.index)
     }
 

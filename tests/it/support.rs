@@ -62,7 +62,7 @@ pub struct TestBase {
 }
 
 enum Home {
-    Folder(#[expect(dead_code, reason = "it is gone when dropped")] TestFolder),
+    Folder(#[expect(dead_code, reason = "it is gone when dropped")] Option<TestFolder>),
     Server(String),
 }
 
@@ -103,9 +103,16 @@ impl TestBase {
     /// On SQLite.
     pub fn sqlite() -> Self {
         let folder = folder("sqlite");
+        let mut base = Self::sqlite_in(&folder);
+        base.home = Home::Folder(Some(folder));
+        base
+    }
+
+    /// On SQLite in somebody's folder.
+    pub fn sqlite_in(folder: &Path) -> Self {
         let url = DatabaseUrl::Sqlite(folder.join("sealbid.db"));
         db::init(&url).unwrap();
-        Self::new(url, Home::Folder(folder))
+        Self::new(url, Home::Folder(None))
     }
 
     /// On PostgreSQL: a copy of a template that was migrated once.
