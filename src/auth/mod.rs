@@ -6,6 +6,7 @@
 
 pub mod login;
 pub mod provider;
+pub mod standing;
 pub mod store;
 pub mod table;
 pub mod token;

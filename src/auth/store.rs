@@ -1,5 +1,7 @@
 //! Challenges that opened a session, and sessions, as rows.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::login::{CHALLENGE_MS, Challenge};
@@ -66,25 +68,6 @@ pub fn insert_session(tx: &mut Tx<'_>, opened: &Session, key: &VerifyingKey) -> 
     Ok(())
 }
 
-/// Whether a session still stands: known, this actor's, not over and not ended.
-///
-/// # Errors
-/// [`Refused::Revoked`], [`Refused::Expired`], or the database's error as `E`.
-pub fn standing<E: From<Error> + From<Refused>>(
-    conn: &mut Conn,
-    id: SessionId,
-    actor: &Actor,
-    now: Time,
-) -> Result<(), E> {
-    let found = find_session(conn, id)?;
-    match found {
-        Some(found) if found.actor == *actor && found.ended_at.is_none() => {
-            if now < found.expires_at { Ok(()) } else { Err(Refused::Expired.into()) }
-        }
-        _ => Err(Refused::Revoked.into()),
-    }
-}
-
 type SessionTuple = (String, String, String, i64, i64, Option<i64>);
 
 fn session_of(row: SessionTuple) -> Result<Session, Error> {
@@ -107,6 +90,19 @@ pub fn find_session(conn: &mut Conn, id: SessionId) -> Result<Option<Session>, E
     let query = session::table.find(id.to_string());
     let row: Option<SessionTuple> = on_each!(conn, |c| query.first(c).optional())?;
     row.map(session_of).transpose()
+}
+
+/// Those of these sessions that are known.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn find_sessions(
+    conn: &mut Conn,
+    ids: &[SessionId],
+) -> Result<HashMap<SessionId, Session>, Error> {
+    let query = session::table.filter(session::id.eq_any(ids.iter().map(ToString::to_string)));
+    let rows: Vec<SessionTuple> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter().map(|row| session_of(row).map(|found| (found.id, found))).collect()
 }
 
 /// An actor's sessions that still stand, the latest first.

@@ -5,7 +5,7 @@ use super::{actor_of, operator_of, store};
 use crate::auth::login::{self, Challenge, Login};
 use crate::auth::store::{self as sessions, Session};
 use crate::auth::table::{Act, Owner, allow};
-use crate::auth::token::{Claims, LIFETIME_SECONDS, TokenKey};
+use crate::auth::token::{LIFETIME_SECONDS, TokenKey};
 use crate::auth::{self, Actor};
 use crate::clock::Time;
 use crate::crypto::key::VerifyingKey;
@@ -71,14 +71,6 @@ fn holder(conn: &mut Conn, roster: &Roster, key: &VerifyingKey) -> Result<Option
         return Ok(Some(Actor::Custodian(member.id.to_string())));
     }
     Ok(store::speaks_for(conn, key)?.map(|(id, kind)| actor_of(id, kind)))
-}
-
-/// Whether the session that a good token names still stands.
-///
-/// # Errors
-/// [`Refused::Access`] with the reason; the database's.
-pub fn stands(conn: &mut Conn, claims: &Claims, now: Time) -> Result<(), Refused> {
-    sessions::standing(conn, claims.session, &claims.actor, now)
 }
 
 /// Ends a session of the actor's own; ending it again changes nothing.

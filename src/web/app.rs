@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::limit::Limiter;
+use crate::auth::standing::Standing;
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::clock::Time;
@@ -21,6 +22,8 @@ pub struct App {
     pub platform: Platform,
     /// Signs session tokens; never a statement.
     pub tokens: TokenKey,
+    /// Whether a token's session still stands.
+    pub sessions: Arc<Standing>,
     /// How often anybody may knock.
     pub limiter: Limiter,
     /// The law as data.

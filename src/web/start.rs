@@ -180,6 +180,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     });
     let app = App {
         tokens: papers.tokens,
+        sessions: Arc::default(),
         limiter: Limiter::new(config.proxies.clone()),
         pack,
         entropy,

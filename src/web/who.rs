@@ -15,7 +15,6 @@ use super::answer::Failure;
 use super::app::App;
 use crate::auth::table::{Act, Owner, allow};
 use crate::auth::{Actor, Refused};
-use crate::enterprise::session::stands;
 use crate::ids::SessionId;
 
 /// The one who asks.
@@ -46,8 +45,7 @@ impl Caller {
         let now = app.now();
         // A token of ours first: only who once logged in gets at the connections for acts.
         let claims = app.tokens.check(&token, now)?;
-        let asked = claims.clone();
-        app.db().query_for_act(move |conn| stands(conn, &asked, now)).await?;
+        app.sessions.check::<Failure>(app.db(), &claims, now).await?;
         Ok(Self { actor: claims.actor, session: Some(claims.session) })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use sealbid::auth::login::Login;
 use sealbid::auth::provider::install_providers;
+use sealbid::auth::standing::Standing;
 use sealbid::auth::token::TokenKey;
 use sealbid::auth::{Actor, Refused as Access};
 use sealbid::clock::{Clock, Time};
@@ -21,7 +22,7 @@ use sealbid::db::Db;
 use sealbid::enterprise::credentials::credential;
 use sealbid::enterprise::refused::Refused;
 use sealbid::enterprise::rules::{Action, Others, State, key_at, next};
-use sealbid::enterprise::session::{challenge, login, logout, stands};
+use sealbid::enterprise::session::{challenge, login, logout};
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
 };

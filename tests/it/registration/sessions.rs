@@ -27,7 +27,7 @@ fn log_in(db: &Db, signer: &SigningKey, at: Time) -> Result<(Actor, SessionId, S
 fn enter(db: &Db, token: &str) -> Result<Actor, Refused> {
     let now = db.clock().now();
     let claims = tokens().check(token, now)?;
-    db.read(|conn| stands(conn, &claims, now)).map(|()| claims.actor)
+    wait(Arc::<Standing>::default().check::<Refused>(db, &claims, now)).map(|()| claims.actor)
 }
 
 on_both! {
@@ -149,5 +149,30 @@ on_both! {
         base.clock.advance(1);
         log_in(&db, &key(1, 1), db.clock().now()).unwrap();
         assert_eq!(kept(), None);
+    }
+}
+
+on_both! {
+    fn those_who_ask_at_once_are_each_answered_for_their_own_session(base: TestBase) {
+        let db = base.open();
+        for n in 1..=20_u8 {
+            register(&db, n.into(), n);
+        }
+        let tokens = tokens();
+        let opened: Vec<_> = (1..=20_u8).map(|n| log_in(&db, &key(n.into(), n), START).unwrap()).collect();
+        for (actor, id, _) in opened.iter().step_by(2) {
+            wait(logout(&db, actor.clone(), *id)).unwrap();
+        }
+        let (standing, now) = (Arc::<Standing>::default(), db.clock().now());
+        let ask = |n: usize| {
+            let (standing, db) = (Arc::clone(&standing), db.clone());
+            let claims = tokens.check(&opened[n % 20].2, now).unwrap();
+            async move { (n, standing.check::<Refused>(&db, &claims, now).await) }
+        };
+        let answers = wait(futures_util::future::join_all((0..200).map(ask)));
+        for (n, answer) in answers {
+            let expected = if n % 2 == 0 { Err(Refused::Access(Access::Revoked)) } else { Ok(()) };
+            assert_eq!(answer, expected, "{n}");
+        }
     }
 }
