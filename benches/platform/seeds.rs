@@ -55,7 +55,6 @@ fn insert_units(tx: &mut Tx<'_>, units: &[Statement<Unit>]) -> Result<(), Error>
         tender::title.eq("t"),
         tender::state.eq("published"),
         tender::plan.eq("{}"),
-        tender::rule_pack_sha256.eq(vec![0_u8; 32]),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     let row = diesel::insert_into(lot::table).values((

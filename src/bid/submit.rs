@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
-use crate::blob::Blobs;
+use crate::blob::{self, Blobs};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
@@ -110,9 +110,13 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
         return Ok(answer);
     }
     // All of it may be here, and whoever brought its last byte gone before it was completed.
-    upload::complete_sent(p, bidder, coming.manifest.body().bid.size).await?;
-    let answer = answer(p, &coming, WithoutUpload::Refuse).await?;
-    answer.ok_or_else(|| db::Error::lost_race("the envelope").into())
+    let in_use = upload::complete_sent(p, bidder, coming.manifest.body().bid.size).await?;
+    let without = if in_use { WithoutUpload::Ask } else { WithoutUpload::Refuse };
+    match answer(p, &coming, without).await? {
+        Some(answer) => Ok(answer),
+        None if in_use => Err(blob::Error::Busy.into()),
+        None => Err(db::Error::lost_race("the envelope").into()),
+    }
 }
 
 /// A submission on its way.

@@ -66,7 +66,6 @@ diesel::table! {
         plan -> Text,
         notice -> Nullable<Text>,
         notice_index -> Nullable<BigInt>,
-        rule_pack_sha256 -> Binary,
     }
 }
 

@@ -30,13 +30,12 @@ pub async fn draft(
     let entropy = p.db.entropy();
     let id = key.map_or_else(|| TenderId::random(entropy), |key| Ok(id_under(buyer, key)))?;
     let lots = plan.lots.iter().map(|_| LotId::random(entropy)).collect::<Result<Vec<_>, _>>()?;
-    let pack = p.law.sha256();
     p.db.write(move |tx| {
         tx.unrecorded("a draft binds nobody");
         match store::find(tx.conn(), id) {
             Ok(row) => Ok((row.plan == plan).then_some(id)),
             Err(db::Error::NotFound) => {
-                store::insert(tx, id, buyer, &plan, &lots, &pack)?;
+                store::insert(tx, id, buyer, &plan, &lots)?;
                 Ok(Some(id))
             }
             Err(error) => Err(error.into()),
@@ -109,7 +108,7 @@ impl Drafted {
             documents: self.documents.iter().map(|d| d.named.clone()).collect(),
             lots,
             procuring_entity: self.row.procuring_entity,
-            rule_pack_sha256: self.row.rule_pack_sha256,
+            rule_pack_sha256: p.law.sha256(),
             tender: self.row.id,
             title: self.row.title.clone(),
         })

@@ -9,7 +9,7 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::Roster;
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::ids::{TenderId, UnitId};
 use crate::opening::rules::{UnitAct, UnitState};
 use crate::opening::statements::{LapseReason, OpeningEvent};
@@ -105,6 +105,9 @@ pub async fn publish(
     p.db.write(move |tx| {
         if store::credential_count(tx.conn(), buyer)? != held.statements {
             return Err(Refused::NoKey.into());
+        }
+        if store::documents(tx.conn(), id)? != drafted.documents {
+            return Err(db::Error::lost_race("the list of documents").into());
         }
         let states = (State::Draft, State::Proposed);
         store::set_state(tx, id, states, Some(&notice), None)?;
@@ -266,6 +269,10 @@ fn take_effect(
 
 /// Why units that all have signed cannot take effect now: they were lawful when they were proposed.
 fn too_late(law: &dyn Law, tender: &TenderRow, all: &[UnitRow], now: Time) -> Option<LapseReason> {
+    let named = tender.notice.as_ref().map(|notice| notice.body().rule_pack_sha256);
+    if named != Some(law.sha256()) {
+        return Some(LapseReason::OtherRules);
+    }
     let judge = |row: &UnitRow| {
         if is_closed(now, row.terms.deadline) {
             return Some(LapseReason::Late);

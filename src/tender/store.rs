@@ -68,14 +68,12 @@ pub struct TenderRow {
     pub notice: Option<Statement<Notice>>,
     /// The entry of the notice, once published.
     pub notice_index: Option<u64>,
-    /// The pack that judged its dates.
-    pub rule_pack_sha256: Hash,
 }
 
-type RawTender = (String, String, String, String, String, Option<String>, Option<i64>, Vec<u8>);
+type RawTender = (String, String, String, String, String, Option<String>, Option<i64>);
 
 fn tender_of(row: RawTender) -> Result<TenderRow, Error> {
-    let (id, procuring_entity, title, state, plan, notice, notice_index, pack) = row;
+    let (id, procuring_entity, title, state, plan, notice, notice_index) = row;
     let states = [State::Draft, State::Proposed, State::Published];
     let notice = notice.map(|note| Statement::parse(note.as_bytes())).transpose();
     Ok(TenderRow {
@@ -90,7 +88,6 @@ fn tender_of(row: RawTender) -> Result<TenderRow, Error> {
         plan: serde_json::from_str(&plan).map_err(corrupt("plan"))?,
         notice: notice.map_err(corrupt("notice"))?,
         notice_index: notice_index.map(number).transpose()?,
-        rule_pack_sha256: Hash::from_slice(&pack).map_err(corrupt("rule pack"))?,
     })
 }
 
@@ -162,7 +159,6 @@ pub fn insert(
     buyer: EnterpriseId,
     plan: &Plan,
     lots: &[LotId],
-    pack: &Hash,
 ) -> Result<(), Error> {
     let text = serde_json::to_string(plan).map_err(corrupt("plan"))?;
     let row = diesel::insert_into(tender::table).values((
@@ -171,7 +167,6 @@ pub fn insert(
         tender::title.eq(plan.title.as_str()),
         tender::state.eq(State::Draft.code()),
         tender::plan.eq(text),
-        tender::rule_pack_sha256.eq(pack.as_bytes().as_slice()),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     for ((no, lot), plan) in (1_i64..).zip(lots).zip(&plan.lots) {

@@ -56,6 +56,7 @@ mod lodged_bids;
 mod lodged_challenges;
 mod lodging;
 mod next_roster;
+mod notices;
 mod offers;
 mod once;
 mod opening_faults;

@@ -1,7 +1,6 @@
 //! Does a tender take effect only when everybody has signed, and do its deadlines move only later?
 
 use sealbid::auth::Actor;
-use sealbid::bid::upload::{self, Purpose};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::ids::EnterpriseId;
@@ -13,7 +12,7 @@ use sealbid::tender::outage::{DOWN_MS, beat};
 use sealbid::tender::publish::{Adopted, Publication, lapse_due, publish};
 use sealbid::tender::statements::{Amendment, Notice, Outage, Stage, Unit};
 use sealbid::tender::store::State;
-use sealbid::tender::{Error, Refused, documents};
+use sealbid::tender::{Error, Refused};
 
 use crate::on_both;
 use crate::support::{START, wait};
@@ -327,38 +326,5 @@ on_both! {
         let again = wait(amend::cancel(&s.p, &s.buyer.actor, &note)).unwrap();
         assert_eq!(again, index, "the same word again is answered as before");
         assert_eq!(s.events(unit_id, Void::TYPE).len(), 1);
-    }
-}
-
-on_both! {
-    fn tender_documents_are_the_buyers_until_published_and_then_everybodys(base: TestBase) {
-        let s = Stand::new(base);
-        let id = s.draft(plan(1)).unwrap();
-        let buyer = &s.buyer.actor;
-        let text = b"terms of reference";
-        let length = text.len() as u64;
-        let blob = wait(upload::create(&s.p, buyer, Purpose::Document, length)).unwrap().id;
-        let early = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob));
-        assert_eq!(refused(early), Refused::Upload);
-        let mut append = wait(upload::append(&s.p, buyer, blob, 0, None)).unwrap();
-        append.write(text).unwrap();
-        append.finish().unwrap();
-        wait(upload::complete(&s.p, buyer, blob)).unwrap();
-        let bad = wait(documents::add(&s.p, buyer, id, "../terms".to_owned(), blob));
-        assert!(matches!(refused(bad), Refused::Notice(_)));
-        let named = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob)).unwrap();
-        assert_eq!((named.sha256, named.size), (Hash::of(text), length));
-        let twice = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob));
-        assert_eq!(refused(twice), Refused::Upload);
-        let open = |actor: &Actor| wait(documents::open(&s.p, actor, named.document));
-        assert!(matches!(open(&Actor::Public), Err(Error::Auth(_))));
-        let asked = s.publish(id, s.signed(id).1).unwrap();
-        for custodian in 0..5 {
-            s.adopt(&asked[0], custodian).unwrap();
-        }
-        let (found, mut file) = open(&Actor::Public).unwrap();
-        let mut read = Vec::new();
-        std::io::Read::read_to_end(&mut file, &mut read).unwrap();
-        assert_eq!((found, read.as_slice()), (named, text.as_slice()));
     }
 }

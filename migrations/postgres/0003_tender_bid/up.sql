@@ -10,8 +10,7 @@ CREATE TABLE tender (
     state            TEXT COLLATE "C" NOT NULL CHECK (state IN ('draft', 'proposed', 'published')),
     plan             TEXT COLLATE "C" NOT NULL,
     notice           TEXT COLLATE "C",
-    notice_index     BIGINT,
-    rule_pack_sha256 BYTEA    NOT NULL CHECK (length(rule_pack_sha256) = 32)
+    notice_index     BIGINT
 );
 CREATE INDEX tender_of_buyer ON tender (procuring_entity, id);
 

@@ -10,8 +10,7 @@ CREATE TABLE tender (
     state            TEXT    NOT NULL CHECK (state IN ('draft', 'proposed', 'published')),
     plan             TEXT    NOT NULL,
     notice           TEXT,
-    notice_index     INTEGER,
-    rule_pack_sha256 BLOB    NOT NULL CHECK (length(rule_pack_sha256) = 32)
+    notice_index     INTEGER
 ) STRICT;
 CREATE INDEX tender_of_buyer ON tender (procuring_entity, id);
 

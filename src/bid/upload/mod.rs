@@ -188,15 +188,17 @@ pub async fn complete(p: &Platform, actor: &Actor, id: UploadId) -> Result<Store
 }
 
 /// Completes whatever a bidder sent whole, of this length, and nobody completed: its submission is
-/// here, and may be the first to look.
+/// here, and may be the first to look. Whether one of them is in use right now, and may be complete in
+/// a moment.
 ///
 /// # Errors
-/// The database's, or the store's: one that is being completed right now is `Busy`.
+/// The database's, or the store's.
 pub(super) async fn complete_sent(
     p: &Platform,
     owner: EnterpriseId,
     length: u64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let mut in_use = false;
     let growing = p.db.query(move |conn| uploads::growing(conn, owner, length)).await?;
     for row in growing {
         match finish(p, row).await {
@@ -207,10 +209,11 @@ pub(super) async fn complete_sent(
                 | Error::NotFound
                 | Error::Store(blob::Error::Incomplete { .. } | blob::Error::NotFound),
             ) => {}
+            Err(Error::Store(blob::Error::Busy)) => in_use = true,
             Err(other) => return Err(other),
         }
     }
-    Ok(())
+    Ok(in_use)
 }
 
 async fn finish(p: &Platform, row: UploadRow) -> Result<Stored, Error> {

@@ -12,6 +12,8 @@ pub enum LapseReason {
     Incomplete,
     /// When the last signature was there, its deadline had passed.
     Late,
+    /// When the last signature was there, another rule pack was in force than the notice names.
+    OtherRules,
     /// When the last signature was there, its dates no longer kept a rule of the rule pack.
     Unlawful {
         /// The rule's code.

@@ -200,7 +200,6 @@ pub(super) fn insert_unit(
             body.deadline.millis()
         )),
         tender::notice_index.eq(noticed as i64),
-        tender::rule_pack_sha256.eq(vec![0_u8; 32]),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     let row = diesel::insert_into(lot::table).values((

@@ -105,6 +105,26 @@ on_both! {
 }
 
 on_both! {
+    fn an_upload_that_is_still_written_to_keeps_no_other_of_its_length_from_counting(base: TestBase) {
+        let s = Stand::new(base);
+        let (unit, bidder) = (s.open_unit(), s.bidder(1));
+        let create = |length: usize| {
+            wait(upload::create(&s.p, &bidder.actor, Purpose::Bid, length as u64)).unwrap().id
+        };
+        let sealed = seal(&s, unit, bid_id(), 1, None);
+        let other = create(sealed.bid.len());
+        let writer = wait(upload::append(&s.p, &bidder.actor, other, 0, None)).unwrap();
+        // Nothing else is here, so it may be the one: nothing is decided yet.
+        let early = send(&s, &bidder, &sealed, START);
+        assert!(matches!(early, Err(Error::Store(blob::Error::Busy))), "{early:?}");
+        let id = sent(&s, &bidder, &sealed.bid);
+        assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
+        assert_eq!(blob_of(&s, &sealed.sha256()), id);
+        drop(writer);
+    }
+}
+
+on_both! {
     fn an_enterprise_has_so_much_on_the_way_and_no_more(base: TestBase) {
         let s = Stand::new(base);
         let unit = s.open_unit();
