@@ -17,6 +17,15 @@ const INTEGER_LIMIT: u64 = 1 << 53;
 /// A text that starts so is a whole statement or receipt within an event: the texts that have lines.
 const EMBEDDED: [&str; 2] = ["sealbid/", "c2sp.org/tlog-proof@v1\n"];
 
+/// Which texts a value may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// Of one line each: in whatever carries no other statement.
+    Plain,
+    /// Also whole statements and receipts: in events, and in the opening.
+    WithStatements,
+}
+
 /// Why bytes are not canonical JSON of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -54,9 +63,17 @@ pub(super) fn is_deceptive(c: char) -> bool {
 /// # Errors
 /// [`JsonError`] saying what is wrong; nothing is repaired.
 pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonError> {
+    read(bytes, Texts::WithStatements)
+}
+
+/// [`parse`] with the texts that the value may hold.
+///
+/// # Errors
+/// As [`parse`].
+pub fn read<T: DeserializeOwned + Serialize>(bytes: &[u8], texts: Texts) -> Result<T, JsonError> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|e| JsonError::Shape(e.to_string()))?;
-    check(&value)?;
+    check(&value, texts)?;
     if canonical(&value)? != bytes {
         return Err(JsonError::NotCanonical);
     }
@@ -69,8 +86,16 @@ pub fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonErr
 /// # Errors
 /// [`JsonError`] when the value holds what statements must not hold.
 pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, JsonError> {
+    write(value, Texts::WithStatements)
+}
+
+/// [`to_string`] with the texts that the value may hold.
+///
+/// # Errors
+/// As [`to_string`].
+pub fn write<T: Serialize + ?Sized>(value: &T, texts: Texts) -> Result<String, JsonError> {
     let value = serde_json::to_value(value).map_err(|e| JsonError::Shape(e.to_string()))?;
-    check(&value)?;
+    check(&value, texts)?;
     String::from_utf8(canonical(&value)?).map_err(|_| JsonError::Text)
 }
 
@@ -78,20 +103,21 @@ fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, JsonError> {
     serde_json_canonicalizer::to_vec(value).map_err(|e| JsonError::Shape(e.to_string()))
 }
 
-fn check(value: &Value) -> Result<(), JsonError> {
+fn check(value: &Value, texts: Texts) -> Result<(), JsonError> {
+    let is_embedded = |s: &str| {
+        texts == Texts::WithStatements && EMBEDDED.iter().any(|start| s.starts_with(start))
+    };
     match value {
         Value::Null | Value::Bool(_) => Ok(()),
         Value::Number(n) => match n.as_i64() {
             Some(i) if i.unsigned_abs() < INTEGER_LIMIT => Ok(()),
             _ => Err(JsonError::Number),
         },
-        Value::String(s) if EMBEDDED.iter().any(|start| s.starts_with(start)) => {
-            s.split('\n').try_for_each(check_text)
-        }
+        Value::String(s) if is_embedded(s) => s.split('\n').try_for_each(check_text),
         Value::String(s) => check_text(s),
-        Value::Array(items) => items.iter().try_for_each(check),
+        Value::Array(items) => items.iter().try_for_each(|item| check(item, texts)),
         Value::Object(map) => {
-            map.iter().try_for_each(|(k, v)| check_text(k).and_then(|()| check(v)))
+            map.iter().try_for_each(|(k, v)| check_text(k).and_then(|()| check(v, texts)))
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::hash::Hash;
-use super::json::{self, JsonError};
+use super::json::{self, JsonError, Texts};
 use super::key::{SigningKey, VerifyingKey};
 use super::note::{Note, NoteError};
 
@@ -16,6 +16,8 @@ use super::note::{Note, NoteError};
 pub trait Body: Serialize + DeserializeOwned {
     /// The first line of the text, such as `sealbid/manifest/v1`.
     const TYPE: &'static str;
+    /// Which texts its body may hold.
+    const TEXTS: Texts = Texts::Plain;
 }
 
 /// Why bytes are not the statement expected.
@@ -51,7 +53,7 @@ impl<B: Body> Statement<B> {
     /// # Errors
     /// [`StatementError::Json`] when the body holds what statements must not hold.
     pub fn new(body: B) -> Result<Self, StatementError> {
-        let text = format!("{}\n{}\n", B::TYPE, json::to_string(&body)?);
+        let text = format!("{}\n{}\n", B::TYPE, json::write(&body, B::TEXTS)?);
         Ok(Self { note: Note::new(text)?, body })
     }
 
@@ -147,5 +149,5 @@ fn parse_text<B: Body>(text: &str) -> Result<B, StatementError> {
     if kind != B::TYPE {
         return Err(StatementError::Type { expected: B::TYPE });
     }
-    Ok(json::parse(line.as_bytes())?)
+    Ok(json::read(line.as_bytes(), B::TEXTS)?)
 }

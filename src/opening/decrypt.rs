@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bid::statements::{BidJson, Manifest};
 use crate::crypto::hash::{Hash, Hasher};
-use crate::crypto::json;
+use crate::crypto::json::{self, Texts};
 use crate::crypto::seal::payload::{self, LIMITS, Listed, PayloadError};
 use crate::crypto::seal::{Identity, OpenError, Opened, Recipient};
 use crate::crypto::shares::{self, ShareError};
@@ -84,7 +84,7 @@ pub fn read_out(
     let identity = one_time(envelope, keys)?;
     let sealed = reopen(envelope).map_err(|_| Decryption::Missing)?;
     let bytes = payload::read_bid_json(sealed, &identity).map_err(|e| verdict(&e))?;
-    json::parse(&bytes).map_err(|_| Decryption::NotAPayload)
+    json::read(&bytes, Texts::Plain).map_err(|_| Decryption::NotAPayload)
 }
 
 /// The second pass: every chunk authentic, every member canonical, both hashes taken.
@@ -143,7 +143,8 @@ fn checked(envelope: &Envelope, keys: &[UnitKey], reopen: &Reopen<'_>) -> Result
     if found.sealed.is_none_or(|sealed| (sealed.sha256, sealed.size) != (bid.sha256, bid.size)) {
         return Err(Decryption::Missing.into());
     }
-    let bid_json = json::parse(&found.bid_json).map_err(|_| Decryption::NotAPayload)?;
+    let bid_json =
+        json::read(&found.bid_json, Texts::Plain).map_err(|_| Decryption::NotAPayload)?;
     Ok(Decryption::Payload { bid_json: Box::new(bid_json), payload_sha256: found.payload_sha256 })
 }
 

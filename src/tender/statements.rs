@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::crypto::json::{self, JsonError};
+use crate::crypto::json::{self, JsonError, Texts};
 use crate::crypto::labels;
 use crate::crypto::statement::Body;
 use crate::custodian::roster::CustodianId;
@@ -108,7 +108,7 @@ impl Unit {
     /// [`JsonError`] when the draft holds what statements must not hold.
     pub fn id(&self) -> Result<UnitId, JsonError> {
         let draft = Self { recipients: Vec::new(), ..self.clone() };
-        let text = json::to_string(&draft)?;
+        let text = json::write(&draft, Texts::Plain)?;
         Ok(UnitId(Hash::of_parts(&[labels::UNIT.as_bytes(), text.as_bytes()])))
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read};
 
 use crate::bid::statements::BidJson;
 use crate::crypto::hash::Hash;
-use crate::crypto::json;
+use crate::crypto::json::{self, Texts};
 use crate::crypto::seal::payload::{self, LIMITS, PayloadError};
 use crate::crypto::seal::profile::HEADER_LIMIT;
 use crate::crypto::seal::{Identity, OpenError, Recipient, open};
@@ -100,7 +100,7 @@ fn fitting<'a>(
 /// What an envelope holds, read to its end. An error is the file's, not the bidder's.
 fn decrypt(body: impl Read + Send, identity: &Identity) -> io::Result<Decryption> {
     match payload::check_here(body, identity, LIMITS) {
-        Ok(checked) => Ok(match json::parse::<BidJson>(&checked.bid_json) {
+        Ok(checked) => Ok(match json::read::<BidJson>(&checked.bid_json, Texts::Plain) {
             Ok(bid_json) => Decryption::Payload {
                 bid_json: Box::new(bid_json),
                 payload_sha256: checked.payload_sha256,

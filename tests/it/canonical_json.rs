@@ -1,7 +1,11 @@
 //! Has JSON of ours one spelling, and does it hold nothing that two readers would read differently?
 
 use proptest::prelude::*;
-use sealbid::crypto::json::{self, JsonError, is_plain_text, parse};
+use sealbid::crypto::hash::Hash;
+use sealbid::crypto::json::{self, JsonError, Texts, is_plain_text, parse};
+use sealbid::crypto::statement::Statement;
+use sealbid::enterprise::statements::Declined;
+use sealbid::ids::EnterpriseId;
 use sealbid::opening::statements::Void;
 use sealbid::tender::statements::Unit;
 use serde_json::{Map, Value};
@@ -92,6 +96,19 @@ fn only_a_whole_statement_within_an_event_has_lines() {
     assert_eq!(refused(r#""x sealbid/unit/v1\n{}\n""#), JsonError::Text);
     assert_eq!(refused(r#""sealbid/unit/v1\n\t""#), JsonError::Text);
     assert_eq!(refused("\"sealbid/unit/v1\\n\u{202e}\""), JsonError::Text);
+    let lines = "sealbid/unit/v1\n{}\n";
+    let quoted = json::to_string(lines).unwrap();
+    assert_eq!(
+        json::read::<String>(quoted.as_bytes(), Texts::Plain),
+        Err(JsonError::Text),
+        "in no statement"
+    );
+    assert_eq!(json::write(lines, Texts::Plain), Err(JsonError::Text));
+    let zero = Hash::from_bytes([0; 32]);
+    let enterprise = EnterpriseId::of(&zero);
+    let body = Declined { application_sha256: zero, enterprise, reason: lines.to_owned() };
+    assert!(Statement::new(body.clone()).is_err());
+    assert!(Statement::new(Declined { reason: "two words".to_owned(), ..body }).is_ok());
 }
 
 /// What a type leaves out is not written as null, and what it writes as null is not left out: else

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::bid::envelope;
 use crate::bid::statements::{BidJson, Manifest, Offer};
-use crate::crypto::json;
+use crate::crypto::json::{self, Texts};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::Identity;
 use crate::crypto::seal::payload::{self, LIMITS, Listed};
@@ -112,7 +112,7 @@ fn reopen(
     if found.sealed.map(|sealed| sealed.sha256) != Some(manifest.bid.sha256) {
         return Err(wrong("bid.age changed while it was read"));
     }
-    let inner: BidJson = json::parse(&found.bid_json).map_err(wrong)?;
+    let inner: BidJson = json::read(&found.bid_json, Texts::Plain).map_err(wrong)?;
     let same = inner.bid_id == manifest.bid_id
         && inner.seq == manifest.seq
         && inner.unit_id == manifest.unit_id

@@ -9,7 +9,7 @@ use crate::bid::statements::{BidJson, BlobRef, Manifest, Offer};
 use crate::bid::{envelope, offer};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::hash::Hash;
-use crate::crypto::json;
+use crate::crypto::json::{self, Texts};
 use crate::crypto::key::SigningKey;
 use crate::crypto::seal::kept::{WorkFactor, keep};
 use crate::crypto::seal::padme::padme;
@@ -143,7 +143,7 @@ fn seal_payload(
         seq: draft.place.seq,
         unit_id: draft.unit.id(),
     };
-    let bid_json = Zeroizing::new(json::to_string(&bid_json).map_err(wrong)?);
+    let bid_json = Zeroizing::new(json::write(&bid_json, Texts::Plain).map_err(wrong)?);
     fits(bid_json.as_bytes(), &draft.files).map_err(wrong)?;
     let plain = length(bid_json.as_bytes(), &draft.files).map_err(wrong)?;
     let total = padme(plain).and_then(sealed_len).ok_or_else(|| wrong("it is too large"))?;

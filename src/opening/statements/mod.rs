@@ -15,6 +15,7 @@ pub use self::shares::{ShareCode, ShareFault, SharesFound};
 use crate::bid::statements::{Fault, Offer};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::crypto::json::Texts;
 use crate::crypto::statement::Body;
 use crate::custodian::roster::CustodianId;
 use crate::custodian::wire::Shown;
@@ -282,6 +283,8 @@ pub struct Opening {
 
 impl Body for Opening {
     const TYPE: &'static str = "sealbid/opening/v1";
+    // Its lines carry the manifests.
+    const TEXTS: Texts = Texts::WithStatements;
 }
 
 /// Events of the record from deadline to opening that nobody signs by themselves.

@@ -41,12 +41,18 @@ const RELEASED: [&str; 2] = ["sealbid/released/v1", "AGE-SECRET-KEY-1"];
 const CHILD: &str = "demo::secrecy::a_bidders_memory_before_it_seals";
 const DOCUMENT: &str = "SEALBID_TEST_DOCUMENT";
 
-/// The words of every bid in the first lot: each price, and what stands in each document, as it is
-/// and as Base64 would write it.
+/// The words of every bid in both lots.
 fn words() -> Vec<String> {
-    let bids = cast().unwrap();
-    let mut words: Vec<String> = bids.iter().map(|bidder| yuan(final_price(bidder, 1))).collect();
-    for marker in bids.iter().map(|bidder| marker(1, bidder)) {
+    [1, 2].into_iter().flat_map(words_of).collect()
+}
+
+/// The words of every bid in a lot: each price, and what stands in each document, as it is and as Base64
+/// would write it.
+fn words_of(lot: u32) -> Vec<String> {
+    let mut bids = cast().unwrap();
+    bids.retain(|bidder| lot == 1 || bidder.bids_twice);
+    let mut words: Vec<String> = bids.iter().map(|bidder| yuan(final_price(bidder, lot))).collect();
+    for marker in bids.iter().map(|bidder| marker(lot, bidder)) {
         for skipped in 0..3 {
             // Whatever stands before it, and without the characters that its neighbours share.
             let text = BASE64.encode(format!("{}{marker}", " ".repeat(skipped)));
@@ -159,6 +165,7 @@ impl Copies {
         for marker in cast().unwrap().iter().map(|bidder| marker(1, bidder)) {
             assert!(!kept.contains(&marker), "documents are never stored in the clear");
         }
+        assert_eq!(self.both(&words_of(2)), BTreeSet::new(), "a lot that was voided stays sealed");
     }
 }
 
@@ -236,5 +243,8 @@ pub fn a_bidder_holds_its_words_before_it_seals(dir: &Path, work: &Path) {
     let (marker, price) = (marker(1, bidder), yuan(final_price(bidder, 1)));
     let found = search(&[&place], &words());
     assert!(found.contains(&marker) && found.contains(&price), "{found:?}");
-    assert!(search(&[&dir.join("bids")], &words()).contains(&marker));
+    let found = search(&[&dir.join("bids")], &words());
+    assert!(found.contains(&marker));
+    let second = words_of(2);
+    assert!(second.iter().any(|word| found.contains(word)), "the second lot's words can be found");
 }
