@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -43,6 +43,8 @@ const EACH: usize = 4;
 const LATE: usize = EACH * 20;
 /// So many are under way at every step of the clock.
 const UNDER_WAY: usize = 24;
+/// So long is waited for an answer before the test is given up.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A bid on its way, and what it was told.
 struct Sent {
@@ -116,21 +118,20 @@ fn side_by_side(sent: &mut [Sent], act: impl AsyncFn(usize, &mut Sent) + Sync) {
 /// the timer does its work.
 fn send_all(play: &Play, sent: &mut [Sent]) {
     let (release, released) = watch::channel(0);
-    let answered = AtomicUsize::new(0);
-    let until = |number: usize| {
-        let began = Instant::now();
-        while answered.load(Ordering::SeqCst) < number {
-            assert!(began.elapsed() < Duration::from_secs(120), "nobody is answered any more");
-            std::thread::sleep(Duration::from_millis(1));
+    let (answer, answers) = channel();
+    let mut answered = 0;
+    let mut until = |number: usize| {
+        while answered < number {
+            answers.recv_timeout(PATIENCE).expect("nobody is answered any more");
+            answered += 1;
         }
     };
     std::thread::scope(|scope| {
-        let answered = &answered;
         scope.spawn(move || {
             side_by_side(sent, async |number, it| {
                 released.clone().wait_for(|released| *released > number).await.unwrap();
                 it.submit(play).await;
-                answered.fetch_add(1, Ordering::SeqCst);
+                answer.send(()).unwrap();
             });
         });
         release.send(EARLY).unwrap();
