@@ -87,8 +87,7 @@ impl Client {
 fn in_force(seen: &Seen, unit: &CheckedUnit, pinned: &Pinned) -> Result<(u32, Terms), Failed> {
     let body = unit.body();
     let roster = pinned.roster_of(body).ok_or(Failed::NotPinned)?;
-    let mut terms =
-        Terms { deadline: body.deadline, open_at: body.open_at, challenge_ms: body.challenge_ms };
+    let mut terms = Terms::of(body);
     let (mut no, mut last) = (0, unit.sha256());
     for note in &seen.amendments {
         let amendment = Statement::<Amendment>::parse(note.as_bytes()).map_err(unsigned)?;

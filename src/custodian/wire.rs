@@ -193,13 +193,11 @@ pub struct AskAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskRelease {
-    /// Effective amendments, in order, with their signatures.
-    pub amendments: Vec<String>,
     /// A recent checkpoint with the witnesses' cosignatures.
     pub checkpoint: String,
     /// Receipt of the effective close, whose checkpoint q have cosigned: the window runs from it.
     pub close_receipt: String,
-    /// Statements that show the procuring entity's key; needed with `order` and `amendments`.
+    /// Statements that show the procuring entity's key; needed with `order`.
     pub credentials: Vec<String>,
     /// What became of each bid lodged with this agent.
     pub lodged: Vec<Account>,

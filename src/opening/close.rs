@@ -29,10 +29,10 @@ use crate::tender::units::{self, UnitRow};
 /// Kinds of the events recorded here.
 pub(super) const PROPOSED: &str = "sealbid/proposed/v1";
 const MISSING: &str = "sealbid/missing/v1";
-/// Codes by which an agent says what it lacks: a later deadline's amendment, or the receipt of a close
-/// that it has not signed yet.
+/// Codes by which an agent says what it lacks: the amendments of the times that a close names, or the
+/// receipt of a close that it has not signed yet.
 const NO_RECEIPT: &str = "custodian-receipt";
-const TOO_EARLY: &str = "custodian-too-early-to-close";
+const OTHER_TIMES: &str = "custodian-other-times";
 
 impl Opener {
     /// Reads every ciphertext back and proposes the close; the proposal is on the record before any
@@ -47,7 +47,7 @@ impl Opener {
         let live = self.db().query(move |conn| live(conn, &id)).await?;
         self.read_back(&row, live.clone()).await?;
         let lines = sorted_lines(live.iter().map(EnvelopeRow::line).collect());
-        let body = Close { lines: lines.clone(), size, unit_id: id };
+        let body = row.terms.close(lines.clone(), size, id);
         let close = Statement::signed(body, &self.parts.key)?;
         let proposed = proposed(id, &close)?;
         self.db()
@@ -140,7 +140,7 @@ impl Opener {
         let ask = AskClose { lodged, ..ask.clone() };
         let wire = self.wire(row).map_err(|error| AskError::Silent(error.to_string()))?;
         match ask_note(wire, &member.id, &ask).await {
-            Err(error) if row.amendment_no > 0 && error.is_refusal(TOO_EARLY) => {
+            Err(error) if row.amendment_no > 0 && error.is_refusal(OTHER_TIMES) => {
                 self.show_amendments(row, &member.id).await?;
                 ask_note(wire, &member.id, &ask).await
             }

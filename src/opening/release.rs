@@ -19,7 +19,6 @@ use crate::db;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::store as record;
-use crate::tender::statements::Amendment;
 use crate::tender::units::UnitRow;
 
 const RELEASED: &str = "sealbid/released/v1";
@@ -64,16 +63,7 @@ impl Opener {
         let (row, window_from) = (case.row.clone(), case.facts.window_from);
         let request = self.db().query(move |conn| {
             let recent = record::checkpoint_at(conn, recent)?;
-            let amendments = record::entries_of_unit(conn, &row.id, Amendment::TYPE)?;
-            let text = |event: Vec<u8>| {
-                String::from_utf8(event)
-                    .map_err(|_| db::Error::Corrupt("an amendment's text".to_owned()))
-            };
             Ok::<_, db::Error>(AskRelease {
-                amendments: amendments
-                    .into_iter()
-                    .map(|entry| text(entry.event))
-                    .collect::<Result<_, _>>()?,
                 checkpoint: record::cosigned_note(conn, &recent)?.encode(),
                 close_receipt,
                 credentials: store::credentials(conn, &row.unit.body().procuring_entity)?,

@@ -51,6 +51,7 @@ mod interruptions;
 mod killed;
 mod languages;
 mod last_second;
+mod late_amendments;
 mod limits;
 mod lodged_bids;
 mod lodged_challenges;

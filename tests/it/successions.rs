@@ -22,7 +22,7 @@ use sealbid::db::DatabaseUrl;
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
 use sealbid::opening::statements::{Challenged, Verdict};
-use sealbid::record::checkpoint::Checkpoint;
+use sealbid::record::checkpoint::{Checkpoint, cosignature_time};
 use sealbid::record::store as record;
 use sealbid::record::succession::{Held, Succession, SuccessionReason};
 use sealbid::record::witness::{AddCheckpoint, Known};
@@ -282,6 +282,26 @@ on_both! {
         };
         assert_eq!(offer(&log_key()), 404);
         assert_eq!(offer(&new_log_key()), 200);
+    }
+}
+
+on_both! {
+    fn a_custodian_shows_the_new_record_after_a_succession_and_says_nothing_of_the_old(base: TestBase) {
+        let mut play = Play::new(&base, 0);
+        succeed(&mut play);
+        let now = held(&last(&play.server));
+        for member in &play.server.roster.body().custodians {
+            let url = format!("{}/checkpoint", member.address);
+            let answer = wait(async {
+                play.server.client.get(url).send().await.unwrap().text().await.unwrap()
+            });
+            let note = Note::parse(answer.as_bytes()).unwrap();
+            let line = note.signatures().iter().find(|line| line.claims(&member.witness_key));
+            cosignature_time(note.text(), line.unwrap(), &member.witness_key).unwrap();
+            let Checkpoint { origin, size, root } = Checkpoint::parse(note.text()).unwrap();
+            // Under its former name this would be a second history of the record that ended.
+            assert_eq!((origin.as_str(), size, root), (NEW_ORIGIN, now.size, now.root));
+        }
     }
 }
 

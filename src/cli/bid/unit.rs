@@ -1,7 +1,5 @@
 //! Is this the unit that everybody signed? Asked before anything is sealed for it.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
@@ -9,11 +7,10 @@ use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::credential;
-use crate::enterprise::statements::Kind;
 use crate::ids::UnitId;
-use crate::tender::statements::{SUITE, Unit};
+use crate::tender::rules::{check_unit, may_buy};
+use crate::tender::statements::Unit;
 
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
@@ -77,7 +74,7 @@ impl CheckedUnit {
         let roster = pinned.roster_of(unit.body());
         let roster =
             roster.ok_or_else(|| wrong("it stands on another roster than the pinned ones"))?;
-        check_terms(unit.body(), roster)?;
+        let recipients = check_unit(unit.body(), roster).map_err(wrong)?;
         let buyer = buyer_key(&unit, &view.credentials, pinned)?;
         let mut keys = unit_keys(roster);
         for key in &keys {
@@ -89,7 +86,6 @@ impl CheckedUnit {
             Some(receipt) => included(view, pinned, receipt)?,
             None => Inclusion::NotShown,
         };
-        let recipients = recipients(unit.body(), roster)?;
         Ok(Self { id, unit, recipients, inclusion })
     }
 
@@ -138,16 +134,6 @@ fn included(view: &UnitView, pinned: &Pinned, receipt: &str) -> Result<Inclusion
     }
 }
 
-fn check_terms(unit: &Unit, roster: &Roster) -> Result<(), Failed> {
-    if unit.t != roster.t || unit.suite != SUITE {
-        return Err(wrong("its threshold or its suite is not the roster's"));
-    }
-    if unit.open_at < unit.deadline {
-        return Err(wrong("it opens before its deadline"));
-    }
-    Ok(())
-}
-
 /// The key with which the procuring entity signed: one that was in force at some time, for the
 /// custodians judged by the hour when they signed.
 fn buyer_key(
@@ -159,7 +145,7 @@ fn buyer_key(
         let notes = credentials.get(..count).unwrap_or_default();
         let known = credential(pinned.rosters().first(), notes);
         let Ok(known) = known else { continue };
-        if known.enterprise != unit.body().procuring_entity || known.kind != Kind::Organisation {
+        if known.enterprise != unit.body().procuring_entity || !may_buy(known.kind) {
             return Err(wrong("the credentials are not its procuring entity's"));
         }
         if let Some(key) = known.key
@@ -169,20 +155,6 @@ fn buyer_key(
         }
     }
     Err(wrong("its procuring entity did not sign it"))
-}
-
-fn recipients(unit: &Unit, roster: &Roster) -> Result<Vec<Recipient>, Failed> {
-    let named = unit.recipients.iter().map(|r| &r.custodian);
-    if !named.eq(roster.custodians.iter().map(|member| &member.id)) {
-        return Err(wrong("its recipients are not the roster's custodians in their order"));
-    }
-    let parsed = unit.recipients.iter().map(|r| r.recipient.parse::<Recipient>().map_err(wrong));
-    let recipients: Vec<Recipient> = parsed.collect::<Result<_, _>>()?;
-    let distinct: BTreeSet<_> = recipients.iter().collect();
-    if distinct.len() != recipients.len() {
-        return Err(wrong("two custodians have one recipient"));
-    }
-    Ok(recipients)
 }
 
 impl Client {

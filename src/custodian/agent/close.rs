@@ -39,6 +39,10 @@ pub fn sign_close(
         None => {}
     }
     agent.require_proposed(&close, unit_id, &ask.proposed)?;
+    // Whoever releases without having been here believes these times.
+    if (close.body().deadline, close.body().open_at) != (kept.deadline, kept.open_at) {
+        return Err(Refusal::OtherTimes);
+    }
     check_freeze(agent, kept, close.body(), &ask.checkpoint)?;
     if !is_ascending(&close.body().lines) {
         return Err(Refusal::Lines);

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// The deadline has not passed, by this agent's clock or by the checkpoint's cosignatures.
     #[error("the deadline in force has not passed, or the checkpoint does not show it")]
     TooEarlyToClose,
+    /// The close names other times than the unit and the amendments that this agent signed.
+    #[error("the close names other times than the unit and the amendments this agent signed")]
+    OtherTimes,
     /// Its lines are not ascending and distinct.
     #[error("the close's lines are not ascending and distinct")]
     Lines,
@@ -150,6 +153,7 @@ impl crate::error::Refusal for Refusal {
             Self::NotSilent => "custodian-not-silent",
             Self::SecondClose => "custodian-second-close",
             Self::TooEarlyToClose => "custodian-too-early-to-close",
+            Self::OtherTimes => "custodian-other-times",
             Self::Lines => "custodian-lines",
             Self::LodgedMissing => "custodian-lodged-missing",
             Self::NoQuorum => "custodian-no-quorum",

@@ -6,7 +6,7 @@ use crate::custodian::wire::{AskRelease, AskSuspend, AskWindow};
 use crate::ids::UnitId;
 use crate::opening::rules::{Terms, is_ascending, is_below, quorum_time, release_from};
 use crate::opening::statements::{Close, Order, Release, Suspension, SuspensionState};
-use crate::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
+use crate::tender::statements::{ReleaseBy, Unit};
 
 use super::challenge::effective_close;
 use super::close::check_lodged;
@@ -27,13 +27,13 @@ pub fn release(
 ) -> Result<(Change, Statement<Release>), Refusal> {
     agent.require_memory()?;
     let (unit, unit_id) = agent.effective_unit(&ask.unit)?;
-    let terms = terms_in_force(agent, &unit, unit_id, ask)?;
     let (close, of, window_from) = closed_at(agent, &ask.close_receipt)?;
     if of != unit_id {
         return Err(Refusal::UnknownUnit);
     }
-    let from = release_from(&terms, window_from);
     let kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    let terms = closed_on(&kept, close.body(), unit.body().challenge_ms);
+    let from = release_from(&terms, window_from);
     let kept = with_window(kept, &close, window_from.plus(terms.challenge_ms));
     check_bids(agent, &unit, &close, ask)?;
     // One that was away at the close has not seen yet what became of the bids lodged with it.
@@ -79,38 +79,12 @@ fn closed_at(
     Ok((close, unit_id, window_from))
 }
 
-/// The times in force by the effective amendments shown; never earlier than what this agent signed.
-fn terms_in_force(
-    agent: &Agent<'_>,
-    unit: &Statement<Unit>,
-    unit_id: UnitId,
-    ask: &AskRelease,
-) -> Result<Terms, Refusal> {
-    let body = unit.body();
-    let mut terms =
-        Terms { deadline: body.deadline, open_at: body.open_at, challenge_ms: body.challenge_ms };
-    let mut prev = (0, unit.sha256());
-    for text in &ask.amendments {
-        let amendment = Statement::<Amendment>::parse(text.as_bytes())?;
-        let roster = agent.roster();
-        amendment.note().require(&roster.platform_key)?;
-        if matches!(amendment.body().reason, AmendmentReason::Postponed { .. }) {
-            agent.require_buyer(amendment.note(), &ask.credentials, unit)?;
-        }
-        if amendment.note().count(&roster.statement_keys())? < roster.q() {
-            return Err(Refusal::NoQuorum);
-        }
-        if amendment.body().unit_id != unit_id {
-            return Err(Refusal::UnknownUnit);
-        }
-        terms = terms.amended(prev, amendment.body())?;
-        prev = (amendment.body().no, amendment.sha256());
-    }
-    if let Some(kept) = agent.state.units.get(&unit_id) {
-        terms.deadline = terms.deadline.max(kept.deadline);
-        terms.open_at = terms.open_at.max(kept.open_at);
-    }
-    Ok(terms)
+/// The times that the close names; never earlier than what this agent signed. Of the q that signed the
+/// close, one honest custodian signed the last amendment: two quorums share that many. So one that
+/// slept through it need not ask the platform whether there was any.
+fn closed_on(kept: &Kept, close: &Close, challenge_ms: i64) -> Terms {
+    let (deadline, open_at) = (close.deadline.max(kept.deadline), close.open_at.max(kept.open_at));
+    Terms { deadline, open_at, challenge_ms }
 }
 
 fn check_bids(

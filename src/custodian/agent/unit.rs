@@ -4,7 +4,8 @@ use crate::crypto::statement::Statement;
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit, RecipientReply};
 use crate::ids::UnitId;
 use crate::opening::rules::Terms;
-use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
+use crate::tender::rules;
+use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 
 use super::kept::Kept;
 use super::refusal::Refusal;
@@ -59,6 +60,9 @@ fn check_unit(
     }
     unit.note().require(&roster.platform_key)?;
     let buyer = agent.speaker(credentials, body.procuring_entity)?;
+    if !rules::may_buy(buyer.kind) {
+        return Err(Refusal::Range("its procuring entity is no organisation that buys"));
+    }
     unit.note().require(&buyer.key.ok_or(UNSIGNED)?)?;
     check_range(agent, body)?;
     let own = agent.keys.unit_identity(id).recipient().to_string();
@@ -71,25 +75,9 @@ fn check_unit(
 }
 
 fn check_range(agent: &Agent<'_>, body: &Unit) -> Result<(), Refusal> {
-    let roster = agent.roster();
-    let named = body.recipients.iter().map(|r| &r.custodian);
-    if !named.eq(roster.custodians.iter().map(|member| &member.id)) {
-        return Err(Refusal::Range("its recipients are not the roster's custodians in order"));
-    }
-    let mut recipients: Vec<&str> = body.recipients.iter().map(|r| r.recipient.as_str()).collect();
-    recipients.sort_unstable();
-    recipients.dedup();
-    if recipients.len() != roster.n() {
-        return Err(Refusal::Range("two of its recipients are the same"));
-    }
-    if body.t != roster.t {
-        return Err(Refusal::Range("t is not the roster's"));
-    }
-    if body.suite != SUITE {
-        return Err(Refusal::Range("an unknown suite"));
-    }
-    if body.deadline <= agent.now || body.open_at < body.deadline {
-        return Err(Refusal::Range("its deadline is not in the future, or it opens before it"));
+    rules::check_unit(body, agent.roster()).map_err(|fault| Refusal::Range(fault.reason()))?;
+    if body.deadline <= agent.now {
+        return Err(Refusal::Range("its deadline is not in the future"));
     }
     if body.challenge_ms < agent.challenge_floor_ms {
         return Err(Refusal::Range("its challenge window is below the floor"));

@@ -33,7 +33,7 @@ pub fn cosign(
 pub fn last_checkpoint(agent: &Agent<'_>) -> Result<Note, Refusal> {
     let known = agent.state.witnessed.filter(|_| !agent.state.is_lost());
     let Known { size, root } = known.ok_or(Refusal::NotWitnessed)?;
-    let origin = agent.roster().log_key.name().to_owned();
+    let origin = agent.log_key().name().to_owned();
     let internal = |_| Refusal::Internal("its checkpoint could not be cosigned");
     let text = Checkpoint { origin, size, root }.text();
     let line = checkpoint::cosign(&text, &agent.keys.witness, agent.now).map_err(internal)?;

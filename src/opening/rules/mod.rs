@@ -15,9 +15,9 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::custodian::roster::CustodianId;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::tender::statements::{Amendment, AmendmentReason};
+use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 
-use super::statements::{FailCode, LineStatus, RejectCode};
+use super::statements::{Close, FailCode, LineStatus, RejectCode};
 
 /// A close stands on a checkpoint cosigned within this many milliseconds after the deadline.
 pub const FREEZE_MS: i64 = 60_000;
@@ -55,6 +55,13 @@ pub enum AmendmentFault {
 }
 
 impl Terms {
+    /// Those of a unit before any amendment.
+    #[must_use]
+    pub const fn of(unit: &Unit) -> Self {
+        let Unit { deadline, open_at, challenge_ms, .. } = *unit;
+        Self { deadline, open_at, challenge_ms }
+    }
+
     /// These terms after one more amendment.
     ///
     /// # Errors
@@ -74,6 +81,12 @@ impl Terms {
             return Err(AmendmentFault::Outage);
         }
         Ok(Self { deadline: next.deadline, open_at: next.open_at, ..self })
+    }
+
+    /// The close of these lines on these times.
+    #[must_use]
+    pub const fn close(self, lines: Vec<Hash>, size: u64, unit_id: UnitId) -> Close {
+        Close { deadline: self.deadline, lines, open_at: self.open_at, size, unit_id }
     }
 
     /// Whether an outage may move these times so: it lay over the deadline or ended shortly before

@@ -25,8 +25,12 @@ use crate::ids::{EnterpriseId, UnitId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Close {
+    /// The deadline in force. Who slept through an amendment, or forgot it, learns of it from q others.
+    pub deadline: Time,
     /// One per live bid, ascending by raw bytes, without duplicates.
     pub lines: Vec<Hash>,
+    /// The hour of opening in force: no key is released before.
+    pub open_at: Time,
     /// The record's size at the cosigned checkpoint under which every line's accepted leaf stands.
     pub size: u64,
     /// Which unit.

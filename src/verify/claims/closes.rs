@@ -35,7 +35,11 @@ pub(super) fn close(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if !is_ascending(&body.lines) {
         return Err(wrong(index, why("verify-say-why-not-ascending")));
     }
-    let deadline = unit.terms_at(index).map(|terms| terms.deadline);
+    let terms = unit.terms_at(index);
+    if terms.is_some_and(|of| (of.deadline, of.open_at) != (body.deadline, body.open_at)) {
+        return Err(wrong(index, why("verify-say-why-other-times")));
+    }
+    let deadline = terms.map(|terms| terms.deadline);
     let frozen = facts.cosigned(roster).into_iter().any(|(size, times)| {
         size == body.size && deadline.is_some_and(|at| is_freeze(&times, roster.q(), at))
     });

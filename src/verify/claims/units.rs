@@ -1,12 +1,11 @@
 //! Claims about what was agreed before any bid: the unit, its amendments.
 
 use crate::crypto::note::NoteError;
-use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::{Roster, is_allowed};
-use crate::enterprise::statements::Kind;
+use crate::custodian::roster::Roster;
 use crate::opening::rules::{AmendmentFault, Terms};
-use crate::tender::statements::{Amendment, AmendmentReason, SUITE, Unit};
+use crate::tender::rules::{UnitFault, check_unit, may_buy};
+use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{At, UnitFacts};
@@ -38,8 +37,7 @@ pub(super) fn unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if in_force != Some(body.roster_sha256) {
         return Err(wrong(index, "verify-say-why-roster-not-in-force"));
     }
-    terms(body, roster).map_err(|reason| wrong(index, reason))?;
-    recipients(body, roster).map_err(|reason| wrong(index, reason))?;
+    check_unit(body, roster).map_err(|fault| wrong(index, unit_word(fault)))?;
     let note = first.it.note();
     let signed = || -> Result<bool, NoteError> {
         note.require(&roster.platform_key)?;
@@ -58,30 +56,16 @@ fn wrong(index: u64, reason: &'static str) -> Stop {
     failed("verify-say-unit-bad", [("index", text(index)), ("reason", why(reason))])
 }
 
-fn terms(body: &Unit, roster: &Roster) -> Result<(), &'static str> {
-    if body.suite != SUITE {
-        return Err("verify-say-why-suite");
+const fn unit_word(fault: UnitFault) -> &'static str {
+    match fault {
+        UnitFault::Suite => "verify-say-why-suite",
+        UnitFault::Threshold => "verify-say-why-threshold",
+        UnitFault::Times => "verify-say-why-times",
+        UnitFault::Minimum => "verify-say-why-minimum",
+        UnitFault::Recipients => "verify-say-why-recipients",
+        UnitFault::Recipient => "verify-say-why-recipient",
+        UnitFault::SameRecipients => "verify-say-why-same-recipients",
     }
-    if body.t != roster.t || !is_allowed(roster.n(), usize::from(body.t)) {
-        return Err("verify-say-why-threshold");
-    }
-    if body.open_at < body.deadline || body.challenge_ms < 0 {
-        return Err("verify-say-why-times");
-    }
-    Ok(())
-}
-
-fn recipients(body: &Unit, roster: &Roster) -> Result<(), &'static str> {
-    let ids = body.recipients.iter().map(|recipient| &recipient.custodian);
-    if !ids.eq(roster.custodians.iter().map(|member| &member.id)) {
-        return Err("verify-say-why-recipients");
-    }
-    let keys: Result<Vec<Recipient>, _> =
-        body.recipients.iter().map(|recipient| recipient.recipient.parse()).collect();
-    let mut keys = keys.map_err(|_| "verify-say-why-recipient")?;
-    keys.sort_unstable();
-    keys.dedup();
-    if keys.len() == roster.n() { Ok(()) } else { Err("verify-say-why-same-recipients") }
 }
 
 /// Whether the organisation whose unit it is signed a statement with its key in force at that
@@ -98,7 +82,7 @@ pub(super) fn buyer_signed<B: crate::crypto::statement::Body>(
         let standing = facts.bodies.at(buyer, at.index)?;
         let line = standing.line?;
         let signed = at.it.note().require(line.last()?).is_ok();
-        Some(signed && line.contains(own) && standing.kind == Kind::Organisation)
+        Some(signed && line.contains(own) && may_buy(standing.kind))
     };
     holds() == Some(true)
 }
@@ -107,8 +91,7 @@ pub(super) fn buyer_signed<B: crate::crypto::statement::Body>(
 pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (body, roster) = terms_of(facts, unit)?;
     let first = unit.units.first().ok_or_else(|| undecided("verify-say-no-unit", []))?;
-    let mut terms =
-        Terms { deadline: body.deadline, open_at: body.open_at, challenge_ms: body.challenge_ms };
+    let mut terms = Terms::of(body);
     let mut prev = (0, first.it.sha256());
     for at in &unit.amendments {
         let index = at.index;

@@ -217,7 +217,11 @@ impl Maker {
             deadline: if number == 1 { DEADLINE.plus(-30 * MINUTE) } else { DEADLINE },
             issued_at: START,
             lot: format!("lot_{number:032x}").parse::<LotId>().unwrap(),
-            min: if self.is(Twist::VoidWithoutReason) { 1 } else { min },
+            min: match self.twist {
+                Twist::VoidWithoutReason => 1,
+                Twist::UnitMinimum if number == 1 => 0,
+                _ => min,
+            },
             nonce: Hash::of(&[number]),
             open_at: OPEN_AT,
             procuring_entity: self.buyer.id,
@@ -310,7 +314,10 @@ impl Maker {
     }
 
     fn close(&mut self, id: UnitId, size: u64, lines: Vec<Hash>) -> Statement<Close> {
-        let mut close = Statement::new(Close { lines, size, unit_id: id }).unwrap();
+        let is_old = self.is(Twist::CloseOtherTimes) && id == self.units[0];
+        let (deadline, open_at) = (DEADLINE, if is_old { DEADLINE } else { OPEN_AT });
+        let close = Close { deadline, lines, open_at, size, unit_id: id };
+        let mut close = Statement::new(close).unwrap();
         close.sign(&self.keys.platform);
         let count = if self.is(Twist::CloseBelowQ) { 3 } else { 4 };
         self.keys.statement.iter().take(count).for_each(|key| close.sign(key));

@@ -159,7 +159,8 @@ impl Story {
         let manifest = Statement::signed(body, &bidder(40)).unwrap();
         let salt = Hash::from_bytes([7; 32]);
         let lines = vec![line(salt.as_bytes(), &manifest.sha256())];
-        let close = Close { lines, size: 4096, unit_id };
+        let (deadline, open_at) = (NINE.plus(86_400_000), NINE.plus(86_400_000));
+        let close = Close { deadline, lines, open_at, size: 4096, unit_id };
         Self { unit_id, bid_id, shares, manifest, salt, close }
     }
 

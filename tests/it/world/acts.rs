@@ -6,8 +6,8 @@ use sealbid::crypto::statement::Statement;
 use sealbid::custodian::wire::AskLodge;
 use sealbid::enterprise::statements::Kind;
 use sealbid::ids::UnitId;
-use sealbid::opening::rules::UnitState;
-use sealbid::opening::statements::{Close, Release};
+use sealbid::opening::rules::{Terms, UnitState};
+use sealbid::opening::statements::Release;
 use sealbid::record::disclosure::Level;
 
 use super::agents::{Reply, Request};
@@ -184,16 +184,16 @@ impl World {
         for place in 0..self.n() {
             self.ask(place, &again);
         }
-        let deadline = match how {
-            Rival::Without | Rival::Outage => row.terms.deadline,
-            Rival::Early => row.unit.body().deadline,
+        let terms = match how {
+            Rival::Without | Rival::Outage => row.terms,
+            Rival::Early => Terms::of(row.unit.body()),
         };
-        let Some(size) = self.freeze(&row, deadline) else { return Ok(()) };
+        let Some(size) = self.freeze(&row, terms.deadline) else { return Ok(()) };
         let mut lines = row.lines(self.rules);
         if how == Rival::Without {
             lines.pop();
         }
-        let close = Close { lines, size, unit_id: id };
+        let close = terms.close(lines, size, id);
         let close = Statement::signed(close, &self.keys.platform).unwrap();
         let index = self.write_as_rival(proposed(id, &close))?;
         let request = self.ask_for_close(id, index, &close);

@@ -72,9 +72,9 @@ fn no_close_is_dropped_that_could_take_effect_and_none_for_one_that_could_not() 
     world.witness();
     let size = world.freeze(world.row(&id), world.row(&id).terms.deadline).unwrap();
     let lines = world.row(&id).lines(world.rules);
-    let close = |lines| {
-        Statement::signed(Close { lines, size, unit_id: id }, &world.keys.platform).unwrap()
-    };
+    let terms = world.row(&id).terms;
+    let close =
+        |lines| Statement::signed(terms.close(lines, size, id), &world.keys.platform).unwrap();
     let (first, second) = (close(lines), close(Vec::new()));
     let ask = |world: &mut World, close: &Statement<Close>| {
         let event = super::record::proposed(id, close);

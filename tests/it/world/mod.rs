@@ -28,6 +28,7 @@ mod stopped;
 mod submit;
 mod suspensions;
 mod timer;
+mod unit_rules;
 mod units;
 mod usurped;
 

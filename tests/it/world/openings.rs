@@ -44,7 +44,6 @@ impl World {
         let by_t = |c: &&Cosigned| c.is_cosigned_by(self.t());
         let recent = self.record.checkpoints.iter().rev().find(by_t)?;
         Some(Request::Release(AskRelease {
-            amendments: row.amendments.iter().map(|(_, amendment)| amendment.encode()).collect(),
             checkpoint: recent.note().encode(),
             close_receipt: self.record.receipt(*index, cosigned).encode(),
             credentials: self.buyer.credentials(),

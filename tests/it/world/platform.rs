@@ -72,16 +72,10 @@ type Keys = BTreeMap<EnterpriseId, VerifyingKey>;
 
 impl Row {
     fn new(index: u64, unit: Statement<Unit>) -> Self {
-        let body = unit.body();
-        let terms = Terms {
-            deadline: body.deadline,
-            open_at: body.open_at,
-            challenge_ms: body.challenge_ms,
-        };
         Self {
             state: UnitState::Proposed,
             proposed: index,
-            terms,
+            terms: Terms::of(unit.body()),
             last: (0, unit.sha256()),
             unit,
             pending: None,

@@ -60,17 +60,17 @@ fn regulator() -> SigningKey {
     key(&format!("{ORIGIN}/regulator"), 4)
 }
 
-fn unit_refusal(world: &World, ask: &AskUnit, state: &State) -> Option<Refusal> {
+pub fn unit_refusal(world: &World, ask: &AskUnit, state: &State) -> Option<Refusal> {
     agent::sign_unit(&agent(world, state, world.truth()), ask).err()
 }
 
-fn ask_unit(world: &World, id: UnitId) -> AskUnit {
+pub fn ask_unit(world: &World, id: UnitId) -> AskUnit {
     let Request::Unit(ask) = world.ask_for_unit(world.row(&id)) else { unreachable!() };
     ask
 }
 
 /// The request for a unit with another body, signed as it should be.
-fn with_body(world: &World, id: UnitId, change: impl FnOnce(&mut Unit)) -> AskUnit {
+pub fn with_body(world: &World, id: UnitId, change: impl FnOnce(&mut Unit)) -> AskUnit {
     let mut body = world.row(&id).unit.body().clone();
     change(&mut body);
     let mut unit = Statement::signed(body, &world.buyer.key).unwrap();
@@ -203,7 +203,11 @@ fn an_amendment_is_refused_out_of_its_chain_of_an_unknown_unit_and_after_a_close
 /// The request for a close of these lines at the last checkpoint.
 fn ask_close(world: &mut World, id: UnitId, lines: Vec<Hash>) -> AskClose {
     let size = world.record.checkpoints.last().unwrap().checkpoint().size;
-    let close = Close { lines, size, unit_id: id };
+    let close = world.row(&id).terms.close(lines, size, id);
+    ask_this_close(world, id, close)
+}
+
+fn ask_this_close(world: &mut World, id: UnitId, close: Close) -> AskClose {
     let close = Statement::signed(close, &world.keys.platform).unwrap();
     let (event, now) = (proposed(id, &close), world.now());
     let index = world.record.append(Hand::Rival, Level::Public, now, event).unwrap();
@@ -229,7 +233,7 @@ fn a_close_is_refused_before_its_time_out_of_order_or_as_a_second_one() {
     let good = ask_close(&mut early, id, Vec::new());
     assert_eq!(close_refusal(&early, &good), None);
     let note = early.row(&id).unit.encode();
-    let no_checkpoint = AskClose { checkpoint: note, ..good };
+    let no_checkpoint = AskClose { checkpoint: note, ..good.clone() };
     assert!(matches!(close_refusal(&early, &no_checkpoint), Some(Refusal::Checkpoint(_))));
 
     early.publish();
@@ -237,6 +241,13 @@ fn a_close_is_refused_before_its_time_out_of_order_or_as_a_second_one() {
     let lines = vec![Hash::from_bytes([2; 32]), Hash::from_bytes([1; 32])];
     let unsorted = ask_close(&mut early, id, lines);
     assert_eq!(close_refusal(&early, &unsorted), Some(Refusal::Lines));
+
+    early.publish();
+    early.witness();
+    let mut other = Statement::<Close>::parse(good.close.as_bytes()).unwrap().body().clone();
+    other.open_at = other.open_at.plus(-1);
+    let other = ask_this_close(&mut early, id, other);
+    assert_eq!(close_refusal(&early, &other), Some(Refusal::OtherTimes));
 
     let (mut closed, id) = closed(0);
     let second = ask_close(&mut closed, id, Vec::new());
@@ -322,7 +333,8 @@ fn a_second_envelope_is_not_released_without_its_order() {
     body.release = ReleaseBy::Order;
     let unit_id = body.id().unwrap();
     let mut unit = Statement::new(body).unwrap();
-    let mut close = Statement::new(Close { lines: Vec::new(), size: 8, unit_id }).unwrap();
+    let close = world.row(&id).terms.close(vec![Hash::of(b"a line")], 8, unit_id);
+    let mut close = Statement::new(close).unwrap();
     close.sign(&world.keys.platform);
     for custodian in &world.agents.each {
         unit.sign(&custodian.keys.statement);

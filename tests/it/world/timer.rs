@@ -4,7 +4,6 @@ use sealbid::clock::Time;
 use sealbid::crypto::statement::Statement;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::{Facts, Step, UnitState, due, is_freeze, quorum_time};
-use sealbid::opening::statements::Close;
 use sealbid::record::checkpoint::Cosigned;
 use sealbid::record::tree::prove_consistency;
 use sealbid::record::witness::AddCheckpoint;
@@ -148,7 +147,7 @@ impl World {
             Step::AskAmendment => self.ask_amendment(id),
             Step::ProposeClose { size } => {
                 let lines = self.row(&id).lines(self.rules);
-                let close = Close { lines, size, unit_id: id };
+                let close = self.row(&id).terms.close(lines, size, id);
                 let close = Statement::signed(close, &self.keys.platform).unwrap();
                 self.propose(id, &close)?;
                 self.publish();

@@ -46,7 +46,7 @@ impl World {
             deadline,
             issued_at,
             lot: LotId::random(&self.entropy).unwrap(),
-            min: min.into(),
+            min: u32::from(min).max(1),
             nonce: Hash::from_bytes(array(&self.entropy).unwrap()),
             open_at: deadline.plus(10_000),
             procuring_entity: self.buyer.id,

@@ -9,7 +9,7 @@ use sealbid::custodian::agent::{self, Agent, Refusal, State};
 use sealbid::custodian::wire::{Account, AskAmendment, AskChallenge};
 use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
 use sealbid::ids::UnitId;
-use sealbid::opening::statements::{Close, Verdict};
+use sealbid::opening::statements::Verdict;
 use sealbid::record::disclosure::Level;
 use sealbid::tender::statements::{Amendment, AmendmentReason};
 
@@ -75,9 +75,8 @@ fn judged(how: How) -> Result<Verdict, Refusal> {
     let later = Some(record(&mut world, Level::Sealed(id), event));
     let accepted = world.record.latest_receipt(index).encode();
     let account = Account { accepted, credentials, later };
-    let mut close =
-        Statement::new(Close { lines: Vec::new(), size: world.record.size(), unit_id: id })
-            .unwrap();
+    let close = world.row(&id).terms.close(Vec::new(), world.record.size(), id);
+    let mut close = Statement::new(close).unwrap();
     close.sign(&world.keys.platform);
     world.agents.each.iter().for_each(|custodian| close.sign(&custodian.keys.statement));
     let unit = world.row(&id).unit.encode();

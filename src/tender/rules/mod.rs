@@ -1,5 +1,9 @@
 //! Which tenders can be published and which statements fit them: pure decisions.
 
+mod unit;
+
+pub use unit::{UnitFault, check_unit, may_buy};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,8 +16,8 @@ use crate::opening::rules::{Terms, UnitState};
 use crate::opening::statements::{Void, VoidReason};
 use crate::rulepack::outage::Window;
 
-use super::refusal::Refused;
-use super::statements::{Amendment, ReleaseBy, SUITE, Stage, Unit, UnitRecipient};
+use crate::tender::refusal::Refused;
+use crate::tender::statements::{Amendment, ReleaseBy, SUITE, Stage, Unit};
 
 /// How long custodians may take to sign what was drafted, in milliseconds.
 pub const DRAFT_MS: i64 = 3_600_000;
@@ -239,13 +243,7 @@ impl Expected<'_> {
         if drafted != self.draft(unit.nonce, unit.issued_at) {
             return Err(Refused::Unit("dates, ids, roster or threshold"));
         }
-        let named = unit.recipients.iter().map(|r| &r.custodian);
-        if !named.eq(self.roster.custodians.iter().map(|member| &member.id)) {
-            return Err(Refused::Unit("one recipient per custodian, in the roster's order"));
-        }
-        if has_repeats(&unit.recipients) {
-            return Err(Refused::Unit("two recipients are the same"));
-        }
+        check_unit(unit, self.roster).map_err(|fault| Refused::Unit(fault.reason()))?;
         if is_stale(unit.issued_at, now) || unit.issued_at > now {
             return Err(Refused::Stale);
         }
@@ -254,12 +252,6 @@ impl Expected<'_> {
         }
         Ok(())
     }
-}
-
-fn has_repeats(recipients: &[UnitRecipient]) -> bool {
-    let mut sorted: Vec<&str> = recipients.iter().map(|r| r.recipient.as_str()).collect();
-    sorted.sort_unstable();
-    sorted.windows(2).any(|pair| pair.first() == pair.last())
 }
 
 /// Whether a draft is too old to be signed: an hour to the millisecond is over.
@@ -274,7 +266,7 @@ pub const fn is_stale(issued_at: Time, now: Time) -> bool {
 /// # Errors
 /// [`Refused::Late`].
 pub const fn check_asked(amendment: &Amendment, deadline: Time, now: Time) -> Result<(), Refused> {
-    use super::statements::AmendmentReason::{Outage, Postponed};
+    use crate::tender::statements::AmendmentReason::{Outage, Postponed};
     match amendment.reason {
         Postponed { .. } if now.millis() >= deadline.millis() => Err(Refused::Late),
         Postponed { .. } | Outage { .. } => Ok(()),
