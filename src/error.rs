@@ -5,6 +5,8 @@
 //! where it turns into problem+json, a page or two lines on a terminal. What a refusal does not
 //! name (a database's own words, a path) never reaches a reader; it goes to the log.
 
+use std::io::ErrorKind;
+
 use crate::clock::Time;
 
 /// A value that a sentence names.
@@ -48,6 +50,12 @@ impl From<Time> for Arg {
     }
 }
 
+impl<R: Reason> From<R> for Arg {
+    fn from(reason: R) -> Self {
+        reason.arg()
+    }
+}
+
 /// The values of a sentence by the names that the sentence uses.
 pub type Args = Vec<(&'static str, Arg)>;
 
@@ -65,6 +73,114 @@ impl Said {
     #[must_use]
     pub const fn new(key: &'static str, args: Args) -> Self {
         Self { key, args }
+    }
+
+    /// A sentence that names no values.
+    #[must_use]
+    pub const fn bare(key: &'static str) -> Self {
+        Self::new(key, Args::new())
+    }
+
+    /// The sentence of a refusal, to stand within another.
+    #[must_use]
+    pub fn of(refusal: &impl Refusal) -> Self {
+        Self::new(refusal.code(), refusal.args())
+    }
+}
+
+/// Why something is not as it should be, to stand within another sentence.
+///
+/// The sentence is the room's own, in both languages; what a library says of its own stands in it in
+/// parentheses, as the library says it.
+pub trait Reason {
+    /// The sentence, without a full stop.
+    fn said(&self) -> Said;
+
+    /// The same as a value of another sentence.
+    fn arg(&self) -> Arg {
+        Arg::Said(Box::new(self.said()))
+    }
+}
+
+impl Reason for Said {
+    fn said(&self) -> Said {
+        self.clone()
+    }
+}
+
+impl Reason for std::io::Error {
+    fn said(&self) -> Said {
+        match self.kind() {
+            ErrorKind::NotFound => Said::bare("web-say-io-not-found"),
+            ErrorKind::PermissionDenied => Said::bare("web-say-io-denied"),
+            ErrorKind::IsADirectory => Said::bare("web-say-io-folder"),
+            ErrorKind::NotADirectory => Said::bare("web-say-io-no-folder"),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Said::bare("web-say-io-full"),
+            ErrorKind::ReadOnlyFilesystem => Said::bare("web-say-io-read-only"),
+            ErrorKind::AddrInUse => Said::bare("web-say-io-taken"),
+            ErrorKind::InvalidFilename => Said::bare("web-say-io-name"),
+            _ => Said::new("web-say-io", vec![("reason", self.to_string().into())]),
+        }
+    }
+}
+
+impl Reason for serde_json::Error {
+    fn said(&self) -> Said {
+        let whole = self.to_string();
+        let (line, column) = (self.line().to_string(), self.column().to_string());
+        let place = format!(" at line {line} column {column}");
+        let reason = whole.strip_suffix(&place).unwrap_or(&whole).into();
+        Said::new(
+            "web-say-json",
+            vec![("line", line.into()), ("column", column.into()), ("reason", reason)],
+        )
+    }
+}
+
+impl Reason for std::string::FromUtf8Error {
+    fn said(&self) -> Said {
+        Said::bare("web-say-utf8")
+    }
+}
+
+impl Reason for std::num::ParseIntError {
+    fn said(&self) -> Said {
+        Said::bare("web-say-no-number")
+    }
+}
+
+/// What a TOML file's reader found wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TomlFault {
+    /// Line and column, from 1, where it is about one place.
+    place: Option<(usize, usize)>,
+    /// The library's words.
+    reason: String,
+}
+
+impl TomlFault {
+    /// Reads the library's error about this text.
+    #[must_use]
+    pub fn new(text: &str, error: &toml::de::Error) -> Self {
+        let reason = error.message().trim_end().replace('\n', "; ");
+        // What is missing has no place: the library names the whole.
+        let span = error.span().filter(|_| !reason.starts_with("missing field"));
+        let place = span.and_then(|span| text.get(..span.start)).map(|before| {
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            (before.matches('\n').count() + 1, line.chars().count() + 1)
+        });
+        Self { place, reason }
+    }
+}
+
+impl Reason for TomlFault {
+    fn said(&self) -> Said {
+        let reason = ("reason", self.reason.as_str().into());
+        let Some((line, column)) = self.place else {
+            return Said::new("web-say-toml", vec![reason]);
+        };
+        let (line, column) = (line.to_string().into(), column.to_string().into());
+        Said::new("web-say-toml-at", vec![("line", line), ("column", column), reason])
     }
 }
 

@@ -68,3 +68,8 @@ bid-upload-full = There is no space left for uploads; nothing acknowledged was l
     .hint = Tell the operator, and try again. A custodian's agent accepts bids meanwhile (sealbid bid lodge).
 bid-upload-failed = The platform could not store this.
     .hint = Try again; if it stays, give the operator the instance named here.
+
+bid-say-envelope-profile = { $member }: { $reason }
+bid-say-envelope-members = it does not hold exactly manifest.note, bid.age and share1.age to share{ $count }.age
+bid-say-offer-currency = the currency is not three capital letters, such as CNY
+bid-say-offer-price = the price is not a positive decimal such as 1234567.89: at most 15 digits, then at most 6 behind a point; no sign, no grouping, no zero in front

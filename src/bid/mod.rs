@@ -20,6 +20,7 @@ pub mod submit;
 pub mod tus;
 pub mod upload;
 pub mod withdraw;
+mod words;
 
 pub use refusal::Error;
 pub use resupply::resupply;

@@ -68,3 +68,8 @@ bid-upload-full = 上传空间已满；已确认的内容没有丢失。
     .hint = 请告知运营方后重试。其间可向托管方的代理递交（sealbid bid lodge）。
 bid-upload-failed = 平台未能保存。
     .hint = 请重试；如仍不行，请将此处的实例编号告知运营方。
+
+bid-say-envelope-profile = { $member }：{ $reason }
+bid-say-envelope-members = 其中不是恰好包含 manifest.note、bid.age 和 share1.age 至 share{ $count }.age
+bid-say-offer-currency = 币种不是三个大写字母，例如 CNY
+bid-say-offer-price = 价格不是正的十进制数，例如 1234567.89：整数部分最多 15 位，小数点后最多 6 位；不带符号、分组符号，不以零开头

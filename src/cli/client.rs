@@ -21,6 +21,7 @@ use crate::crypto::entropy::{self, Entropy};
 use crate::crypto::hash::Hash;
 use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
+use crate::error::Said;
 use crate::web::i18n::Lang;
 
 use super::failed::{Failed, Told};
@@ -176,7 +177,7 @@ impl Client {
         access: Access,
     ) -> Result<T, Failed> {
         let path = format!("/api/v1{path}");
-        let body = serde_json::to_vec(body).map_err(|e| Failed::Answer(e.to_string()))?;
+        let body = serde_json::to_vec(body).map_err(Failed::answer)?;
         let request = Request {
             method: Method::POST,
             path: &path,
@@ -227,7 +228,10 @@ impl Client {
         let request = self.http.request(method, &url).header(ACCEPT_LANGUAGE, self.lang.tag());
         match access {
             Access::Own if is_ours => Ok(request.bearer_auth(self.token().await?)),
-            Access::Own => Err(Failed::Answer(format!("it names the foreign address {url}"))),
+            Access::Own => Err(Failed::answer(Said::new(
+                "cli-say-why-foreign",
+                vec![("url", url.to_string().into())],
+            ))),
             Access::Public => Ok(request),
         }
     }
@@ -284,7 +288,7 @@ impl Client {
         while let Some(part) = parts.next().await {
             body.extend_from_slice(&part.map_err(|e| self.unreachable(&e))?);
             if body.len() > MAX_ANSWER {
-                return Err(Failed::Answer("it is too long".to_owned()));
+                return Err(Failed::answer(Said::bare("cli-say-why-long")));
             }
         }
         Ok(body)
@@ -320,7 +324,7 @@ impl Client {
             return Err(Failed::OtherPlatform(origin));
         }
         let login = Login { at: self.clock.now(), key: key.verifying().clone(), nonce, origin };
-        let signed = Statement::signed(login, key).map_err(|e| Failed::Answer(e.to_string()))?;
+        let signed = Statement::signed(login, key).map_err(Failed::answer)?;
         let body = serde_json::json!({ "statement": signed.encode() });
         parse(&self.post_once("/api/v1/login", body.to_string().into_bytes()).await?)
     }
@@ -373,7 +377,7 @@ pub(super) fn refused(status: u16, body: &[u8]) -> Failed {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
-    serde_json::from_slice(body).map_err(|e| Failed::Answer(e.to_string()))
+    serde_json::from_slice(body).map_err(Failed::answer)
 }
 
 /// The innermost reason: reqwest's own words name only the URL.

@@ -178,11 +178,11 @@ fn enrol(context: &Context, dir: &Path, memory: Memory) -> Result<Report, Failed
 
 fn rosters(context: &Context) -> Result<Chain, Failed> {
     let path = context.roster.as_ref().ok_or(Failed::Missing("--roster"))?;
-    Chain::parse(&read_file(path)?).map_err(|e| Failed::content(path.display(), e))
+    Chain::parse(&read_file(path)?).map_err(|e| Failed::in_file(path, e))
 }
 
 fn statement<B: Body>(file: &Path) -> Result<Statement<B>, Failed> {
-    Statement::parse(&read_file(file)?).map_err(|e| Failed::content(file.display(), e))
+    Statement::parse(&read_file(file)?).map_err(|e| Failed::in_file(file, e))
 }
 
 fn sign_succession(
@@ -192,8 +192,7 @@ fn sign_succession(
     out: &Path,
 ) -> Result<Report, Failed> {
     let succession = statement(file)?;
-    let held = Note::parse(&read_file(checkpoint)?)
-        .map_err(|e| Failed::content(checkpoint.display(), e))?;
+    let held = Note::parse(&read_file(checkpoint)?).map_err(|e| Failed::in_file(checkpoint, e))?;
     let loaded = Home::open(dir, Start::Suspicious)?;
     let signed = by_hand::sign_succession(&loaded, succession, &held)?;
     write_new(out, signed.encode().as_bytes(), Access::Usual)?;
@@ -220,7 +219,7 @@ fn member(
     ] {
         table.insert(field.to_owned(), toml::Value::String(value));
     }
-    let text = toml::to_string(&table).map_err(|e| Failed::content("the entry", e))?;
+    let text = toml::to_string(&table).map_err(|e| Failed::Machine(e.to_string()))?;
     Ok(Report::plain(format!("[[custodians]]\n{text}")))
 }
 

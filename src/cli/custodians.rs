@@ -22,15 +22,14 @@ impl Client {
         member: &Member,
         request: RequestBuilder,
     ) -> Result<Statement<B>, Failed> {
-        let wrong = |e: &dyn std::fmt::Display| Failed::Answer(e.to_string());
         let response = request.send().await.map_err(|e| Failed::Unreachable {
             server: member.address.clone(),
             reason: innermost(&e),
         })?;
         let reply = self.body(self.refusal_of(response).await?).await?;
-        let reply: NoteReply = serde_json::from_slice(&reply).map_err(|e| wrong(&e))?;
-        let word = Statement::<B>::parse(reply.note.as_bytes()).map_err(|e| wrong(&e))?;
-        word.note().require(&member.statement_key).map_err(|e| wrong(&e))?;
+        let reply: NoteReply = serde_json::from_slice(&reply).map_err(Failed::answer)?;
+        let word = Statement::<B>::parse(reply.note.as_bytes()).map_err(Failed::answer)?;
+        word.note().require(&member.statement_key).map_err(Failed::answer)?;
         Ok(word)
     }
 }

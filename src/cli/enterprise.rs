@@ -13,6 +13,7 @@ use crate::crypto::statement::{Body, Statement};
 use crate::enterprise::credentials::enterprise_of;
 use crate::enterprise::statements::{Application, KeyRevocation, KeyRotation, Kind};
 use crate::enterprise::uscc::Uscc;
+use crate::error::{Arg, Said};
 use crate::ids::EnterpriseId;
 
 use super::bid::{Accepted, accepted};
@@ -205,12 +206,13 @@ impl Client {
 }
 
 pub(super) fn signed<B: Body>(body: B, key: &SigningKey) -> Result<Statement<B>, Failed> {
-    Statement::signed(body, key).map_err(|e| Failed::content("the statement", e))
+    Statement::signed(body, key)
+        .map_err(|e| Failed::content(Arg::Word("cli-say-what-statement"), e))
 }
 
 /// Whose key it is, by its name.
 fn body_of(key: &VerifyingKey) -> Result<(EnterpriseId, Kind), Failed> {
-    let wrong = || Failed::content(key.name(), "not the key of an enterprise or organisation");
+    let wrong = || Failed::content(key.name(), Said::bare("cli-say-why-no-body"));
     let id = enterprise_of(key.name()).ok_or_else(wrong)?;
     let role = key.name().rsplit('/').nth(1).unwrap_or_default();
     let kind = [Kind::Enterprise, Kind::Organisation].into_iter().find(|k| k.code() == role);
@@ -243,7 +245,7 @@ impl EnterpriseCommand {
                 Ok(it.credentials.iter().fold(report, Report::and_plain))
             }
             Self::Apply { name, uscc, contact } => {
-                let uscc = Uscc::parse(uscc).map_err(|e| Failed::content("--uscc", e))?;
+                let uscc = Uscc::parse(uscc)?;
                 let pinned = context.pinned().await?;
                 recorded(context, &client.apply(&pinned, name, uscc, contact).await?, "application")
             }

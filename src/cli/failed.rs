@@ -3,14 +3,14 @@
 //! Invariant: what the platform refused keeps the platform's own code and words; what was refused
 //! here never left this machine.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::config::ConfigError;
 use crate::crypto::entropy::NoEntropy;
 use crate::custodian::by_hand;
 use crate::custodian::home::HomeError;
-use crate::error::{Arg, Args, Refusal};
+use crate::enterprise::uscc::UsccError;
+use crate::error::{Arg, Args, Reason, Refusal, TomlFault};
 
 /// What the platform, or a custodian's agent, answered instead of doing it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +42,16 @@ pub enum Failed {
     #[error("{0} exists already")]
     Exists(String),
     /// A file is not what it should be.
-    #[error("{what} is not right: {reason}")]
+    #[error("{what:?} is not right: {reason:?}")]
     Content {
         /// The file, or what it is.
-        what: String,
+        what: Arg,
         /// Why.
-        reason: String,
+        reason: Arg,
     },
+    /// A Unified Social Credit Code that is none.
+    #[error(transparent)]
+    Code(#[from] UsccError),
     /// A secret file, or the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -71,17 +74,17 @@ pub enum Failed {
     #[error("the roster is not the one that was pinned")]
     NotPinned,
     /// The unit is not signed as it must be, or not for this roster.
-    #[error("the unit must not be sealed for: {0}")]
-    Unit(String),
+    #[error("the unit must not be sealed for: {0:?}")]
+    Unit(Arg),
     /// What the platform asks to be signed is not what its signer means.
-    #[error("nothing was signed: {0}")]
-    Unsigned(String),
+    #[error("nothing was signed: {0:?}")]
+    Unsigned(Arg),
     /// Nothing was sealed.
-    #[error("nothing was sealed: {0}")]
-    Sealing(String),
+    #[error("nothing was sealed: {0:?}")]
+    Sealing(Arg),
     /// A sealed bid is damaged, or another's.
-    #[error("the bid does not hold: {0}")]
-    Bid(String),
+    #[error("the bid does not hold: {0:?}")]
+    Bid(Arg),
     /// A sealed bid that another key signed.
     #[error("the bid is signed by another key")]
     NotYours,
@@ -106,11 +109,11 @@ pub enum Failed {
     #[error("refused with {}: {}", .0.status, .0.code)]
     Refused(Box<Told>),
     /// The answer is not what the API promises.
-    #[error("the answer is not understood: {0}")]
-    Answer(String),
+    #[error("the answer is not understood: {0:?}")]
+    Answer(Arg),
     /// The receipt does not show what the platform says.
-    #[error("the receipt does not hold: {0}")]
-    Receipt(String),
+    #[error("the receipt does not hold: {0:?}")]
+    Receipt(Arg),
     /// The platform asks to be logged in to under a name that the key is not for.
     #[error("the key is not for the platform {0}")]
     OtherPlatform(String),
@@ -123,21 +126,39 @@ impl Failed {
     /// A file that the system refused.
     #[must_use]
     pub fn file(path: &Path, error: &std::io::Error) -> Self {
-        let reason = match error.kind() {
-            ErrorKind::NotFound => Arg::Word("cli-say-io-not-found"),
-            ErrorKind::PermissionDenied => Arg::Word("cli-say-io-denied"),
-            ErrorKind::IsADirectory => Arg::Word("cli-say-io-folder"),
-            ErrorKind::NotADirectory => Arg::Word("cli-say-io-no-folder"),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Arg::Word("cli-say-io-full"),
-            ErrorKind::ReadOnlyFilesystem => Arg::Word("cli-say-io-read-only"),
-            _ => Arg::Text(error.to_string()),
-        };
+        let reason = error.arg();
         Self::File { path: path.display().to_string(), reason }
     }
 
     /// Something that is not what it should be.
-    pub fn content(what: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
-        Self::Content { what: what.to_string(), reason: reason.to_string() }
+    pub fn content(what: impl Into<Arg>, reason: impl Reason) -> Self {
+        Self::Content { what: what.into(), reason: reason.into() }
+    }
+
+    /// A file that is not what it should be.
+    pub fn in_file(path: &Path, reason: impl Reason) -> Self {
+        Self::content(path.display().to_string(), reason)
+    }
+
+    /// A TOML file with something that has no place in it.
+    #[must_use]
+    pub fn toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        Self::in_file(path, TomlFault::new(text, error))
+    }
+
+    /// What the platform asks to be signed is not what its signer means.
+    pub fn unsigned(reason: impl Reason) -> Self {
+        Self::Unsigned(reason.into())
+    }
+
+    /// The answer is not what the API promises.
+    pub fn answer(reason: impl Reason) -> Self {
+        Self::Answer(reason.into())
+    }
+
+    /// The receipt does not show what the platform says.
+    pub fn receipt(reason: impl Reason) -> Self {
+        Self::Receipt(reason.into())
     }
 
     /// The platform's own code, when it was the platform that refused.
@@ -162,6 +183,7 @@ impl Refusal for Failed {
             Self::File { .. } => "cli-file",
             Self::Exists(_) => "cli-exists",
             Self::Content { .. } => "cli-content",
+            Self::Code(error) => error.code(),
             Self::Config(error) => error.code(),
             Self::Home(_) => "cli-home",
             Self::ByHand(refused) => refused.code(),
@@ -206,9 +228,12 @@ impl Refusal for Failed {
                 vec![("path", Arg::Text(path.clone())), ("reason", reason.clone())]
             }
             Self::Exists(path) => text(&[("path", path)]),
-            Self::Content { what, reason } => text(&[("what", what), ("reason", reason)]),
+            Self::Content { what, reason } => {
+                vec![("what", what.clone()), ("reason", reason.clone())]
+            }
+            Self::Code(error) => error.args(),
             Self::Config(error) => error.args(),
-            Self::Home(error) => vec![("reason", error.to_string().into())],
+            Self::Home(error) => vec![("reason", error.arg())],
             Self::ByHand(refused) => refused.args(),
             Self::Missing(option) => vec![("option", (*option).into())],
             Self::Server(given) | Self::Pin(given) => text(&[("given", given)]),
@@ -225,14 +250,14 @@ impl Refusal for Failed {
                 args.push(("hint", hint));
                 args
             }
-            Self::Passphrase(reason) => vec![("reason", reason.clone())],
-            Self::Unit(reason)
+            Self::Passphrase(reason)
+            | Self::Unit(reason)
             | Self::Unsigned(reason)
             | Self::Sealing(reason)
             | Self::Bid(reason)
             | Self::Answer(reason)
-            | Self::Receipt(reason)
-            | Self::Machine(reason) => text(&[("reason", reason)]),
+            | Self::Receipt(reason) => vec![("reason", reason.clone())],
+            Self::Machine(reason) => text(&[("reason", reason)]),
             Self::NotPinned | Self::NotYours | Self::LiveBid | Self::NoLiveBid => Args::new(),
         }
     }

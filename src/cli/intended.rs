@@ -13,6 +13,7 @@ use std::path::Path;
 use crate::cli::failed::Failed;
 use crate::cli::trust::Pinned;
 use crate::crypto::hash::{Hash, Hasher};
+use crate::error::{Arg, Said};
 use crate::ids::{EnterpriseId, TenderId, UnitId};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
 use crate::tender::statements::{LotNotice, Notice, SUITE, Unit};
@@ -50,19 +51,28 @@ pub(super) struct Publisher<'a> {
     pub buyer: EnterpriseId,
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, meant: &T) -> Result<(), Failed> {
+fn same<T: PartialEq + std::fmt::Debug>(
+    what: &'static str,
+    found: &T,
+    meant: &T,
+) -> Result<(), Failed> {
     if found == meant {
         return Ok(());
     }
-    Err(Failed::Unsigned(format!("{what}: the platform proposes {found:?}, you mean {meant:?}")))
+    let [found, meant] = [format!("{found:?}"), format!("{meant:?}")];
+    let values = vec![("what", Arg::Word(what)), ("found", found.into()), ("meant", meant.into())];
+    Err(Failed::unsigned(Said::new("cli-say-why-differs", values)))
 }
 
-fn distinct<T: Ord>(what: &str, items: impl ExactSizeIterator<Item = T>) -> Result<(), Failed> {
+fn distinct<T: Ord>(
+    what: &'static str,
+    items: impl ExactSizeIterator<Item = T>,
+) -> Result<(), Failed> {
     let count = items.len();
     if items.collect::<BTreeSet<_>>().len() == count {
         return Ok(());
     }
-    Err(Failed::Unsigned(format!("two of {what} are one and the same")))
+    Err(Failed::unsigned(Said::new("cli-say-why-same", vec![("what", Arg::Word(what))])))
 }
 
 impl Document {
@@ -73,7 +83,8 @@ impl Document {
     pub fn read(path: &Path) -> Result<Self, Failed> {
         let wrong = |e: io::Error| Failed::file(path, &e);
         let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| Failed::content(path.display(), "its name"))?.to_owned();
+        let name =
+            name.ok_or_else(|| Failed::in_file(path, Said::bare("cli-say-why-name")))?.to_owned();
         let mut file = File::open(path).map_err(wrong)?;
         let (mut hasher, mut size, mut buffer) = (Hasher::new(), 0_u64, vec![0; 1 << 17]);
         loop {
@@ -100,27 +111,27 @@ impl Intended {
     ) -> Result<(), Failed> {
         let stages = self.plan.lots.iter().flat_map(|lot| &lot.stages);
         let meant: Vec<&StagePlan> = stages.collect();
-        same("the number of units", &units.len(), &meant.len())?;
+        same("cli-say-what-units-count", &units.len(), &meant.len())?;
         let mut ids = Vec::with_capacity(units.len());
         for (unit, stage) in units.iter().zip(meant) {
             check_unit(unit, stage, by)?;
-            ids.push(unit.id().map_err(|e| Failed::Unsigned(e.to_string()))?);
+            ids.push(unit.id().map_err(Failed::unsigned)?);
         }
-        distinct("the units", ids.iter())?;
+        distinct("cli-say-what-units", ids.iter())?;
         self.check_notice(by, notice)?;
-        same("the number of lots", &notice.lots.len(), &self.plan.lots.len())?;
+        same("cli-say-what-lots-count", &notice.lots.len(), &self.plan.lots.len())?;
         let mut rest = units.iter().zip(ids);
         for (lot, meant) in notice.lots.iter().zip(&self.plan.lots) {
             check_lot(lot, meant, &mut rest)?;
         }
-        distinct("the lots", notice.lots.iter().map(|lot| lot.lot))
+        distinct("cli-say-what-lots", notice.lots.iter().map(|lot| lot.lot))
     }
 
     fn check_notice(&self, by: Publisher<'_>, notice: &Notice) -> Result<(), Failed> {
-        same("the notice's tender", &notice.tender, &by.tender)?;
-        same("the notice's procuring entity", &notice.procuring_entity, &by.buyer)?;
-        same("the title", &notice.title, &self.plan.title)?;
-        same("the rule pack", &notice.rule_pack_sha256, &self.rule_pack_sha256)?;
+        same("cli-say-what-notice-tender", &notice.tender, &by.tender)?;
+        same("cli-say-what-notice-buyer", &notice.procuring_entity, &by.buyer)?;
+        same("cli-say-what-title", &notice.title, &self.plan.title)?;
+        same("cli-say-what-rules", &notice.rule_pack_sha256, &self.rule_pack_sha256)?;
         let named = notice.documents.iter();
         let mut found: Vec<Document> = named
             .map(|d| Document { name: d.name.clone(), sha256: d.sha256, size: d.size })
@@ -128,7 +139,7 @@ impl Intended {
         let mut meant = self.documents.clone();
         found.sort();
         meant.sort();
-        same("the documents", &found, &meant)
+        same("cli-say-what-documents", &found, &meant)
     }
 }
 
@@ -138,28 +149,28 @@ fn check_lot<'a>(
     meant: &LotPlan,
     rest: &mut impl Iterator<Item = (&'a Unit, UnitId)>,
 ) -> Result<(), Failed> {
-    same("a lot's title", &lot.title, &meant.title)?;
+    same("cli-say-what-lot-title", &lot.title, &meant.title)?;
     let own: Vec<(&Unit, UnitId)> = rest.by_ref().take(meant.stages.len()).collect();
     let ids: Vec<UnitId> = own.iter().map(|(_, id)| *id).collect();
-    same("a lot's units", &lot.units, &ids)?;
-    own.iter().try_for_each(|(unit, _)| same("a unit's lot", &unit.lot, &lot.lot))
+    same("cli-say-what-lot-units", &lot.units, &ids)?;
+    own.iter().try_for_each(|(unit, _)| same("cli-say-what-unit-lot", &unit.lot, &lot.lot))
 }
 
 fn check_unit(unit: &Unit, meant: &StagePlan, by: Publisher<'_>) -> Result<(), Failed> {
     let roster = by.pinned.roster();
-    same("a unit's tender", &unit.tender, &by.tender)?;
-    same("a unit's procuring entity", &unit.procuring_entity, &by.buyer)?;
-    same("the envelope", &unit.stage, &meant.stage)?;
-    same("the deadline", &unit.deadline, &meant.deadline)?;
-    same("the opening", &unit.open_at, &meant.open_at)?;
-    same("the challenge window", &unit.challenge_ms, &meant.challenge_ms)?;
-    same("the minimum of bids", &unit.min, &meant.min)?;
-    same("what releases the keys", &unit.release, &meant.release())?;
-    same("the roster", &unit.roster_sha256, &by.pinned.sha256())?;
-    same("the threshold", &unit.t, &roster.t)?;
-    same("the suite", &unit.suite.as_str(), &SUITE)?;
+    same("cli-say-what-unit-tender", &unit.tender, &by.tender)?;
+    same("cli-say-what-unit-buyer", &unit.procuring_entity, &by.buyer)?;
+    same("cli-say-what-envelope", &unit.stage, &meant.stage)?;
+    same("cli-say-what-deadline", &unit.deadline, &meant.deadline)?;
+    same("cli-say-what-opening", &unit.open_at, &meant.open_at)?;
+    same("cli-say-what-window", &unit.challenge_ms, &meant.challenge_ms)?;
+    same("cli-say-what-min", &unit.min, &meant.min)?;
+    same("cli-say-what-release", &unit.release, &meant.release())?;
+    same("cli-say-what-roster", &unit.roster_sha256, &by.pinned.sha256())?;
+    same("cli-say-what-threshold", &unit.t, &roster.t)?;
+    same("cli-say-what-suite", &unit.suite.as_str(), &SUITE)?;
     let named: Vec<_> = unit.recipients.iter().map(|r| &r.custodian).collect();
     let members: Vec<_> = roster.custodians.iter().map(|member| &member.id).collect();
-    same("the custodians", &named, &members)?;
-    distinct("the custodians' recipients", unit.recipients.iter().map(|r| &r.recipient))
+    same("cli-say-what-custodians", &named, &members)?;
+    distinct("cli-say-what-recipients", unit.recipients.iter().map(|r| &r.recipient))
 }

@@ -17,6 +17,7 @@ use crate::crypto::entropy::Entropy;
 use crate::crypto::key::{KeyKind, SigningKey, VerifyingKey};
 use crate::enterprise::credentials::key_name;
 use crate::enterprise::statements::Kind;
+use crate::error::{Arg, Said};
 use crate::ids::EnterpriseId;
 
 use super::Context;
@@ -136,16 +137,17 @@ pub fn create(path: &Path, name: &str, entropy: &dyn Entropy) -> Result<Verifyin
 /// [`Failed::Config`] when others can read it, [`Failed::Content`] when its halves do not belong
 /// together.
 pub fn load(path: &Path) -> Result<Arc<SigningKey>, Failed> {
-    let wrong = |reason: &str| Failed::content(path.display(), reason);
+    let wrong = |reason: Said| Failed::in_file(path, reason);
     let text = read_secret(path)?;
     let public = text.lines().find_map(|line| line.strip_prefix(MARK));
-    let public = public.ok_or_else(|| wrong("it does not say whose key it holds"))?;
-    let public: VerifyingKey = public.trim().parse().map_err(|e| Failed::content("the key", e))?;
+    let public = public.ok_or_else(|| wrong(Said::bare("cli-say-why-nameless")))?;
+    let public: VerifyingKey =
+        public.trim().parse().map_err(|e| Failed::content(Arg::Word("cli-say-what-key"), e))?;
     let seed = read_seed(path)?;
     let key = SigningKey::from_seed(public.name(), public.kind(), &seed)
-        .map_err(|e| Failed::content(path.display(), e))?;
+        .map_err(|e| Failed::in_file(path, e))?;
     if *key.verifying() != public {
-        return Err(wrong("its public half is not its secret's"));
+        return Err(wrong(Said::bare("cli-say-why-halves")));
     }
     Ok(Arc::new(key))
 }

@@ -5,7 +5,7 @@
 //! alone: whoever signs here says that the outage was one.
 
 use crate::crypto::statement::Statement;
-use crate::error::{Arg, Args};
+use crate::error::{Arg, Args, Said};
 use crate::ids::UnitId;
 use crate::opening::rules::Terms;
 use crate::tender::statements::{Amendment, AmendmentReason};
@@ -36,10 +36,6 @@ pub struct Asked {
     amendment: Statement<Amendment>,
 }
 
-fn unsigned(reason: impl std::fmt::Display) -> Failed {
-    Failed::Unsigned(reason.to_string())
-}
-
 impl Client {
     /// The outage that waits for the signature of a unit's buyer, if one does and it follows by the
     /// protocol's rules from what the pinned parties signed.
@@ -53,20 +49,21 @@ impl Client {
     ) -> Result<Option<Asked>, Failed> {
         let checked = CheckedUnit::on_line(&self.unit(unit).await?, pinned)?;
         if checked.id() != *unit {
-            return Err(unsigned("the platform shows another unit"));
+            return Err(Failed::unsigned(Said::bare("cli-say-why-other-unit")));
         }
         let seen = self.seen(unit).await?;
         let Some(pending) = &seen.pending else { return Ok(None) };
-        let amendment = Statement::<Amendment>::parse(pending.as_bytes()).map_err(unsigned)?;
+        let amendment =
+            Statement::<Amendment>::parse(pending.as_bytes()).map_err(Failed::unsigned)?;
         if !matches!(amendment.body().reason, AmendmentReason::Outage { .. }) {
             return Ok(None);
         }
-        pinned.require_platform(amendment.note()).map_err(unsigned)?;
+        pinned.require_platform(amendment.note()).map_err(Failed::unsigned)?;
         let (no, before) = in_force(&seen, &checked, pinned)?;
         if amendment.body().unit_id != *unit {
-            return Err(unsigned("the amendment is another unit's"));
+            return Err(Failed::unsigned(Said::bare("cli-say-why-other-amendment")));
         }
-        before.amended((no, seen.last_sha256()?), amendment.body()).map_err(unsigned)?;
+        before.amended((no, seen.last_sha256()?), amendment.body()).map_err(Failed::unsigned)?;
         Ok(Some(Asked { before, amendment }))
     }
 
@@ -90,13 +87,13 @@ fn in_force(seen: &Seen, unit: &CheckedUnit, pinned: &Pinned) -> Result<(u32, Te
     let mut terms = Terms::of(body);
     let (mut no, mut last) = (0, unit.sha256());
     for note in &seen.amendments {
-        let amendment = Statement::<Amendment>::parse(note.as_bytes()).map_err(unsigned)?;
-        amendment.note().require(&roster.platform_key).map_err(unsigned)?;
-        let signed = amendment.note().count(&roster.statement_keys()).map_err(unsigned)?;
+        let amendment = Statement::<Amendment>::parse(note.as_bytes()).map_err(Failed::unsigned)?;
+        amendment.note().require(&roster.platform_key).map_err(Failed::unsigned)?;
+        let signed = amendment.note().count(&roster.statement_keys()).map_err(Failed::unsigned)?;
         if signed < roster.q() {
-            return Err(unsigned("an amendment in force lacks its custodians"));
+            return Err(Failed::unsigned(Said::bare("cli-say-why-amendment-quorum")));
         }
-        terms = terms.amended((no, last), amendment.body()).map_err(unsigned)?;
+        terms = terms.amended((no, last), amendment.body()).map_err(Failed::unsigned)?;
         (no, last) = (amendment.body().no, amendment.sha256());
     }
     Ok((no, terms))

@@ -14,6 +14,7 @@ use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::chain::Chain;
 use crate::custodian::roster::{Member, Roster, follows};
+use crate::error::{Arg, Reason};
 
 use super::failed::Failed;
 use super::output::{Access, Report, write_new};
@@ -84,7 +85,7 @@ impl RosterCommand {
             Self::Draft { file, after, out } => {
                 let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
                 let source: Source =
-                    toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
+                    toml::from_str(&text).map_err(|e| Failed::toml(file, &text, &e))?;
                 let after =
                     after.as_ref().map(|path| Chain::parse(&read_file(path)?).map_err(wrong));
                 let after = after.transpose()?;
@@ -167,6 +168,6 @@ fn parse(bytes: &[u8]) -> Result<Statement<Roster>, Failed> {
     Statement::from_note(Note::new(text).map_err(wrong)?).map_err(wrong)
 }
 
-fn wrong(reason: impl std::fmt::Display) -> Failed {
-    Failed::content("the roster", reason)
+fn wrong(reason: impl Reason) -> Failed {
+    Failed::content(Arg::Word("cli-say-what-roster"), reason)
 }

@@ -9,6 +9,7 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::chain::Chain;
+use crate::error::{Arg, Reason as Why};
 use crate::record::checkpoint::Checkpoint;
 use crate::record::succession::{Held, Succession, SuccessionReason, check_terms};
 
@@ -74,8 +75,8 @@ impl SuccessionCommand {
         match self {
             Self::Draft { checkpoint, log_key, reason, out } => {
                 let path = context.roster.as_ref().ok_or(Failed::Missing("--roster"))?;
-                let rosters = Chain::parse(&read_file(path)?)
-                    .map_err(|e| Failed::content(path.display(), e))?;
+                let rosters =
+                    Chain::parse(&read_file(path)?).map_err(|e| Failed::in_file(path, e))?;
                 let note = Note::parse(&read_file(checkpoint)?).map_err(wrong)?;
                 note.require(rosters.log_key()).map_err(wrong)?;
                 let held = Checkpoint::parse(note.text()).map_err(wrong)?;
@@ -104,6 +105,6 @@ impl SuccessionCommand {
     }
 }
 
-fn wrong(reason: impl std::fmt::Display) -> Failed {
-    Failed::content("the succession", reason)
+fn wrong(reason: impl Why) -> Failed {
+    Failed::content(Arg::Word("cli-say-what-succession"), reason)
 }

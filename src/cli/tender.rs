@@ -14,6 +14,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement};
 use crate::enterprise::credentials::enterprise_of;
+use crate::error::Said;
 use crate::ids::{TenderId, UnitId};
 use crate::opening::statements::{Void, VoidReason};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
@@ -119,7 +120,9 @@ struct SourceStage {
 
 impl Source {
     fn plan(self) -> Result<Plan, Failed> {
-        let time = |text: &str| instant(text).map_err(|e| Failed::content(text, e));
+        let time = |text: &str| {
+            instant(text).map_err(|_| Failed::content(text, Said::bare("cli-say-why-no-time")))
+        };
         let stage = |it: SourceStage| {
             Ok(StagePlan {
                 stage: it.stage,
@@ -170,7 +173,7 @@ impl Client {
         let wrong = |e: std::io::Error| Failed::file(file, &e);
         let size = std::fs::metadata(file).map_err(wrong)?.len();
         let name = file.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| Failed::content(file.display(), "its name"))?;
+        let name = name.ok_or_else(|| Failed::in_file(file, Said::bare("cli-say-why-name")))?;
         let slice = Slice { path: file.to_owned(), start: 0, size };
         self.put_document(tender, name, &slice).await
     }
@@ -191,7 +194,8 @@ impl Client {
         let prepared: Prepared = self.act(&path, &empty, Access::Own).await?;
         let key = self.key()?;
         let buyer = enterprise_of(key.verifying().name());
-        let buyer = buyer.ok_or_else(|| Failed::content("--key", "not an organisation's"))?;
+        let buyer = buyer
+            .ok_or_else(|| Failed::content("--key", Said::bare("cli-say-why-no-organisation")))?;
         let units = prepared.units.iter().map(|text| proposed::<Unit>(text));
         let mut units = units.collect::<Result<Vec<_>, _>>()?;
         let mut notice: Statement<Notice> = proposed(&prepared.notice)?;
@@ -223,7 +227,7 @@ impl Client {
         }
         let view: View = self.get(&format!("/units/{unit}"), Access::Public).await?;
         let note = view.amendments.last().unwrap_or(&view.unit);
-        let last = Note::parse(note.as_bytes()).map_err(|e| Failed::Answer(e.to_string()))?;
+        let last = Note::parse(note.as_bytes()).map_err(Failed::answer)?;
         let count = u32::try_from(view.amendments.len()).unwrap_or(u32::MAX);
         let (deadline, open_at) = times;
         let amendment = Amendment {
@@ -255,14 +259,14 @@ fn proposed<B: Body>(text: &str) -> Result<Statement<B>, Failed> {
     if let Ok(statement) = Statement::parse(text.as_bytes()) {
         return Ok(statement);
     }
-    let note = Note::new(text.to_owned()).map_err(|e| Failed::Answer(e.to_string()))?;
-    Statement::from_note(note).map_err(|e| Failed::Answer(e.to_string()))
+    let note = Note::new(text.to_owned()).map_err(Failed::answer)?;
+    Statement::from_note(note).map_err(Failed::answer)
 }
 
 /// A plan's file.
 fn read_plan(file: &Path) -> Result<Plan, Failed> {
     let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
-    let source: Source = toml::from_str(&text).map_err(|e| Failed::content(file.display(), e))?;
+    let source: Source = toml::from_str(&text).map_err(|e| Failed::toml(file, &text, &e))?;
     source.plan()
 }
 
@@ -330,7 +334,7 @@ pub fn draft_key(plan: &Plan) -> Result<String, Failed> {
 /// The platform's JSON, laid out for people.
 fn shown(answer: &Value) -> Result<Report, Failed> {
     let text = serde_json::to_string_pretty(answer);
-    text.map(Report::plain).map_err(|e| Failed::Answer(e.to_string()))
+    text.map(Report::plain).map_err(Failed::answer)
 }
 
 /// An instant as people type it: RFC 3339, or `2026-11-24 09:00[:00[.000]]` in the platform's zone.

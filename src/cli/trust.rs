@@ -6,6 +6,7 @@ use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::Statement;
 use crate::custodian::chain::Chain;
 use crate::custodian::roster::Roster;
+use crate::error::{Arg, Reason, Said};
 use crate::ids::UnitId;
 use crate::opening::statements::Close;
 use crate::record::checkpoint::Cosigned;
@@ -49,7 +50,10 @@ impl Pinned {
             Pin::Regulator(key) => {
                 let first = believed.rosters.first();
                 first.body().regulator_key == *key
-                    && first.note().signed_by(key).map_err(|e| Failed::content("the roster", e))?
+                    && first
+                        .note()
+                        .signed_by(key)
+                        .map_err(|e| Failed::content(Arg::Word("cli-say-what-roster"), e))?
             }
         };
         if is_pinned { Ok(believed) } else { Err(Failed::NotPinned) }
@@ -60,7 +64,8 @@ impl Pinned {
     /// # Errors
     /// [`Failed::Content`].
     pub fn believed(notes: &[u8]) -> Result<Self, Failed> {
-        let rosters = Chain::parse(notes).map_err(|e| Failed::content("the roster", e))?;
+        let rosters = Chain::parse(notes)
+            .map_err(|e| Failed::content(Arg::Word("cli-say-what-roster"), e))?;
         Ok(Self { rosters })
     }
 
@@ -94,8 +99,7 @@ impl Pinned {
     /// # Errors
     /// [`Failed::Receipt`].
     pub fn receipt(&self, text: &[u8]) -> Result<Checked, Failed> {
-        let wrong = |e: crate::record::proof::ReceiptError| Failed::Receipt(e.to_string());
-        let receipt = Receipt::parse(text).map_err(wrong)?;
+        let receipt = Receipt::parse(text).map_err(Failed::receipt)?;
         let (mut size, mut most, mut is_final) = (0, 0, false);
         // Which of the record's keys signed it shows in its origin.
         let mut keys = self.rosters.log_keys();
@@ -103,7 +107,7 @@ impl Pinned {
         let log_key = log_key.unwrap_or(self.rosters.log_key());
         for roster in self.rosters.iter().map(Statement::body) {
             let cosigned: Cosigned =
-                receipt.verify(log_key, &roster.witness_keys()).map_err(wrong)?;
+                receipt.verify(log_key, &roster.witness_keys()).map_err(Failed::receipt)?;
             let count = cosigned.cosignatures().len();
             size = cosigned.checkpoint().size;
             most = most.max(count);
@@ -117,8 +121,8 @@ impl Pinned {
     /// # Errors
     /// [`Failed::Content`].
     pub fn close(&self, note: &str, unit: &UnitId) -> Result<(Statement<Close>, &Roster), Failed> {
-        let wrong = |e: &dyn std::fmt::Display| Failed::content("the close", e);
-        let close = Statement::<Close>::parse(note.as_bytes()).map_err(|e| wrong(&e))?;
+        let wrong = |reason: Said| Failed::content(Arg::Word("cli-say-what-close"), reason);
+        let close = Statement::<Close>::parse(note.as_bytes()).map_err(|e| wrong(e.said()))?;
         let signed = |roster: &&Roster| {
             let signed = close.note().count(&roster.statement_keys());
             close.note().require(&roster.platform_key).is_ok()
@@ -127,7 +131,7 @@ impl Pinned {
         let roster = self.rosters.iter().rev().map(Statement::body).find(signed);
         match roster.filter(|_| close.body().unit_id == *unit) {
             Some(roster) => Ok((close, roster)),
-            None => Err(wrong(&"not signed by a quorum for this unit")),
+            None => Err(wrong(Said::bare("cli-say-why-close-quorum"))),
         }
     }
 

@@ -12,6 +12,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
+use crate::error::Said;
 use crate::ids::TenderId;
 
 use super::client::{Access, Client};
@@ -67,7 +68,7 @@ impl Client {
             match outcome {
                 Ok(Some(id)) => return Ok(id),
                 Ok(None) if breaks > BREAKS => {
-                    return Err(Failed::Answer("the upload does not grow".to_owned()));
+                    return Err(Failed::answer(Said::bare("cli-say-why-upload-stuck")));
                 }
                 Ok(None) => {}
                 Err(failed) if !is_passing(&failed) || breaks > BREAKS => return Err(failed),
@@ -98,7 +99,7 @@ impl Client {
         };
         under_way.address = Some(address.clone());
         if offset > slice.size {
-            return Err(Failed::Answer("the upload is longer than the file".to_owned()));
+            return Err(Failed::answer(Said::bare("cli-say-why-upload-long")));
         }
         under_way.reached = under_way.reached.max(Some(offset));
         progress.at(offset, slice.size);
@@ -117,7 +118,7 @@ impl Client {
     ) -> Result<serde_json::Value, Failed> {
         // Only its query's encoding is used.
         let mut encoded =
-            reqwest::Url::parse("http://localhost/").map_err(|e| Failed::content(name, e))?;
+            reqwest::Url::parse("http://localhost/").map_err(|e| Failed::Machine(e.to_string()))?;
         encoded.query_pairs_mut().append_pair("name", name);
         let query = encoded.query().unwrap_or_default();
         let path = format!("/api/v1/tenders/{tender}/documents?{query}");
@@ -128,7 +129,7 @@ impl Client {
             .body(body(Vec::new(), slice).await?);
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let answer = self.body(self.refusal_of(response).await?).await?;
-        serde_json::from_slice(&answer).map_err(|e| Failed::Answer(e.to_string()))
+        serde_json::from_slice(&answer).map_err(Failed::answer)
     }
 
     async fn begin(&self, slice: &Slice, kept: Option<&Path>) -> Result<String, Failed> {
@@ -140,7 +141,9 @@ impl Client {
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let response = self.refusal_of(response).await?;
         let address = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let address = address.ok_or_else(|| Failed::Answer("no Location".to_owned()))?.to_owned();
+        let address = address
+            .ok_or_else(|| Failed::answer(Said::bare("cli-say-why-no-location")))?
+            .to_owned();
         if let Some(kept) = kept {
             replace(kept, address.as_bytes())?;
         }
@@ -154,7 +157,7 @@ impl Client {
         let response = self.refusal_of(response).await?;
         let offset = response.headers().get("upload-offset").and_then(|v| v.to_str().ok());
         let offset = offset.and_then(|text| text.parse().ok());
-        offset.ok_or_else(|| Failed::Answer("no Upload-Offset".to_owned()))
+        offset.ok_or_else(|| Failed::answer(Said::bare("cli-say-why-no-offset")))
     }
 
     async fn append(
@@ -232,5 +235,9 @@ fn is_passing(failed: &Failed) -> bool {
 
 fn id_of(address: &str) -> Result<String, Failed> {
     let id = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if id.is_empty() { Err(Failed::Answer("no upload id".to_owned())) } else { Ok(id.to_owned()) }
+    if id.is_empty() {
+        Err(Failed::answer(Said::bare("cli-say-why-no-upload")))
+    } else {
+        Ok(id.to_owned())
+    }
 }

@@ -9,6 +9,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::enterprise::rules::check_application;
 use crate::enterprise::statements::{Application, Declined, Verified};
+use crate::error::{Reason, Said};
 use crate::ids::EnterpriseId;
 
 use super::bid::Accepted;
@@ -24,12 +25,16 @@ impl Registered {
     /// # Errors
     /// [`Failed::Answer`].
     pub fn signed(&self, origin: &str) -> Result<Statement<Application>, Failed> {
-        let wrong =
-            |why: String| Failed::Answer(format!("the application of {}: {why}", self.name));
-        let text = self.application.as_deref().ok_or_else(|| wrong("it is missing".to_owned()))?;
+        let wrong = |why: Said| {
+            let reason = why.arg();
+            let values = vec![("name", self.name.clone().into()), ("reason", reason)];
+            Failed::answer(Said::new("cli-say-why-application", values))
+        };
+        let text =
+            self.application.as_deref().ok_or_else(|| wrong(Said::bare("cli-say-why-missing")))?;
         let statement = Statement::<Application>::parse(text.as_bytes());
-        let statement = statement.map_err(|e| wrong(e.to_string()))?;
-        check_application(origin, &statement).map_err(|e| wrong(e.to_string()))?;
+        let statement = statement.map_err(|e| wrong(e.said()))?;
+        check_application(origin, &statement).map_err(|e| wrong(Said::of(&e)))?;
         let body = statement.body();
         let told = Application {
             contact: self.contact.clone().unwrap_or_default(),
@@ -42,7 +47,7 @@ impl Registered {
         if *body == told && statement.sha256() == self.application_sha256 {
             Ok(statement)
         } else {
-            Err(wrong("the platform tells something else of it than was signed".to_owned()))
+            Err(wrong(Said::bare("cli-say-why-told-otherwise")))
         }
     }
 }
@@ -63,12 +68,13 @@ impl Client {
         waits.retain(|it| it.enterprise == id);
         waits.retain(|it| which.is_none_or(|which| it.application_sha256 == which));
         match waits.as_slice() {
-            [] => Err(Failed::content(id, "no such application waits")),
+            [] => Err(Failed::content(id.to_string(), Said::bare("cli-say-why-none-waits"))),
             [it] => it.signed(&pinned.roster().origin),
             several => {
                 let all = several.iter().map(|it| it.application_sha256.to_string());
                 let all = all.collect::<Vec<_>>().join(", ");
-                Err(Failed::content(id, format!("name one with --application: {all}")))
+                let several = Said::new("cli-say-why-several", vec![("all", all.into())]);
+                Err(Failed::content(id.to_string(), several))
             }
         }
     }

@@ -15,8 +15,35 @@ use super::hash::Hash;
 
 /// Why a text or bytes are not a key, or the key is not one for this use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a verifier key: {0}")]
-pub struct KeyError(pub &'static str);
+pub enum KeyError {
+    /// Its name.
+    #[error("not a key: its name is empty, not printable ASCII, or holds a plus")]
+    Name,
+    /// Not name, id and material.
+    #[error("not a key: it has not three parts")]
+    Parts,
+    /// Material in another spelling.
+    #[error("not a key: not base64")]
+    Base64,
+    /// A type that is not known here.
+    #[error("not a key: of an unknown type")]
+    Kind,
+    /// Material of another length.
+    #[error("not a key: not 32 bytes")]
+    Length,
+    /// Name and material belong to another id.
+    #[error("not a key: its id differs")]
+    Id,
+    /// A seed that the library refuses.
+    #[error("not a private key")]
+    Private,
+    /// A witness's key where a statement is to be signed.
+    #[error("a cosigning key does not sign statements")]
+    NotForStatements,
+    /// Another's key where a witness's is needed.
+    #[error("a statement key does not cosign")]
+    NotForCosigning,
+}
 
 /// What a key signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,7 +78,7 @@ impl VerifyingKey {
     /// [`KeyError`] when the name is not one a note may carry.
     pub fn new(name: &str, kind: KeyKind, public: [u8; 32]) -> Result<Self, KeyError> {
         if !is_key_name(name) {
-            return Err(KeyError("its name is empty, not printable ASCII, or holds a plus"));
+            return Err(KeyError::Name);
         }
         Ok(Self { name: name.to_owned(), kind, public })
     }
@@ -116,17 +143,17 @@ impl FromStr for VerifyingKey {
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next())
         else {
-            return Err(KeyError("it has not three parts"));
+            return Err(KeyError::Parts);
         };
-        let material = BASE64.decode(material).map_err(|_| KeyError("not base64"))?;
+        let material = BASE64.decode(material).map_err(|_| KeyError::Base64)?;
         let (kind, public) = match material.split_first() {
             Some((1, rest)) => (KeyKind::Statement, rest),
             Some((4, rest)) => (KeyKind::Cosignature, rest),
-            _ => return Err(KeyError("of an unknown type")),
+            _ => return Err(KeyError::Kind),
         };
-        let public = public.try_into().map_err(|_| KeyError("not 32 bytes"))?;
+        let public = public.try_into().map_err(|_| KeyError::Length)?;
         let key = Self::new(name, kind, public)?;
-        if hex::encode(key.id()) == id { Ok(key) } else { Err(KeyError("its id differs")) }
+        if hex::encode(key.id()) == id { Ok(key) } else { Err(KeyError::Id) }
     }
 }
 
@@ -155,9 +182,8 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`] when the name is not one a note may carry.
     pub fn from_seed(name: &str, kind: KeyKind, seed: &[u8; 32]) -> Result<Self, KeyError> {
-        let pair =
-            Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError("not a private key"))?;
-        let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError("size"))?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::Private)?;
+        let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Length)?;
         Ok(Self { pair, verifying: VerifyingKey::new(name, kind, public)? })
     }
 

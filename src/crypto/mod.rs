@@ -10,3 +10,4 @@ pub mod seal;
 pub mod shares;
 pub mod statement;
 pub mod tar;
+mod words;

@@ -15,12 +15,56 @@ const SIGNATURE_START: &str = "\u{2014} ";
 /// A note with more signatures is refused before any is decoded.
 const MAX_SIGNATURES: usize = 64;
 
+/// Why bytes are not a note in its one spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadNote {
+    /// A line behind the text that is no signature.
+    #[error("a signature line does not start with a dash")]
+    Dash,
+    /// A signature of nobody.
+    #[error("a signature line has no key name")]
+    NoKeyName,
+    /// A name that no key can have.
+    #[error("a key name is not printable ASCII without plus")]
+    KeyName,
+    /// A signature in another spelling.
+    #[error("not strict base64")]
+    Base64,
+    /// No room for a key's id and a signature.
+    #[error("a signature is too short")]
+    Short,
+    /// A text without its last newline.
+    #[error("its text does not end in a newline")]
+    NoNewline,
+    /// A text that shows something else than it is.
+    #[error("its text holds control characters")]
+    Control,
+    /// Bytes that are no text.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// Text and signatures run into each other.
+    #[error("no empty line before the signatures")]
+    NoEmptyLine,
+    /// Cut off.
+    #[error("its last line does not end in a newline")]
+    LastLine,
+    /// More than anybody needs.
+    #[error("too many signatures")]
+    TooMany,
+    /// A copy of something else.
+    #[error("the signed copy's text differs")]
+    Differs,
+    /// Cosignatures that are none.
+    #[error("not a sequence of signature lines")]
+    NotSignatures,
+}
+
 /// Why bytes are not a note, or not one that the reader asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
     /// Not a signed note.
     #[error("not a signed note: {0}")]
-    Malformed(&'static str),
+    Malformed(BadNote),
     /// Not a key, or not one that signs this.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -69,21 +113,18 @@ impl NoteSignature {
     /// # Errors
     /// [`NoteError::Malformed`] when it is not a signature line in its one spelling.
     pub fn parse(line: &str) -> Result<Self, NoteError> {
-        let rest = line
-            .strip_prefix(SIGNATURE_START)
-            .ok_or(NoteError::Malformed("a signature line does not start with a dash"))?;
+        let rest = line.strip_prefix(SIGNATURE_START).ok_or(NoteError::Malformed(BadNote::Dash))?;
         let (name, encoded) =
-            rest.split_once(' ').ok_or(NoteError::Malformed("a signature line has no key name"))?;
+            rest.split_once(' ').ok_or(NoteError::Malformed(BadNote::NoKeyName))?;
         if !is_key_name(name) {
-            return Err(NoteError::Malformed("a key name is not printable ASCII without plus"));
+            return Err(NoteError::Malformed(BadNote::KeyName));
         }
-        let material =
-            BASE64.decode(encoded).map_err(|_| NoteError::Malformed("not strict base64"))?;
+        let material = BASE64.decode(encoded).map_err(|_| NoteError::Malformed(BadNote::Base64))?;
         match material.split_first_chunk::<4>() {
             Some((id, bytes)) if !bytes.is_empty() => {
                 Ok(Self { name: name.to_owned(), key_id: *id, bytes: bytes.to_vec() })
             }
-            _ => Err(NoteError::Malformed("a signature is too short")),
+            _ => Err(NoteError::Malformed(BadNote::Short)),
         }
     }
 }
@@ -102,10 +143,10 @@ impl Note {
     /// [`NoteError::Malformed`] when the text cannot stand in a note.
     pub fn new(text: String) -> Result<Self, NoteError> {
         if !text.ends_with('\n') {
-            return Err(NoteError::Malformed("its text does not end in a newline"));
+            return Err(NoteError::Malformed(BadNote::NoNewline));
         }
         if text.chars().any(|c| c.is_ascii_control() && c != '\n') {
-            return Err(NoteError::Malformed("its text holds control characters"));
+            return Err(NoteError::Malformed(BadNote::Control));
         }
         Ok(Self { text, signatures: Vec::new() })
     }
@@ -115,19 +156,18 @@ impl Note {
     /// # Errors
     /// [`NoteError::Malformed`] with the reason.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
-        let whole = std::str::from_utf8(bytes).map_err(|_| NoteError::Malformed("not UTF-8"))?;
-        let split = whole
-            .rfind("\n\n")
-            .ok_or(NoteError::Malformed("no empty line before the signatures"))?;
+        let whole =
+            std::str::from_utf8(bytes).map_err(|_| NoteError::Malformed(BadNote::NotUtf8))?;
+        let split = whole.rfind("\n\n").ok_or(NoteError::Malformed(BadNote::NoEmptyLine))?;
         let (text, rest) = whole.split_at(split + 1);
         let lines = rest
             .strip_prefix('\n')
             .and_then(|lines| lines.strip_suffix('\n'))
-            .ok_or(NoteError::Malformed("its last line does not end in a newline"))?;
+            .ok_or(NoteError::Malformed(BadNote::LastLine))?;
         let mut note = Self::new(text.to_owned())?;
         for line in lines.split('\n') {
             if note.signatures.len() == MAX_SIGNATURES {
-                return Err(NoteError::Malformed("too many signatures"));
+                return Err(NoteError::Malformed(BadNote::TooMany));
             }
             note.signatures.push(NoteSignature::parse(line)?);
         }
@@ -182,7 +222,7 @@ impl Note {
     /// [`NoteError::BadSignature`].
     pub fn signed_by(&self, key: &VerifyingKey) -> Result<bool, NoteError> {
         if key.kind() != KeyKind::Statement {
-            return Err(KeyError("a cosigning key does not sign statements").into());
+            return Err(KeyError::NotForStatements.into());
         }
         let mut found = false;
         for line in self.signatures.iter().filter(|s| s.claims(key)) {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::hash::Hash;
 use super::json::{self, JsonError, Texts};
 use super::key::{SigningKey, VerifyingKey};
-use super::note::{Note, NoteError};
+use super::note::{BadNote, Note, NoteError};
 
 /// The JSON of one type of statement.
 pub trait Body: Serialize + DeserializeOwned {
@@ -115,7 +115,7 @@ impl<B: Body> Statement<B> {
     /// [`NoteError`] when the copy's text differs or the signature is missing or wrong.
     pub fn adopt(&mut self, copy: &Note, key: &VerifyingKey) -> Result<(), NoteError> {
         if copy.text() != self.note.text() {
-            return Err(NoteError::Malformed("the signed copy's text differs"));
+            return Err(NoteError::Malformed(BadNote::Differs));
         }
         copy.require(key)?;
         if self.note.signed_by(key)? {

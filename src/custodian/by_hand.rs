@@ -11,7 +11,7 @@ use super::home::{HomeError, Loaded};
 use super::roster::{Roster, RosterError, follows};
 use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::{Body, Statement};
-use crate::error::Args;
+use crate::error::{Args, Reason as _};
 use crate::record::checkpoint::{CheckpointError, Cosigned};
 use crate::record::succession::{self, Succession, SuccessionError};
 
@@ -64,10 +64,10 @@ impl crate::error::Refusal for Refused {
 
     fn args(&self) -> Args {
         match self {
-            Self::NotNext(cause) => vec![("cause", cause.to_string().into())],
-            Self::Regulator(cause) => vec![("cause", cause.to_string().into())],
-            Self::NotMyRecord(cause) => vec![("cause", cause.to_string().into())],
-            Self::Home(cause) => vec![("cause", cause.to_string().into())],
+            Self::NotNext(cause) => vec![("cause", cause.arg())],
+            Self::Regulator(cause) => vec![("cause", cause.arg())],
+            Self::NotMyRecord(cause) => vec![("cause", cause.arg())],
+            Self::Home(cause) => vec![("cause", cause.arg())],
             Self::Another | Self::NotHeld | Self::Checkpoint(_) | Self::NotCosigned => Args::new(),
         }
     }

@@ -82,3 +82,25 @@ custodian-not-cosigned = This agent has not cosigned the checkpoint that the suc
     .hint = Nothing was signed. Use a checkpoint that this custodian cosigned; its line must stand under it.
 custodian-home = The agent's folder: { $cause }.
     .hint = Nothing was signed. Mend the folder first.
+
+custodian-say-roster-range = its custodians and threshold do not keep 2 ≤ t, t + 2 ≤ n ≤ 7
+custodian-say-roster-twice = two of its keys or ids are the same
+custodian-say-roster-key = the key { $name } has the wrong kind or name for its purpose
+custodian-say-roster-chain = its version, or its link to the version before, is wrong
+custodian-say-signatures = its signatures: { $reason }
+custodian-say-roster-quorum = fewer custodians of the version before than the quorum signed it
+custodian-say-roster-record = its record's origin or key is not the one of the version before
+custodian-say-roster-seed = a custodian's key stands in the version before: each version needs new seeds
+custodian-say-chain-statement = roster { $place } of the chain: { $reason }
+custodian-say-chain-roster = roster version { $version }: { $reason }
+custodian-say-chain-succession = a succession: { $reason }
+custodian-say-chain-empty = there is no roster in it, or not at its beginning
+
+custodian-say-home-file = { $path }: { $reason }
+custodian-say-home-lost = this agent has a roster but no memory of what it signed
+custodian-say-home-exists = { $path } exists already; it is not touched
+custodian-say-home-other = the roster does not name the keys of this seed
+custodian-say-home-elsewhere = the chain does not go on from this agent's
+custodian-say-home-succession = the succession holds another record than this agent witnessed
+custodian-say-home-not-whole = it does not begin with version 1
+custodian-say-home-no-unit = "{ $name }" is no unit

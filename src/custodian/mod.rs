@@ -10,3 +10,4 @@ pub mod http;
 mod lodging;
 pub mod roster;
 pub mod wire;
+mod words;

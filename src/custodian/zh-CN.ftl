@@ -82,3 +82,25 @@ custodian-not-cosigned = 本代理没有联署过接续声明所保有的检查�
     .hint = 没有签署任何内容。请使用本保管人联署过、其签名行在其下的检查点。
 custodian-home = 代理的文件夹：{ $cause }。
     .hint = 没有签署任何内容。请先修好文件夹。
+
+custodian-say-roster-range = 保管人数与门限不满足 2 ≤ t，t + 2 ≤ n ≤ 7
+custodian-say-roster-twice = 有两个密钥或标识相同
+custodian-say-roster-key = 密钥 { $name } 的类型或名称与用途不符
+custodian-say-roster-chain = 版本号或与前一版的衔接不正确
+custodian-say-signatures = 其签名：{ $reason }
+custodian-say-roster-quorum = 前一版的保管人签名不足法定数
+custodian-say-roster-record = 其日志名称或密钥与前一版不同
+custodian-say-roster-seed = 有保管人的密钥已在前一版中：每一版都要用新的种子
+custodian-say-chain-statement = 第 { $place } 份名册：{ $reason }
+custodian-say-chain-roster = 第 { $version } 版名册：{ $reason }
+custodian-say-chain-succession = 承继声明：{ $reason }
+custodian-say-chain-empty = 其中没有名册，或不在开头
+
+custodian-say-home-file = { $path }：{ $reason }
+custodian-say-home-lost = 该代理程序有名册，但没有签署记录
+custodian-say-home-exists = { $path } 已存在，未作改动
+custodian-say-home-other = 名册中没有该种子的密钥
+custodian-say-home-elsewhere = 该名册链不是此代理程序所持名册链的后续
+custodian-say-home-succession = 承继声明所持的日志与该代理程序见证的不同
+custodian-say-home-not-whole = 不是从第 1 版开始
+custodian-say-home-no-unit = “{ $name }”不是开标单元

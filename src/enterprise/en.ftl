@@ -41,3 +41,11 @@ enterprise-key-taken = This key speaks, or once spoke, for somebody.
     .hint = Make a new key: none is ever used twice.
 enterprise-unknown = Nobody is registered under this identifier.
     .hint = Copy the identifier (ent_…) as the platform printed it.
+
+enterprise-say-credential-vouched = no operator of the roster in force signed it
+enterprise-say-credential-roster = a roster among the statements: { $reason }
+enterprise-say-credential-place = it is about another body or another key than the one in force
+enterprise-say-credential-first = the first statement is no verification
+enterprise-say-credential-name = the key is not named after its body
+
+enterprise-say-elsewhere = it is about another registration

@@ -15,6 +15,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, type_of};
+use crate::error::{Arg, Reason as _};
 use crate::ids::{EnterpriseId, SessionId};
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
@@ -365,10 +366,10 @@ pub async fn change_key(
 /// The note of a statement about the enterprise that the path names.
 fn about(path: &str, statement: &str) -> Result<Note, Failure> {
     let id = id::<EnterpriseId>(path)?;
-    let note = Note::parse(statement.as_bytes()).map_err(|e| Refused::Statement(e.to_string()))?;
+    let note = Note::parse(statement.as_bytes()).map_err(|e| Refused::Statement(e.arg()))?;
     if rules::subject(note.text()) == Some(id) {
         Ok(note)
     } else {
-        Err(Refused::Statement("it is about another registration".to_owned()).into())
+        Err(Refused::Statement(Arg::Word("enterprise-say-elsewhere")).into())
     }
 }

@@ -14,6 +14,7 @@ pub mod session;
 pub mod statements;
 pub mod store;
 pub mod uscc;
+mod words;
 
 use serde::Serialize;
 use utoipa::ToSchema;

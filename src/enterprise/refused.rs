@@ -5,14 +5,14 @@ use super::uscc::UsccError;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
 use crate::db;
-use crate::error::{Args, Refusal};
+use crate::error::{Arg, Args, Reason as _, Refusal};
 
 /// Why a registration or a change of keys was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Not a statement of the kind expected.
-    #[error("not the statement expected: {0}")]
-    Statement(String),
+    #[error("not the statement expected: {0:?}")]
+    Statement(Arg),
     /// Not by the key or keys that must sign, or by others besides.
     #[error("not signed by exactly the keys that must sign")]
     Signature,
@@ -68,7 +68,7 @@ pub enum Refused {
 
 impl From<StatementError> for Refused {
     fn from(error: StatementError) -> Self {
-        Self::Statement(error.to_string())
+        Self::Statement(error.arg())
     }
 }
 
@@ -124,7 +124,7 @@ impl Refusal for Refused {
 
     fn args(&self) -> Args {
         match self {
-            Self::Statement(reason) => vec![("reason", reason.as_str().into())],
+            Self::Statement(reason) => vec![("reason", reason.clone())],
             Self::Code(error) => error.args(),
             Self::Text(field) => vec![("field", (*field).into())],
             Self::KeyName(name) => vec![("name", name.as_str().into())],

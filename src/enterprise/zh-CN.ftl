@@ -41,3 +41,11 @@ enterprise-key-taken = 该密钥正在或曾经代表某一主体。
     .hint = 请生成新密钥：任何密钥都不重复使用。
 enterprise-unknown = 该编号下没有登记主体。
     .hint = 请原样复制平台给出的编号（ent_…）。
+
+enterprise-say-credential-vouched = 现行名册中没有运营方签署它
+enterprise-say-credential-roster = 声明中的名册：{ $reason }
+enterprise-say-credential-place = 涉及的主体或密钥不是现行的
+enterprise-say-credential-first = 第一份声明不是核验声明
+enterprise-say-credential-name = 密钥名称与其主体不符
+
+enterprise-say-elsewhere = 涉及的是另一项登记

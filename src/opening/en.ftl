@@ -30,3 +30,7 @@ opening-line-not-opened = This bid did not open.
     .hint = The opening record says why, and who answers for it.
 opening-nothing-to-stop = This unit is opened, void or lapsed: there is no release left to stop.
     .hint = What was opened stays read; a complaint about it is not a suspension.
+
+opening-say-amendment-chain = its number, or its link to the statement before, is wrong
+opening-say-amendment-earlier = it moves a time earlier, or opens before the deadline
+opening-say-amendment-outage = its outage does not touch the deadline, or moves it further than an outage may

@@ -30,3 +30,7 @@ opening-line-not-opened = 该投标未能开启。
     .hint = 开标记录载明原因和责任方。
 opening-nothing-to-stop = 该开标单元已开标、作废或失效，没有可以暂停的密钥释放。
     .hint = 已开启的内容不会收回；对其提出投诉不用暂停。
+
+opening-say-amendment-chain = 其编号或与前一份声明的衔接不正确
+opening-say-amendment-earlier = 它把时间提前，或开标早于截止时间
+opening-say-amendment-outage = 所称中断没有触及截止时间，或推迟超过了中断所允许的幅度

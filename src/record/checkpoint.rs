@@ -104,7 +104,7 @@ fn cosigned_message(text: &str, seconds: u64) -> Vec<u8> {
 pub fn cosign(text: &str, key: &SigningKey, now: Time) -> Result<NoteSignature, CheckpointError> {
     Checkpoint::parse(text)?;
     if key.verifying().kind() != KeyKind::Cosignature {
-        return Err(NoteError::from(KeyError("a statement key does not cosign")).into());
+        return Err(NoteError::from(KeyError::NotForCosigning).into());
     }
     let seconds = u64::try_from(now.seconds()).map_err(|_| CheckpointError::Malformed)?;
     let mut bytes = seconds.to_be_bytes().to_vec();

@@ -24,3 +24,4 @@ pub mod succession;
 pub mod tiles;
 pub mod tree;
 pub mod witness;
+mod words;

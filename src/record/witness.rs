@@ -5,7 +5,7 @@
 //! the state's storage and HTTP (custodian), and `sign-subtree`, which is optional.
 
 use crate::crypto::key::VerifyingKey;
-use crate::crypto::note::{Note, NoteError, NoteSignature};
+use crate::crypto::note::{BadNote, Note, NoteError, NoteSignature};
 
 use super::checkpoint::{Checkpoint, Cosigned};
 use super::spelling;
@@ -168,7 +168,7 @@ pub fn encode_cosignatures(lines: &[NoteSignature]) -> String {
 /// # Errors
 /// [`NoteError::Malformed`].
 pub fn parse_cosignatures(body: &[u8]) -> Result<Vec<NoteSignature>, NoteError> {
-    let malformed = NoteError::Malformed("not a sequence of signature lines");
+    let malformed = NoteError::Malformed(BadNote::NotSignatures);
     let text = std::str::from_utf8(body).map_err(|_| malformed)?;
     let lines = text.strip_suffix('\n').ok_or(malformed)?;
     if lines.len() > 16 * 1024 {

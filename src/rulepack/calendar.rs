@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Pack, PackError, Period, Unit};
 use crate::clock::Time;
+use crate::error::{Arg, Said};
 
 /// A calendar looks no further than this many days, so that a wrong one cannot hang a server.
 const FURTHEST: u32 = 4_000;
@@ -90,7 +91,7 @@ impl Calendar {
 
     pub(super) fn check(&self) -> Result<(), PackError> {
         match self.working_days.iter().find(|date| self.days_off.contains(date)) {
-            Some(date) => Err(PackError::Shape(format!("{date} is both off and worked"))),
+            Some(date) => Err(PackError::Shape(both(date))),
             None => Ok(()),
         }
     }
@@ -181,4 +182,9 @@ pub fn last_before(pack: &Pack, period: &Period, end: Time) -> Result<Time, Pack
     // Through the whole of that day.
     let next = day.tomorrow().map_err(|_| PackError::Range)?;
     start_of(pack, next).map(|at| at.plus(-1))
+}
+
+/// Why a day has no kind.
+fn both(day: &Date) -> Arg {
+    Said::new("rulepack-say-both", vec![("day", Arg::Day(day.to_string()))]).into()
 }

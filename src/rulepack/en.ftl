@@ -25,3 +25,7 @@ rulepack-say-outage-inside = The deadline { $before } lay inside the outage from
 rulepack-say-outage-near = The deadline { $before } came shortly after the outage from { $from } to { $recovered }: the new deadline is { $deadline }, the opening { $open } ({ $article }).
 rulepack-say-outage-long = The outage from { $from } to { $recovered } was long and touched the deadline { $before }: the new deadline is { $deadline }, the opening { $open } ({ $article }).
 rulepack-say-outage-next-day = The outage from { $from } to { $recovered } moved the deadline { $before } out of office hours: it is on a working day at the same hour, { $deadline }, the opening { $open } ({ $article }).
+
+rulepack-say-start = { $name } does not start at { $start }
+rulepack-say-in-days = a length of time in it is counted in days
+rulepack-say-both = { $day } is both off and worked

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::crypto::hash::Hash;
-use crate::error::{Args, Refusal};
+use crate::error::{Arg, Args, Reason as _, Refusal, Said, TomlFault};
 use calendar::Calendar;
 
 /// The one format that this program reads.
@@ -24,8 +24,8 @@ const FORMAT: &str = "sealbid/rulepack/v1";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PackError {
     /// Not TOML, unknown or missing fields.
-    #[error("the rule pack is not right: {0}")]
-    Shape(String),
+    #[error("the rule pack is not right: {0:?}")]
+    Shape(Arg),
     /// Of another format.
     #[error("the rule pack has the format {0:?}")]
     Format(String),
@@ -53,7 +53,7 @@ impl Refusal for PackError {
 
     fn args(&self) -> Args {
         match self {
-            Self::Shape(reason) => vec![("reason", reason.as_str().into())],
+            Self::Shape(reason) => vec![("reason", reason.clone())],
             Self::Format(found) | Self::Zone(found) => vec![("found", found.as_str().into())],
             Self::Range => Args::new(),
         }
@@ -297,7 +297,8 @@ impl Pack {
     /// # Errors
     /// [`PackError`] with the first fault; nothing is filled in.
     pub fn parse(text: &str) -> Result<Self, PackError> {
-        let file: File = toml::from_str(text).map_err(|e| PackError::Shape(e.to_string()))?;
+        let file: File =
+            toml::from_str(text).map_err(|e| PackError::Shape(TomlFault::new(text, &e).arg()))?;
         if file.format != FORMAT {
             return Err(PackError::Format(file.format));
         }
@@ -327,7 +328,9 @@ impl Pack {
         ];
         for (name, period, start) in periods {
             if period.start != start {
-                return Err(PackError::Shape(format!("{name} does not start at {start:?}")));
+                let start = format!("{start:?}").to_ascii_lowercase();
+                let values = vec![("name", name.into()), ("start", start.into())];
+                return Err(PackError::Shape(Said::new("rulepack-say-start", values).into()));
             }
         }
         let outage = &self.outage;
@@ -345,7 +348,7 @@ impl Pack {
             },
         ];
         if spans.iter().any(|span| span.millis().is_none()) {
-            return Err(PackError::Shape("a length of time is counted in days".to_owned()));
+            return Err(PackError::Shape(Said::bare("rulepack-say-in-days").into()));
         }
         self.calendar.check()
     }

@@ -25,3 +25,7 @@ rulepack-say-outage-inside = 投标截止时间 { $before } 处于系统故障�
 rulepack-say-outage-near = 投标截止时间 { $before } 紧随系统故障（{ $from } 至 { $recovered }）之后：新的截止时间为 { $deadline }，开标时间为 { $open }（{ $article }）。
 rulepack-say-outage-long = 系统长时间故障（{ $from } 至 { $recovered }），影响投标截止时间 { $before }：新的截止时间为 { $deadline }，开标时间为 { $open }（{ $article }）。
 rulepack-say-outage-next-day = 系统故障（{ $from } 至 { $recovered }）使投标截止时间 { $before } 移出办公时间：顺延至工作日同一时刻 { $deadline }，开标时间为 { $open }（{ $article }）。
+
+rulepack-say-start = { $name } 的起算点不是 { $start }
+rulepack-say-in-days = 其中有一个时长以天计算
+rulepack-say-both = { $day } 既是休息日又是工作日

@@ -1,7 +1,6 @@
 //! What many routes share: a signed statement as a body, an entry of the record as an answer,
 //! identifiers in addresses.
 
-use std::fmt::Display;
 use std::str::FromStr;
 
 use actix_web::dev::ServiceRequest;
@@ -15,6 +14,7 @@ use super::answer::Answer;
 use super::app::App;
 use super::edge::Edge;
 use crate::crypto::note::Note;
+use crate::error::Reason;
 use crate::ids::UnitId;
 use crate::record::store::Entry;
 
@@ -59,8 +59,8 @@ pub async fn received(request: &mut ServiceRequest) -> Result<web::Bytes, Edge> 
 ///
 /// # Errors
 /// [`Edge::Path`].
-pub fn id<T: FromStr<Err: Display>>(text: &str) -> Result<T, Edge> {
-    text.parse().map_err(|e: T::Err| Edge::Path(e.to_string()))
+pub fn id<T: FromStr<Err: Reason>>(text: &str) -> Result<T, Edge> {
+    text.parse().map_err(|e: T::Err| Edge::Path(e.arg()))
 }
 
 /// The unit that an address names, if the statement sent there is about it. What is no statement at

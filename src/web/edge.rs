@@ -21,8 +21,8 @@ pub enum Edge {
     #[error("the statement is about something else than the address names")]
     Misaddressed,
     /// A part of the address is no identifier.
-    #[error("the address holds no identifier: {0}")]
-    Path(String),
+    #[error("the address holds no identifier: {0:?}")]
+    Path(Arg),
     /// The query string is not what the route reads.
     #[error("the query is not right: {0}")]
     Query(String),
@@ -77,9 +77,10 @@ impl Refusal for Edge {
     fn args(&self) -> Args {
         match self {
             Self::Method(method) => vec![("method", Arg::Text(method.clone()))],
-            Self::BodyJson(reason) | Self::Path(reason) | Self::Query(reason) => {
+            Self::BodyJson(reason) | Self::Query(reason) => {
                 vec![("reason", Arg::Text(reason.clone()))]
             }
+            Self::Path(reason) => vec![("reason", reason.clone())],
             Self::BodySize(limit) => {
                 vec![("limit", Arg::Number(i64::try_from(*limit).unwrap_or(i64::MAX)))]
             }

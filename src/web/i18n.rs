@@ -40,6 +40,7 @@ pub const FEATURES: &[Feature] = features![
     "auth",
     "bid",
     "cli",
+    "crypto",
     "custodian",
     "db",
     "demo",

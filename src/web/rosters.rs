@@ -22,6 +22,7 @@ use crate::custodian::client::{AsWitnesses, witnesses};
 use crate::custodian::roster::Roster;
 use crate::db::{self, Db, Tx};
 use crate::enterprise;
+use crate::error::{Reason, Said};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::feed::Feed;
@@ -59,15 +60,19 @@ impl Settled {
     }
 }
 
-fn wrong(path: &Path, reason: impl std::fmt::Display) -> StartError {
-    StartError::Roster { path: path.display().to_string(), reason: reason.to_string() }
+fn wrong(path: &Path, reason: impl Reason) -> StartError {
+    StartError::Roster { path: path.display().to_string(), reason: reason.into() }
 }
 
 /// Reads the configured rosters: notes one after another, version 1 first.
 pub(super) fn read(path: &Path) -> Result<Chain, StartError> {
     let bytes = std::fs::read(path).map_err(|e| wrong(path, e))?;
     let chain = Chain::parse(&bytes).map_err(|e| wrong(path, e))?;
-    if chain.is_whole() { Ok(chain) } else { Err(wrong(path, "it does not begin with version 1")) }
+    if chain.is_whole() {
+        Ok(chain)
+    } else {
+        Err(wrong(path, Said::bare("web-say-roster-not-whole")))
+    }
 }
 
 /// Holds the configured rosters against those of the record.
@@ -82,7 +87,7 @@ pub(super) async fn settle(db: &Db, chain: Chain, path: &Path) -> Result<Settled
     let (first, mut links, head, open) = found.await.map_err(refused)?;
     match first {
         None if chain.successions().next().is_some() => {
-            return Err(wrong(path, "it holds a succession, and this database no record"));
+            return Err(wrong(path, Said::bare("web-say-roster-no-record")));
         }
         None => return Ok(Settled { chain, recorded: 0, last: None, open }),
         Some(first) if first.kind == Roster::TYPE => {}
@@ -98,14 +103,14 @@ pub(super) async fn settle(db: &Db, chain: Chain, path: &Path) -> Result<Settled
             let Link::Succession(succession) = link else { continue };
             let held = succession.body().last_checkpoint;
             if head.as_ref().is_none_or(|head| (head.size, head.root) != (held.size, held.root)) {
-                return Err(wrong(path, "the succession holds another head than this database's"));
+                return Err(wrong(path, Said::bare("web-say-roster-other-head")));
             }
         }
         Ok(Settled { chain, recorded: count, last, open })
     } else if chain.begins(&recorded) {
         Ok(Settled { chain: recorded, recorded: count, last, open })
     } else {
-        Err(wrong(path, "the record holds other rosters, which these do not follow"))
+        Err(wrong(path, Said::bare("web-say-roster-fork")))
     }
 }
 
@@ -118,14 +123,24 @@ pub(super) fn check_keys(
     platform: &VerifyingKey,
 ) -> Result<(), StartError> {
     if settled.chain.log_key() != log {
-        let reason = format!("the log key in force is {}", settled.chain.log_key());
-        return Err(wrong(path, format!("{reason}, and not this platform's")));
+        let in_force = settled.chain.log_key().to_string().into();
+        let keys = vec![("in_force", in_force), ("own", log.to_string().into())];
+        return Err(wrong(path, Said::new("web-say-roster-log-key", keys)));
     }
     for roster in settled.chain.iter().filter(|roster| settled.is_served(roster)) {
         let body = roster.body();
         if body.platform_key != *platform {
-            let reason = "does not name this platform's key, and units stand on it";
-            return Err(wrong(path, format!("version {} {reason}", body.version)));
+            let is_newest = roster.sha256() == settled.chain.newest().sha256();
+            let key = match is_newest {
+                true => "web-say-roster-platform-key",
+                false => "web-say-roster-platform-key-open",
+            };
+            let values = vec![
+                ("version", i64::from(body.version).into()),
+                ("named", body.platform_key.to_string().into()),
+                ("own", platform.to_string().into()),
+            ];
+            return Err(wrong(path, Said::new(key, values)));
         }
     }
     Ok(())

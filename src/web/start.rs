@@ -13,20 +13,21 @@ use zeroize::Zeroizing;
 use crate::auth::token::TokenKey;
 use crate::bid::arrivals::Arrivals;
 use crate::bid::upload::Quota;
-use crate::blob::{Blobs, Folder};
+use crate::blob::{self, Blobs, Folder};
 use crate::config::{Config, read_seed};
 use crate::crypto::key::{KeyKind, SigningKey};
 use crate::custodian::chain::{Chain, Rosters};
 use crate::custodian::client::{AskError, Custodians, Http, Limits};
 use crate::custodian::roster::Roster;
 use crate::db::{Db, FaultPoints, Options, Point};
+use crate::error::{Arg, Reason as _, Said};
 use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
 use crate::record::feed::Feed;
 use crate::record::leaf::PadKey;
 use crate::record::sequencer::{Keys, Pace, Sequencer};
 use crate::record::standing;
-use crate::rulepack::Pack;
+use crate::rulepack::{Pack, PackError};
 use crate::tender::Platform;
 use crate::timer;
 
@@ -75,9 +76,12 @@ fn statement_key(name: &str, seed: &[u8; 32]) -> Result<SigningKey, StartError> 
 }
 
 fn read_pack(path: &Path) -> Result<Pack, StartError> {
-    let wrong = |reason: String| StartError::RulePack { path: path.display().to_string(), reason };
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-    Pack::parse(&text).map_err(|e| wrong(e.to_string()))
+    let wrong = |reason: Arg| StartError::RulePack { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.arg()))?;
+    Pack::parse(&text).map_err(|e| match e {
+        PackError::Shape(reason) => wrong(reason),
+        other => wrong(Said::of(&other).into()),
+    })
 }
 
 /// A platform ready to serve, and the work that goes on beside its answers.
@@ -204,7 +208,10 @@ fn open_folder(
 ) -> Result<Folder, StartError> {
     let folder = Folder::open(&config.data_dir).map_err(|e| StartError::Folder {
         path: config.data_dir.display().to_string(),
-        reason: e.to_string(),
+        reason: match e {
+            blob::Error::Io(error) => error.arg(),
+            other => other.to_string().into(),
+        },
     })?;
     Ok(match faults {
         Some(faults) => folder.with_steps(Arc::new(move |step| faults.at(Point::Step(step)))),
@@ -215,10 +222,8 @@ fn open_folder(
 /// Where lodged files stand while they are taken in.
 fn spool(config: &Config) -> Result<PathBuf, StartError> {
     let spool = config.data_dir.join("spool");
-    std::fs::create_dir_all(&spool).map_err(|e| StartError::Folder {
-        path: spool.display().to_string(),
-        reason: e.to_string(),
-    })?;
+    std::fs::create_dir_all(&spool)
+        .map_err(|e| StartError::Folder { path: spool.display().to_string(), reason: e.arg() })?;
     Ok(spool)
 }
 
@@ -257,8 +262,6 @@ pub async fn serve(
 /// # Errors
 /// [`StartError::Listen`].
 pub fn listen(config: &Config) -> Result<TcpListener, StartError> {
-    socket::listen(config.listen).map_err(|e| StartError::Listen {
-        address: config.listen.to_string(),
-        reason: e.to_string(),
-    })
+    socket::listen(config.listen)
+        .map_err(|e| StartError::Listen { address: config.listen.to_string(), reason: e.arg() })
 }

@@ -3,26 +3,26 @@
 use super::i18n::local_time;
 use crate::clock::Time;
 use crate::db::{self, OpenError};
-use crate::error::{Args, Refusal};
+use crate::error::{Arg, Args, Refusal};
 
 /// Why the platform does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The rule pack.
-    #[error("rule pack {path}: {reason}")]
+    #[error("rule pack {path}: {reason:?}")]
     RulePack {
         /// Its file.
         path: String,
         /// Why.
-        reason: String,
+        reason: Arg,
     },
     /// The roster, or keys that it does not name.
-    #[error("roster {path}: {reason}")]
+    #[error("roster {path}: {reason:?}")]
     Roster {
         /// Its file.
         path: String,
         /// Why.
-        reason: String,
+        reason: Arg,
     },
     /// The database, its schema, or the record in it.
     #[error(transparent)]
@@ -55,20 +55,20 @@ pub enum StartError {
         reason: String,
     },
     /// The data folder.
-    #[error("data folder {path}: {reason}")]
+    #[error("data folder {path}: {reason:?}")]
     Folder {
         /// Which.
         path: String,
         /// Why.
-        reason: String,
+        reason: Arg,
     },
     /// The address.
-    #[error("listen {address}: {reason}")]
+    #[error("listen {address}: {reason:?}")]
     Listen {
         /// Which.
         address: String,
         /// Why.
-        reason: String,
+        reason: Arg,
     },
     /// A key file.
     #[error(transparent)]
@@ -112,7 +112,7 @@ impl Refusal for StartError {
             Self::RulePack { path, reason }
             | Self::Roster { path, reason }
             | Self::Folder { path, reason } => {
-                vec![("path", path.clone().into()), ("reason", reason.clone().into())]
+                vec![("path", path.clone().into()), ("reason", reason.clone())]
             }
             Self::Database(error) => error.args(),
             Self::Unnamed => Args::new(),
@@ -125,7 +125,7 @@ impl Refusal for StartError {
             }
             Self::Behind { witness, .. } => vec![("witness", witness.clone().into())],
             Self::Listen { address, reason } => {
-                vec![("address", address.clone().into()), ("reason", reason.clone().into())]
+                vec![("address", address.clone().into()), ("reason", reason.clone())]
             }
             Self::Config(error) => error.args(),
         }

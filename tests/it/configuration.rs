@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use sealbid::config::{Config, ConfigError, Origin, read_seed, variables};
 use sealbid::db::DatabaseUrl;
+use sealbid::web::i18n::Lang;
+use sealbid::web::problem::terminal;
 
 /// A configuration with nothing in it that may be left out.
 pub const LEAST: &str = r#"
@@ -39,8 +41,21 @@ fn the_least_configuration_has_the_usual_values() {
 #[test]
 fn an_unknown_field_is_refused() {
     let text = format!("{LEAST}\ncadence = 5\n");
-    let Err(ConfigError::Shape { reason }) = Config::parse(&text, None) else { panic!() };
-    assert!(reason.contains("cadence"), "{reason}");
+    let refused = Config::parse(&text, None).unwrap_err();
+    let said = |lang| terminal(&refused.clone().into(), lang);
+    let line = LEAST.lines().count() + 2;
+    let en = format!("error: The configuration is not right: line {line}, column 1: ");
+    assert!(said(Lang::En).starts_with(&en), "{}", said(Lang::En));
+    assert!(said(Lang::En).contains("(unknown field `cadence`"), "{}", said(Lang::En));
+    let zh = format!("错误: 配置 不正确：第 {line} 行第 1 列：");
+    assert!(said(Lang::Zh).starts_with(&zh), "{}", said(Lang::Zh));
+    assert_eq!(said(Lang::Zh).lines().count(), 2);
+    let broken = Config::parse(&LEAST.replace("= \"keys/log\"", "="), None).unwrap_err();
+    let said = terminal(&broken.into(), Lang::En);
+    assert!(said.contains(&format!("line {}, column", line - 4)), "{said}");
+    let short = LEAST.replace("origin =", "# origin =");
+    let said = terminal(&Config::parse(&short, None).unwrap_err().into(), Lang::Zh);
+    assert!(said.contains("有多余或缺少的内容（missing field `origin`）"), "{said}");
 }
 
 #[test]
@@ -81,10 +96,11 @@ fn numbers_have_a_range() {
 fn unknown_database_schemes_are_refused_without_showing_the_password() {
     for url in ["mysql://me:hunter2@host/db", "sealbid.db", "sqlite:", "sqlite::memory:", "/x"] {
         let told = variable("SEALBID_DATABASE", url);
-        let Err(ConfigError::Shape { reason }) = Config::parse(LEAST, told) else {
+        let Err(refused @ ConfigError::Database(_)) = Config::parse(LEAST, told) else {
             panic!("{url}")
         };
-        assert!(!reason.contains("hunter2"), "{reason}");
+        let said = terminal(&refused.into(), Lang::Zh);
+        assert!(!said.contains("hunter2") && said.starts_with("错误: "), "{said}");
     }
 }
 

@@ -71,6 +71,7 @@ mod outside;
 mod overtaken;
 mod play;
 mod publications;
+mod reasons;
 mod receipts;
 mod record_formats;
 mod record_tree;

@@ -1,6 +1,7 @@
 //! Rosters after version 1: units keep theirs, the record shows when the next came into force, and who
 //! was left out vouches for nobody afterwards.
 
+use std::fs;
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
@@ -18,11 +19,14 @@ use sealbid::opening::statements::Close;
 use sealbid::record::store as record;
 use sealbid::tender::statements::{Stage, Unit};
 use sealbid::verify::{Trust, verify_bytes};
+use sealbid::web::i18n::Lang;
+use sealbid::web::problem::terminal;
+use sealbid::web::start::platform_key_name;
 
 use crate::on_both;
 use crate::play::Play;
 use crate::registration::{ORIGIN, application, key, operator, signed, signer, vouched};
-use crate::server::{Server, regulator};
+use crate::server::{Server, platform_key, regulator};
 use crate::support::{TestBase, wait};
 
 /// The operator whom the second version names in place of the first one's.
@@ -101,6 +105,62 @@ fn verified(play: &Play, unit: &UnitId, rosters: &Chain) {
             let report = verify_bytes(&case, Some(&pin), None);
             assert_eq!(report.exit(), 0, "{path}, {pin}: {:?}", report.claims);
         }
+    }
+}
+
+/// Why the platform does not start with what stands in its folder, in both languages.
+fn not_started(server: &Server, en: &str, zh: &str) {
+    let refused = sealbid::error::Error::from(server.start_error());
+    assert_eq!((refused.code(), refused.exit_code()), ("web-start-roster", 1));
+    for (lang, expected) in [(Lang::En, en), (Lang::Zh, zh)] {
+        let said = terminal(&refused, lang);
+        assert!(said.contains(expected), "{expected}: {said}");
+        let both = [platform_key(), new_platform_key()].map(|key| key.verifying().to_string());
+        assert!(both.iter().all(|key| said.contains(key)), "{said}");
+    }
+}
+
+fn new_platform_key() -> SigningKey {
+    signer(&platform_key_name(ORIGIN), 132)
+}
+
+on_both! {
+    fn a_new_platform_key_takes_over_when_the_last_unit_of_the_old_one_is_over(base: TestBase) {
+        let mut play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single]).remove(0);
+        bids(&play, &unit);
+        let set_key = |play: &Play, seed: u8| {
+            fs::write(play.server.home().join("platform"), hex::encode([seed; 32])).unwrap();
+        };
+        // No roster names it.
+        play.server.stop();
+        set_key(&play, 132);
+        let (en, zh) = ("its version 1 names the platform key", "其第 1 版所列平台密钥是");
+        not_started(&play.server, en, zh);
+        // The next one does, and units stand on the first: neither key will do.
+        let key = new_platform_key().verifying().clone();
+        let rosters = play.server.next_roster(|next| next.platform_key = key.clone());
+        play.server.configure(&rosters);
+        let (en, zh) = ("units that are not over stand on its version 1", "尚未结束的开标单元依据其第 1 版");
+        not_started(&play.server, en, zh);
+        set_key(&play, 102);
+        let (en, zh) = ("its version 2 names the platform key", "其第 2 版所列平台密钥是");
+        not_started(&play.server, en, zh);
+        // So they are ended first, as they began.
+        play.server.configure(&Chain::begin(rosters.first().clone()).unwrap());
+        play.server.restart();
+        play.server.beat();
+        play.open(&unit);
+        play.server.beat();
+        play.server.stop();
+        play.server.configure(&rosters);
+        set_key(&play, 132);
+        play.server.restart();
+        play.server.beat();
+        let chain = wait(play.anybody().fetch("/record/roster")).unwrap();
+        play.pinned = Pinned::new(&chain, &Trust::Roster(rosters.first().sha256())).unwrap();
+        assert_eq!(play.pinned.roster().platform_key, key);
+        verified(&play, &unit, &rosters);
     }
 }
 

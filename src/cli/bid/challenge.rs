@@ -73,13 +73,16 @@ impl About {
                 let line = line(receipt.salt.as_bytes(), &manifest_sha256);
                 Ok(Self { unit: unit_id, line })
             }
-            _ => Err(Failed::content("the receipt", "it is not of an accepted bid")),
+            _ => Err(Failed::content(
+                Arg::Word("cli-say-what-receipt"),
+                Said::bare("cli-say-why-not-accepted"),
+            )),
         }
     }
 
     fn word(word: &ShownWord) -> Result<Self, Failed> {
         let lodged = Statement::<Lodged>::parse(word.word.lodged.as_bytes());
-        let lodged = lodged.map_err(|e| Failed::content("the note", e))?;
+        let lodged = lodged.map_err(|e| Failed::content(Arg::Word("cli-say-what-receipt"), e))?;
         let Lodged { manifest_sha256, unit_id, .. } = lodged.body();
         Ok(Self { unit: *unit_id, line: lodged_line(manifest_sha256) })
     }
@@ -126,8 +129,9 @@ impl Client {
         account: Shown,
     ) -> Result<Vec<Found>, Failed> {
         let seen = self.seen(&about.unit).await?;
-        let close =
-            seen.close.ok_or_else(|| Failed::content("the unit", "it is not closed yet"))?;
+        let close = seen.close.ok_or_else(|| {
+            Failed::content(Arg::Word("cli-say-what-unit"), Said::bare("cli-say-why-not-closed"))
+        })?;
         let (checked, roster) = pinned.close(&close, &about.unit)?;
         let ask = AskChallenge { account, close, unit: seen.unit };
         let mut found = Vec::new();
@@ -155,7 +159,7 @@ impl Client {
         close_sha256: &Hash,
     ) -> Result<Statement<Challenged>, Failed> {
         let url = format!("{}/challenge", member.address.trim_end_matches('/'));
-        let body = serde_json::to_vec(ask).map_err(|e| Failed::Answer(e.to_string()))?;
+        let body = serde_json::to_vec(ask).map_err(Failed::answer)?;
         let request = self.request(Method::POST, &url, Access::Public).await?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body);
         let found: Statement<Challenged> = self.word_of(member, request).await?;
@@ -163,7 +167,7 @@ impl Client {
         let fits = body.custodian == member.id
             && body.line == about.line
             && body.close_sha256 == *close_sha256;
-        if fits { Ok(found) } else { Err(Failed::Answer("it is about something else".to_owned())) }
+        if fits { Ok(found) } else { Err(Failed::answer(Said::bare("cli-say-why-else"))) }
     }
 }
 
@@ -212,14 +216,14 @@ pub fn shown_word(
     let credentials = serde_json::from_slice(&read_file(path)?);
     Ok(ShownWord {
         before: before.iter().map(|note| lodged(note)).collect::<Result<_, _>>()?,
-        credentials: credentials.map_err(|e| Failed::content(path.display(), e))?,
+        credentials: credentials.map_err(|e| Failed::in_file(path, e))?,
         receipts: receipts.iter().map(|path| text(path)).collect::<Result<_, _>>()?,
         word: lodged(note)?,
     })
 }
 
 fn text(path: &Path) -> Result<String, Failed> {
-    String::from_utf8(read_file(path)?).map_err(|e| Failed::content(path.display(), e))
+    String::from_utf8(read_file(path)?).map_err(|e| Failed::in_file(path, e))
 }
 
 /// A custodian's note, with the manifest of the `.bid` file that it is named after.
@@ -227,8 +231,7 @@ fn lodged(note: &Path) -> Result<LodgedBid, Failed> {
     let name = note.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let bid =
         name.rsplit_once(".lodged-").map(|(bid, _)| note.with_file_name(format!("{bid}.bid")));
-    let bid =
-        bid.ok_or_else(|| Failed::content(note.display(), "it is not named as `bid lodge` does"))?;
+    let bid = bid.ok_or_else(|| Failed::in_file(note, Said::bare("cli-say-why-lodge-name")))?;
     Ok(LodgedBid { lodged: text(note)?, manifest: read(&bid)?.manifest.encode() })
 }
 

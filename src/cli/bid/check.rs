@@ -16,6 +16,7 @@ use crate::crypto::seal::payload::{self, LIMITS, Listed};
 use crate::crypto::statement::Statement;
 use crate::crypto::tar::{BLOCK, MAX_SIZE};
 use crate::enterprise::credentials::enterprise_of;
+use crate::error::{Reason, Said};
 
 use super::unit::CheckedUnit;
 use crate::cli::failed::Failed;
@@ -43,8 +44,8 @@ pub struct Findings {
     pub opened: Option<(Offer, Vec<Listed>)>,
 }
 
-fn wrong(reason: impl std::fmt::Display) -> Failed {
-    Failed::Bid(reason.to_string())
+fn wrong(reason: impl Reason) -> Failed {
+    Failed::Bid(reason.into())
 }
 
 /// Reads a `.bid` file: its form, every header, and all hashes of its manifest.
@@ -58,13 +59,13 @@ pub fn read(path: &Path) -> Result<Envelope, Failed> {
     let manifest = Statement::<Manifest>::parse(&found.manifest_note).map_err(wrong)?;
     let body = manifest.body();
     if body.bid.sha256 != found.bid.sha256 || body.bid.size != found.bid.size {
-        return Err(wrong("bid.age is not the one in the manifest"));
+        return Err(wrong(Said::bare("cli-say-why-bid-age")));
     }
     if body.shares != found.share_hashes() {
-        return Err(wrong("the shares are not those in the manifest"));
+        return Err(wrong(Said::bare("cli-say-why-bid-shares")));
     }
     // A header, the manifest in whole blocks, a header: canonical files have no other shape.
-    let note = u64::try_from(found.manifest_note.len()).map_err(wrong)?;
+    let note = u64::try_from(found.manifest_note.len()).unwrap_or(u64::MAX);
     let start = BLOCK + note.div_ceil(BLOCK) * BLOCK + BLOCK;
     let bid = Slice { path: path.to_owned(), start, size: found.bid.size };
     Ok(Envelope { manifest, shares: found.shares, bid })
@@ -88,7 +89,7 @@ pub fn check(
     if let Some(unit) = unit {
         let body = envelope.manifest.body();
         if body.unit_id != unit.id() || body.shares.len() != unit.recipients().len() {
-            return Err(wrong("it is for another unit"));
+            return Err(wrong(Said::bare("cli-say-why-bid-unit")));
         }
     }
     let opened = identity.map(|identity| reopen(&envelope, signer, identity)).transpose()?;
@@ -102,7 +103,7 @@ fn reopen(
 ) -> Result<(Offer, Vec<Listed>), Failed> {
     let manifest = envelope.manifest.body();
     if identity.recipient().to_string() != manifest.seal_recipient {
-        return Err(wrong("the kept identity is another bid's"));
+        return Err(wrong(Said::bare("cli-say-why-bid-identity")));
     }
     let path = &envelope.bid.path;
     let mut file = File::open(path).map_err(|e| Failed::file(path, &e))?;
@@ -110,12 +111,16 @@ fn reopen(
     let sealed = BufReader::with_capacity(1 << 17, file).take(envelope.bid.size);
     let found = payload::check(sealed, identity, LIMITS).map_err(wrong)?;
     if found.sealed.map(|sealed| sealed.sha256) != Some(manifest.bid.sha256) {
-        return Err(wrong("bid.age changed while it was read"));
+        return Err(wrong(Said::bare("cli-say-why-bid-changed")));
     }
     let inner: BidJson = json::read(&found.bid_json, Texts::Plain).map_err(wrong)?;
     let same = inner.bid_id == manifest.bid_id
         && inner.seq == manifest.seq
         && inner.unit_id == manifest.unit_id
         && Some(inner.bidder) == enterprise_of(signer.name());
-    if same { Ok((inner.offer, found.files)) } else { Err(wrong("its contents are another bid's")) }
+    if same {
+        Ok((inner.offer, found.files))
+    } else {
+        Err(wrong(Said::bare("cli-say-why-bid-contents")))
+    }
 }

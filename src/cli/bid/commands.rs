@@ -138,7 +138,7 @@ impl BidCommand {
 async fn save_unit(context: &Context, unit: &UnitId, out: &Path) -> Result<Report, Failed> {
     let view = context.client()?.unit(unit).await?;
     CheckedUnit::on_line(&view, &context.pinned().await?)?;
-    let text = serde_json::to_vec_pretty(&view).map_err(|e| Failed::Answer(e.to_string()))?;
+    let text = serde_json::to_vec_pretty(&view).map_err(Failed::answer)?;
     write_new(out, &text, FileAccess::Usual)?;
     Ok(Report::said("cli-say-saved", args([("path", out.display().to_string())])))
 }
@@ -323,7 +323,7 @@ async fn receipt(context: &Context, file: &Path, patience: Duration) -> Result<R
     let accepted = context.client()?.final_receipt(&pinned, old.index, patience).await?;
     let new = &accepted.checked.receipt;
     if new.salt != old.salt || new.event != old.event {
-        return Err(Failed::Receipt("the platform now shows another event there".to_owned()));
+        return Err(Failed::receipt(Said::bare("cli-say-why-event-now")));
     }
     replace(file, accepted.text.as_bytes())?;
     Ok(receipt_told("cli-say-receipt", &accepted, file))

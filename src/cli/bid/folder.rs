@@ -15,6 +15,7 @@ use crate::bid::statements::Offer;
 use crate::crypto::entropy::Entropy;
 use crate::crypto::hash::Hash;
 use crate::crypto::seal::payload::Attachment;
+use crate::error::Said;
 use crate::ids::{BidId, UnitId};
 
 use super::seal::Place;
@@ -91,7 +92,7 @@ impl Folder {
     pub fn plan(&self) -> Result<Plan, Failed> {
         let path = self.0.join("bid.toml");
         let text = std::fs::read_to_string(&path).map_err(|e| Failed::file(&path, &e))?;
-        toml::from_str(&text).map_err(|e| Failed::content(path.display(), e))
+        toml::from_str(&text).map_err(|e| Failed::toml(&path, &text, &e))
     }
 
     /// The files of a plan, under their own names.
@@ -102,7 +103,8 @@ impl Folder {
         let attachment = |file: &PathBuf| {
             let path = self.0.join(file);
             let name = path.file_name().and_then(|name| name.to_str());
-            let name = name.ok_or_else(|| Failed::content(path.display(), "its name"))?;
+            let name =
+                name.ok_or_else(|| Failed::in_file(&path, Said::bare("cli-say-why-name")))?;
             Attachment::file(name, &path).map_err(|e| Failed::file(&path, &e))
         };
         plan.files.iter().map(attachment).collect()
@@ -122,7 +124,7 @@ impl Folder {
             return Ok(Place { bid_id: plan.bid, seq: 1, prev_sha256: None });
         };
         if known.bid_id != plan.bid {
-            return Err(Failed::content("bid.toml", "this unit holds another bid of yours"));
+            return Err(Failed::content("bid.toml", Said::bare("cli-say-why-other-bid")));
         }
         let seq = known.seq.saturating_add(1);
         Ok(Place { bid_id: known.bid_id, seq, prev_sha256: Some(known.sha256) })
@@ -138,7 +140,7 @@ impl Folder {
             return Ok(None);
         }
         let text = std::fs::read(&path).map_err(|e| Failed::file(&path, &e))?;
-        serde_json::from_slice(&text).map(Some).map_err(|e| Failed::content(path.display(), e))
+        serde_json::from_slice(&text).map(Some).map_err(|e| Failed::in_file(&path, e))
     }
 
     /// Remembers the last accepted statement.

@@ -20,7 +20,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Member};
 use crate::custodian::wire::AskLodge;
 use crate::enterprise::credentials::enterprise_of;
-use crate::error::Arg;
+use crate::error::{Arg, Said};
 use crate::opening::statements::Lodged;
 
 /// `sealbid bid lodge`
@@ -63,7 +63,7 @@ impl Client {
         shown: Shown,
     ) -> Result<Statement<Lodged>, Failed> {
         let rosters = pinned.rosters().iter().rev().map(Statement::body);
-        let mut last = Failed::content("--custodian", "not in the roster");
+        let mut last = Failed::content("--custodian", Said::bare("cli-say-why-no-member"));
         for member in rosters.filter_map(|roster| roster.member(custodian)) {
             match self.lodge_with(member, bid, shown.clone()).await {
                 Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
@@ -84,7 +84,7 @@ impl Client {
         let manifest = read(bid)?.manifest;
         let Shown { credentials, receipts } = shown;
         let ask = AskLodge { credentials, manifest: manifest.encode(), receipts };
-        let mut line = serde_json::to_vec(&ask).map_err(|e| Failed::Answer(e.to_string()))?;
+        let mut line = serde_json::to_vec(&ask).map_err(Failed::answer)?;
         line.push(b'\n');
         let wrong = |e: std::io::Error| Failed::file(bid, &e);
         let size = tokio::fs::metadata(bid).await.map_err(wrong)?.len();
@@ -102,11 +102,7 @@ impl Client {
         let same = body.custodian == member.id
             && body.manifest_sha256 == manifest.sha256()
             && body.unit_id == manifest.body().unit_id;
-        if same {
-            Ok(lodged)
-        } else {
-            Err(Failed::Receipt("it is about something else".to_owned()))
-        }
+        if same { Ok(lodged) } else { Err(Failed::receipt(Said::bare("cli-say-why-else"))) }
     }
 }
 
@@ -116,7 +112,7 @@ impl Lodge {
         let (clock, entropy) = (context.clock.clone(), context.entropy.clone());
         let client = Client::new("http://localhost", context.lang, clock, entropy)?;
         let text = |path: &PathBuf| {
-            String::from_utf8(read_file(path)?).map_err(|e| Failed::content(path.display(), e))
+            String::from_utf8(read_file(path)?).map_err(|e| Failed::in_file(path, e))
         };
         let receipts = self.receipts.iter().map(text).collect::<Result<_, _>>()?;
         let shown = Shown { credentials: self.credentials(context).await?, receipts };
@@ -134,11 +130,13 @@ impl Lodge {
         let path = self.credentials.clone().unwrap_or(beside);
         if path.exists() || context.server.is_none() {
             let text = read_file(&path)?;
-            return serde_json::from_slice(&text).map_err(|e| Failed::content(path.display(), e));
+            return serde_json::from_slice(&text).map_err(|e| Failed::in_file(&path, e));
         }
         let manifest = read(&self.file)?.manifest;
         let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-        let signer = signer.ok_or_else(|| Failed::content("the bid", "nobody signed it"))?;
+        let signer = signer.ok_or_else(|| {
+            Failed::content(Arg::Word("cli-say-what-bid"), Said::bare("cli-say-why-nobody"))
+        })?;
         Ok(context.client()?.registered(signer).await?.credentials)
     }
 }

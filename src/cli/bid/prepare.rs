@@ -9,7 +9,7 @@ use crate::config::read_secret;
 use crate::crypto::key::{SigningKey, VerifyingKey};
 use crate::crypto::seal::kept::{KeptError, WorkFactor, recover};
 use crate::enterprise::credentials::enterprise_of;
-use crate::error::Arg;
+use crate::error::{Arg, Reason, Said};
 
 use super::check::{Findings, check};
 use super::folder::Folder;
@@ -75,12 +75,13 @@ impl UnitFile {
         let text = read_file(path)?;
         if text.first() == Some(&b'{') {
             let view = serde_json::from_slice(&text);
-            return view.map(Some).map_err(|e| Failed::content(path.display(), e));
+            return view.map(Some).map_err(|e| Failed::in_file(path, e));
         }
-        let string = |bytes| String::from_utf8(bytes).map_err(|e| Failed::content("a note", e));
-        let credentials = self.credentials.iter().map(|path| string(read_file(path)?));
+        let string =
+            |path: &Path, bytes| String::from_utf8(bytes).map_err(|e| Failed::in_file(path, e));
+        let credentials = self.credentials.iter().map(|path| string(path, read_file(path)?));
         let credentials = credentials.collect::<Result<_, _>>()?;
-        Ok(Some(UnitView { unit: string(text)?, credentials, deadline: None, receipt: None }))
+        Ok(Some(UnitView { unit: string(path, text)?, credentials, deadline: None, receipt: None }))
     }
 }
 
@@ -106,7 +107,7 @@ impl Passphrase {
 fn unkept(path: &Path, error: &KeptError) -> Failed {
     match error {
         KeptError::Passphrase => Failed::Passphrase(Arg::Word("cli-say-passphrase-wrong")),
-        other => Failed::content(path.display(), other),
+        other => Failed::in_file(path, other.said()),
     }
 }
 
@@ -151,7 +152,7 @@ impl Seal {
             })
         })?;
         if unit.id() != plan.unit {
-            return Err(Failed::Unit("it is not the one that bid.toml names".to_owned()));
+            return Err(Failed::Unit(Arg::Word("cli-say-why-named")));
         }
         let deadline = still_open(&view, &unit, context.clock.now())?;
         let place = folder.next(&plan, standing.as_ref())?;
@@ -187,7 +188,8 @@ fn included(report: Report, unit: &CheckedUnit) -> Report {
 fn still_open(view: &UnitView, unit: &CheckedUnit, now: Time) -> Result<Time, Failed> {
     let deadline = view.deadline.unwrap_or(unit.body().deadline);
     if is_closed(now, deadline) {
-        return Err(Failed::Unit(format!("its deadline {deadline} has passed")));
+        let passed = Said::new("cli-say-why-passed", vec![("deadline", Arg::Time(deadline))]);
+        return Err(Failed::Unit(passed.arg()));
     }
     Ok(deadline)
 }

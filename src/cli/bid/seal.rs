@@ -18,6 +18,7 @@ use crate::crypto::seal::{Identity, Sealed, sealed_len};
 use crate::crypto::shares::{seal_share, split};
 use crate::crypto::statement::Statement;
 use crate::enterprise::credentials::enterprise_of;
+use crate::error::{Reason, Said};
 use crate::ids::BidId;
 
 use super::unit::CheckedUnit;
@@ -72,8 +73,8 @@ pub struct Made {
     pub identity: PathBuf,
 }
 
-fn wrong(reason: impl std::fmt::Display) -> Failed {
-    Failed::Sealing(reason.to_string())
+fn wrong(reason: impl Reason) -> Failed {
+    Failed::Sealing(reason.into())
 }
 
 /// `<base><ending>`: a base's own dots stay.
@@ -135,7 +136,7 @@ fn seal_payload(
     out: &mut std::fs::File,
 ) -> Result<Sealed, Failed> {
     let bidder = enterprise_of(sealer.key.verifying().name())
-        .ok_or_else(|| wrong("the key is not an enterprise's"))?;
+        .ok_or_else(|| wrong(Said::bare("cli-say-why-no-enterprise")))?;
     let bid_json = BidJson {
         bid_id: draft.place.bid_id,
         bidder,
@@ -146,7 +147,8 @@ fn seal_payload(
     let bid_json = Zeroizing::new(json::write(&bid_json, Texts::Plain).map_err(wrong)?);
     fits(bid_json.as_bytes(), &draft.files).map_err(wrong)?;
     let plain = length(bid_json.as_bytes(), &draft.files).map_err(wrong)?;
-    let total = padme(plain).and_then(sealed_len).ok_or_else(|| wrong("it is too large"))?;
+    let total =
+        padme(plain).and_then(sealed_len).ok_or_else(|| wrong(Said::bare("cli-say-why-large")))?;
     let out = Counted { inner: out, done: 0, total, progress: sealer.progress };
     seal_bid(out, &identity.recipient(), sealer.entropy, bid_json.as_bytes(), draft.files)
         .map_err(wrong)
@@ -157,7 +159,7 @@ fn seal_shares(
     identity: &Identity,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Vec<u8>>, Failed> {
-    let n = u8::try_from(unit.recipients().len()).map_err(wrong)?;
+    let n = u8::try_from(unit.recipients().len()).unwrap_or(u8::MAX);
     let shares = split(identity, unit.body().t, n, entropy).map_err(wrong)?;
     let sealed = shares.iter().zip(unit.recipients());
     sealed.map(|(share, to)| seal_share(share, to, entropy).map_err(wrong)).collect()

@@ -13,6 +13,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
+use crate::error::Said;
 use crate::ids::{BidId, UnitId};
 use crate::opening::statements::OpeningEvent;
 
@@ -146,7 +147,7 @@ impl Client {
             {
                 Ok(accepted)
             }
-            _ => Err(Failed::Receipt("it is about something else".to_owned())),
+            _ => Err(Failed::receipt(Said::bare("cli-say-why-else"))),
         }
     }
 
@@ -160,8 +161,7 @@ impl Client {
         withdrawal: Withdrawal,
     ) -> Result<(Accepted, Statement<Withdrawal>), Failed> {
         let key: &SigningKey = self.key()?;
-        let signed =
-            Statement::signed(withdrawal, key).map_err(|e| Failed::Answer(e.to_string()))?;
+        let signed = Statement::signed(withdrawal, key).map_err(Failed::answer)?;
         let unit = signed.body().unit_id;
         let body = serde_json::json!({ "withdrawal": signed.encode() });
         let path = format!("/units/{unit}/withdrawals");
@@ -174,7 +174,7 @@ impl Client {
             {
                 Ok((accepted, signed))
             }
-            _ => Err(Failed::Receipt("it is about something else".to_owned())),
+            _ => Err(Failed::receipt(Said::bare("cli-say-why-else"))),
         }
     }
 
@@ -227,7 +227,7 @@ impl Client {
 pub(crate) fn accepted(pinned: &Pinned, acted: Acted) -> Result<Accepted, Failed> {
     let checked = pinned.receipt(acted.receipt.as_bytes())?;
     if checked.receipt.index != acted.index {
-        return Err(Failed::Receipt("it is for another entry".to_owned()));
+        return Err(Failed::receipt(Said::bare("cli-say-why-entry")));
     }
     Ok(Accepted { index: acted.index, text: acted.receipt, checked })
 }
@@ -260,6 +260,6 @@ pub(super) fn check_event(
         {
             Ok(())
         }
-        _ => Err(Failed::Receipt("it is about something else".to_owned())),
+        _ => Err(Failed::receipt(Said::bare("cli-say-why-else"))),
     }
 }

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::NoteError;
 use crate::crypto::seal::Recipient;
 use crate::crypto::statement::Statement;
 use crate::enterprise::credentials::credential;
+use crate::error::{Reason, Said};
 use crate::ids::UnitId;
 use crate::tender::rules::{check_unit, may_buy};
 use crate::tender::statements::Unit;
@@ -58,9 +60,7 @@ impl CheckedUnit {
         let unit = Self::new(view, pinned)?;
         match unit.inclusion {
             Inclusion::Shown => Ok(unit),
-            Inclusion::NotShown => {
-                Err(Failed::Receipt("the platform shows none for the unit".to_owned()))
-            }
+            Inclusion::NotShown => Err(Failed::receipt(Said::bare("cli-say-why-no-receipt"))),
         }
     }
 
@@ -72,13 +72,12 @@ impl CheckedUnit {
         let unit = Statement::<Unit>::parse(view.unit.as_bytes()).map_err(wrong)?;
         let id = unit.body().id().map_err(wrong)?;
         let roster = pinned.roster_of(unit.body());
-        let roster =
-            roster.ok_or_else(|| wrong("it stands on another roster than the pinned ones"))?;
+        let roster = roster.ok_or_else(|| wrong(Said::bare("cli-say-why-unit-other-roster")))?;
         let recipients = check_unit(unit.body(), roster).map_err(wrong)?;
         let buyer = buyer_key(&unit, &view.credentials, pinned)?;
         let mut keys = unit_keys(roster);
         for key in &keys {
-            unit.note().require(key).map_err(|e| wrong(format!("{}: {e}", key.name())))?;
+            unit.note().require(key).map_err(|e| wrong(by(key, &e)))?;
         }
         keys.insert(0, buyer);
         unit.note().only_by(&keys).map_err(wrong)?;
@@ -120,8 +119,14 @@ impl CheckedUnit {
     }
 }
 
-fn wrong(reason: impl std::fmt::Display) -> Failed {
-    Failed::Unit(reason.to_string())
+fn wrong(reason: impl Reason) -> Failed {
+    Failed::Unit(reason.into())
+}
+
+/// A signature's fault with its key's name.
+fn by(key: &VerifyingKey, error: &NoteError) -> Said {
+    let values = vec![("name", key.name().into()), ("reason", error.arg())];
+    Said::new("cli-say-why-by", values)
 }
 
 /// The event of a unit's taking effect is its whole note, every signature included.
@@ -130,7 +135,7 @@ fn included(view: &UnitView, pinned: &Pinned, receipt: &str) -> Result<Inclusion
     if checked.receipt.event == view.unit.as_bytes() {
         Ok(Inclusion::Shown)
     } else {
-        Err(Failed::Receipt("it is about something else".to_owned()))
+        Err(Failed::receipt(Said::bare("cli-say-why-else")))
     }
 }
 
@@ -146,7 +151,7 @@ fn buyer_key(
         let known = credential(pinned.rosters().first(), notes);
         let Ok(known) = known else { continue };
         if known.enterprise != unit.body().procuring_entity || !may_buy(known.kind) {
-            return Err(wrong("the credentials are not its procuring entity's"));
+            return Err(wrong(Said::bare("cli-say-why-unit-credentials")));
         }
         if let Some(key) = known.key
             && unit.note().signed_by(&key).map_err(wrong)?
@@ -154,7 +159,7 @@ fn buyer_key(
             return Ok(key);
         }
     }
-    Err(wrong("its procuring entity did not sign it"))
+    Err(wrong(Said::bare("cli-say-why-unit-unsigned")))
 }
 
 impl Client {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
+use crate::error::{Reason, Said};
 use crate::ids::UnitId;
 use crate::opening::rules::is_ascending;
 use crate::opening::statements::{Order, Suspension, SuspensionState};
@@ -106,8 +107,8 @@ pub struct File {
     pub size: u64,
 }
 
-fn wrong(error: impl std::fmt::Display) -> Failed {
-    Failed::Answer(error.to_string())
+fn wrong(reason: impl Reason) -> Failed {
+    Failed::answer(reason)
 }
 
 impl Client {
@@ -225,12 +226,13 @@ async fn documents(
     std::fs::create_dir_all(out).map_err(|e| Failed::file(out, &e))?;
     for file in &files {
         // Names come from a bidder: none may lead out of the folder.
-        crate::crypto::tar::check_name(&file.name).map_err(|e| wrong(format!("{e:?}")))?;
+        crate::crypto::tar::check_name(&file.name).map_err(wrong)?;
         let path = document_path(unit, line, &file.name)?;
         let to = out.join(&file.name);
         let saved = client.save(&path, Access::Own, &to, FileAccess::Private, &*context.progress);
         if saved.await? != file.size {
-            return Err(wrong(format!("{} has another length than was said", file.name)));
+            let name = args([("name", file.name.clone())]);
+            return Err(wrong(Said::new("cli-say-why-length", name)));
         }
     }
     let values = args([("count", files.len().to_string()), ("path", out.display().to_string())]);
@@ -239,10 +241,11 @@ async fn documents(
 
 /// The address of a document, its name encoded.
 fn document_path(unit: &UnitId, line: &Hash, name: &str) -> Result<String, Failed> {
-    let mut url = reqwest::Url::parse("http://localhost/").map_err(wrong)?;
+    let mut url =
+        reqwest::Url::parse("http://localhost/").map_err(|e| Failed::Machine(e.to_string()))?;
     let segments = format!("api/v1/units/{unit}/lines/{line}/documents");
     url.path_segments_mut()
-        .map_err(|()| wrong("no address"))?
+        .map_err(|()| wrong(Said::bare("cli-say-why-no-address")))?
         .extend(segments.split('/').chain([name]));
     Ok(url.path().trim_start_matches('/').replacen("api", "/api", 1))
 }
@@ -257,15 +260,15 @@ async fn order(
     let seen = client.seen(unit).await?;
     let terms = Statement::<Unit>::parse(seen.unit.as_bytes()).map_err(wrong)?;
     if terms.body().release != ReleaseBy::Order {
-        return Err(unsigned("the unit opens by its hour, not by an order"));
+        return Err(Failed::unsigned(Said::bare("cli-say-why-by-hour")));
     }
-    let close = seen.close.ok_or_else(|| unsigned("the unit is not closed"))?;
+    let close = seen.close.ok_or_else(|| Failed::unsigned(Said::bare("cli-say-why-not-closed")))?;
     let (close, _) = pinned.close(&close, unit)?;
     let mut lines = lines.to_vec();
     lines.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
     lines.dedup();
     if let Some(stranger) = lines.iter().find(|line| !close.body().lines.contains(line)) {
-        return Err(Failed::content(stranger, "not a line of the unit's close"));
+        return Err(Failed::content(stranger.to_string(), Said::bare("cli-say-why-no-line")));
     }
     let body = Order { close_sha256: close.sha256(), lines, unit_id: *unit };
     let order = signed(body, client.key()?)?;
@@ -274,7 +277,7 @@ async fn order(
 }
 
 fn read_order(file: &Path) -> Result<Statement<Order>, Failed> {
-    Statement::parse(&read_file(file)?).map_err(|e| Failed::content(file.display(), e))
+    Statement::parse(&read_file(file)?).map_err(|e| Failed::in_file(file, e))
 }
 
 /// Compares an order with the unit's close, tells what it does, and signs it where that is asked.
@@ -283,14 +286,14 @@ async fn sign_order(context: &Context, file: &Path, out: Option<&Path>) -> Resul
     let (client, pinned) = (context.client()?, context.pinned().await?);
     let body = order.body();
     let seen = client.seen(&body.unit_id).await?;
-    let close = seen.close.ok_or_else(|| unsigned("the unit is not closed"))?;
+    let close = seen.close.ok_or_else(|| Failed::unsigned(Said::bare("cli-say-why-not-closed")))?;
     let (close, _) = pinned.close(&close, &body.unit_id)?;
     if body.close_sha256 != close.sha256() {
-        return Err(unsigned("the order is about another close"));
+        return Err(Failed::unsigned(Said::bare("cli-say-why-other-close")));
     }
     let lines = &close.body().lines;
     if !is_ascending(&body.lines) || body.lines.iter().any(|line| !lines.contains(line)) {
-        return Err(unsigned("the order does not choose from the unit's close"));
+        return Err(Failed::unsigned(Said::bare("cli-say-why-other-lines")));
     }
     let unit = body.unit_id.to_string();
     let count = [body.lines.len(), lines.len()].map(|count| count.to_string());
@@ -306,10 +309,6 @@ async fn sign_order(context: &Context, file: &Path, out: Option<&Path>) -> Resul
     order.sign(client.key()?);
     write_new(out, order.encode().as_bytes(), FileAccess::Usual)?;
     Ok(report.and("cli-say-order-signed", args([("path", out.display().to_string())])))
-}
-
-fn unsigned(reason: &str) -> Failed {
-    Failed::Unsigned(reason.to_owned())
 }
 
 async fn send_order(context: &Context, file: &Path) -> Result<Report, Failed> {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::crypto::statement::Statement;
-use crate::error::{Arg, Args};
+use crate::error::{Arg, Args, Said};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{LineStatus, OpenedLine, Opening, ReadOutLine, Void};
 
@@ -39,7 +39,7 @@ pub(super) async fn show(context: &Context, unit: &UnitId) -> Result<Report, Fai
             pinned.require_platform(void.note()).map_err(wrong)?;
             Ok(Report::said(why_void(void.body().reason), Args::new()))
         }
-        Ok(End { .. }) => Err(wrong("an end without opening or void")),
+        Ok(End { .. }) => Err(wrong(Said::bare("cli-say-why-no-end"))),
         Err(failed) if failed.told().is_some_and(|told| told.status == 404) => {
             so_far(&client, &pinned, unit).await
         }

@@ -11,7 +11,7 @@ use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement, type_of};
 use crate::custodian::roster::Roster;
-use crate::error::{Arg, Args};
+use crate::error::{Arg, Args, Reason, Said};
 use crate::ids::UnitId;
 use crate::opening::statements::{Opening, OpeningEvent, Void};
 use crate::record::checkpoint::Cosigned;
@@ -56,8 +56,10 @@ pub(super) struct Head {
 impl Head {
     /// Reads a checkpoint's note.
     pub(super) fn of(pinned: &Pinned, note: &[u8]) -> Result<Self, Failed> {
-        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(format!("the checkpoint: {e}"));
-        let note = Note::parse(note).map_err(|e| wrong(&e))?;
+        let wrong = |reason: Arg| {
+            Failed::receipt(Said::new("cli-say-why-checkpoint", vec![("reason", reason)]))
+        };
+        let note = Note::parse(note).map_err(|e| wrong(e.arg()))?;
         // Which of the record's keys signed it shows in its origin.
         let signer = |key: &&_| Cosigned::from_network(&note, key, &[]).is_ok();
         let key = pinned.rosters().log_keys().find(signer);
@@ -65,14 +67,14 @@ impl Head {
         let mut best: Option<Self> = None;
         for roster in pinned.rosters().iter().map(Statement::body) {
             let cosigned = Cosigned::from_network(&note, key, &roster.witness_keys());
-            let cosigned = cosigned.map_err(|e| wrong(&e))?;
+            let cosigned = cosigned.map_err(|e| wrong(e.arg()))?;
             let count = cosigned.cosignatures().len();
             let is_final = is_quorum(roster, count);
             if best.as_ref().is_none_or(|best| (is_final, count) > (best.is_final, best.count)) {
                 best = Some(Self { cosigned, count, is_final });
             }
         }
-        best.ok_or_else(|| wrong(&"no roster"))
+        best.ok_or_else(|| wrong(Arg::Word("cli-say-why-no-roster")))
     }
 
     /// Its number of leaves.
@@ -194,10 +196,9 @@ pub(super) fn leaves(
             Err(Stop::End) => break,
             Err(Stop::Broken(name, index)) => {
                 let path = folder.join(format!("{name}{ending}"));
-                return Err(Failed::Receipt(format!(
-                    "{} does not fit leaf {index}",
-                    path.display()
-                )));
+                let path = path.display().to_string();
+                let values = args([("path", path), ("index", index.to_string())]);
+                return Err(Failed::receipt(Said::new("cli-say-why-leaf", values)));
             }
             Err(Stop::Io(error)) => return Err(Failed::file(folder, &error)),
         }
@@ -207,7 +208,7 @@ pub(super) fn leaves(
     if (tree.size(), tree.root()) == (checkpoint.size, checkpoint.root) {
         Ok(counting.done())
     } else {
-        Err(Failed::Receipt("the leaves do not give the signed root".to_owned()))
+        Err(Failed::receipt(Said::bare("cli-say-why-root")))
     }
 }
 
@@ -227,7 +228,7 @@ pub(super) fn check(
     };
     let head = Head::of(&pinned, &read_file(&folder.join(folder::CHECKPOINT))?)?;
     if folder::paths(folder, folder::PART).iter().any(|path| path.exists()) {
-        return Err(Failed::content(folder.display(), "the export was interrupted"));
+        return Err(Failed::in_file(folder, Said::bare("cli-say-why-interrupted")));
     }
     let found = leaves(folder, "", &head, progress)?;
     let first = if pin.is_some() { "cli-say-export-pinned" } else { "cli-say-export-not-pinned" };

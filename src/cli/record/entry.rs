@@ -3,7 +3,7 @@
 //! Invariant: "proven" is said of an entry whose receipt leads to a checkpoint that the pinned
 //! roster's custodians cosigned; of every other it is said what is missing.
 
-use crate::error::Args;
+use crate::error::{Args, Said};
 
 use crate::cli::client::Client;
 use crate::cli::failed::Failed;
@@ -27,7 +27,10 @@ pub(super) async fn entry(context: &Context, index: u64) -> Result<Report, Faile
     let client = context.client()?;
     let entry = client.entry(index).await?;
     if entry.index != index {
-        return Err(Failed::Answer(format!("it is entry {}", entry.index)));
+        return Err(Failed::answer(Said::new(
+            "cli-say-why-other-entry",
+            args([("index", entry.index.to_string())]),
+        )));
     }
     let values = args([("index", index.to_string()), ("leaf", entry.leaf().to_string())]);
     if entry.event.is_empty() {
@@ -40,7 +43,7 @@ pub(super) async fn entry(context: &Context, index: u64) -> Result<Report, Faile
     }
     let proof = client.receipt(&context.pinned().await?, index).await?.checked;
     if proof.receipt.leaf() != entry.leaf() {
-        return Err(Failed::Receipt("it is about another event than was shown".to_owned()));
+        return Err(Failed::receipt(Said::bare("cli-say-why-other-event")));
     }
     let size = proof.size.to_string();
     let values = args([("size", size), ("count", proof.cosigned.to_string())]);

@@ -54,12 +54,12 @@ pub(super) async fn export(context: &Context, out: &Path) -> Result<Report, Fail
     let head = Head::of(&of_folder, &read_file(&out.join(CHECKPOINT))?)?;
     let about = folder::about(out)?;
     if about.reader != reader(&client) {
-        let reason = format!("it holds what {} may see: choose another folder", about.reader);
-        return Err(Failed::content(out.display(), reason));
+        let reader = args([("reader", about.reader.clone())]);
+        return Err(Failed::in_file(out, Said::new("cli-say-why-reader", reader)));
     }
     let now = Head::of(&pinned, &client.fetch("/record/checkpoint").await?)?.size();
     if now < head.size() {
-        return Err(Failed::Receipt("the platform's record is shorter than this one".to_owned()));
+        return Err(Failed::receipt(Said::bare("cli-say-why-shorter")));
     }
     if is_whole(out)? {
         let found = check::leaves(out, "", &head, &*context.progress)?;
@@ -170,8 +170,7 @@ impl Source<'_> {
         if theirs.first() == Some(&last) {
             Ok(())
         } else {
-            let other = "the folder holds another record than this platform shows";
-            Err(Failed::Receipt(other.to_owned()))
+            Err(Failed::receipt(Said::bare("cli-say-why-other-record")))
         }
     }
 
@@ -182,21 +181,25 @@ impl Source<'_> {
         let path = format!("/record/entries?from={from}&before={before}");
         let page: Page = self.client.get(&path, self.client.access()).await?;
         if page.next <= from || page.next > before {
-            return Err(Failed::Answer(format!("its page goes from {from} to {}", page.next)));
+            let page = args([("from", from.to_string()), ("next", page.next.to_string())]);
+            return Err(Failed::answer(Said::new("cli-say-why-page", page)));
         }
         let mut entries = page.entries.into_iter().peekable();
         for (index, leaf) in (from..page.next).zip(leaves) {
             match entries.next_if(|entry| entry.index == index) {
                 Some(entry) if entry.leaf() == leaf => growing.opened(leaf, &entry)?,
                 Some(_) => {
-                    let reason = format!("entry {index} is not what its leaf binds");
-                    return Err(Failed::Receipt(reason));
+                    let index = args([("index", index.to_string())]);
+                    return Err(Failed::receipt(Said::new("cli-say-why-unbound", index)));
                 }
                 None => growing.withheld(&self.withheld(index, leaf))?,
             }
         }
         match entries.next() {
-            Some(entry) => Err(Failed::Answer(format!("entry {} is out of place", entry.index))),
+            Some(entry) => {
+                let index = args([("index", entry.index.to_string())]);
+                Err(Failed::answer(Said::new("cli-say-why-place", index)))
+            }
             None => growing.flush().map(|()| page.next),
         }
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::error::Said;
 use crate::ids::UnitId;
 use crate::record::leaf::{Salt, leaf};
 
@@ -149,12 +150,12 @@ pub(super) fn paths(folder: &Path, ending: &str) -> [PathBuf; 3] {
 pub(super) fn about(folder: &Path) -> Result<About, Failed> {
     let path = folder.join(ABOUT);
     let bytes = std::fs::read(&path).map_err(|e| Failed::file(&path, &e))?;
-    let about: About =
-        serde_json::from_slice(&bytes).map_err(|e| Failed::content(path.display(), e))?;
+    let about: About = serde_json::from_slice(&bytes).map_err(|e| Failed::in_file(&path, e))?;
     if about.format == FORMAT {
         Ok(about)
     } else {
-        Err(Failed::content(path.display(), format!("its format is not {FORMAT}")))
+        let format = vec![("format", FORMAT.into())];
+        Err(Failed::in_file(&path, Said::new("cli-say-why-format", format)))
     }
 }
 

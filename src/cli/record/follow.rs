@@ -39,16 +39,15 @@ impl Follower {
     /// # Errors
     /// [`Failed::Receipt`] when the record shrank or was rewritten, [`Failed`].
     pub async fn look(&mut self, client: &Client, pinned: &Pinned) -> Result<Cosigned, Failed> {
-        let wrong = |e: &dyn std::fmt::Display| Failed::Receipt(e.to_string());
         let note = Note::parse(&client.fetch("/record/checkpoint").await?);
         let roster = pinned.roster();
-        let note = note.map_err(|e| wrong(&e))?;
+        let note = note.map_err(Failed::receipt)?;
         let head =
             Cosigned::from_network(&note, pinned.rosters().log_key(), &roster.witness_keys())
-                .map_err(|e| wrong(&e))?;
+                .map_err(Failed::receipt)?;
         let size = head.checkpoint().size;
         if size < self.tree.size() {
-            return Err(wrong(&"the record is shorter than it was"));
+            return Err(Failed::receipt(Said::bare("cli-say-why-shrunk")));
         }
         while self.tree.size() < size {
             for leaf in client.leaves(self.tree.size(), size).await? {
@@ -58,7 +57,7 @@ impl Follower {
         if self.tree.root() == head.checkpoint().root {
             Ok(head)
         } else {
-            Err(wrong(&"the leaves do not give the signed root: the record was rewritten"))
+            Err(Failed::receipt(Said::bare("cli-say-why-rewritten")))
         }
     }
 }
@@ -70,11 +69,12 @@ impl Client {
     /// [`Failed`].
     pub(super) async fn leaves(&self, from: u64, size: u64) -> Result<Vec<Hash>, Failed> {
         let tile = Tile::of_size(Level::Entries, from / BUNDLE, size);
-        let tile = tile.ok_or_else(|| Failed::Answer("no such bundle".to_owned()))?;
+        let tile = tile.ok_or_else(|| Failed::answer(Said::bare("cli-say-why-no-bundle")))?;
         let bytes = self.fetch(&format!("/record/{tile}")).await?;
-        let mut leaves = parse_bundle(&bytes).map_err(|e| Failed::Answer(e.to_string()))?;
+        let mut leaves =
+            parse_bundle(&bytes).map_err(|_| Failed::answer(Said::bare("cli-say-why-bundle")))?;
         if leaves.len() != usize::from(tile.width()) {
-            return Err(Failed::Answer("a bundle of another length".to_owned()));
+            return Err(Failed::answer(Said::bare("cli-say-why-bundle-length")));
         }
         let seen = usize::try_from(from % BUNDLE).unwrap_or(usize::MAX);
         Ok(leaves.split_off(seen.min(leaves.len())))

@@ -4,7 +4,7 @@ use crate::bid::rules::Refused;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
 use crate::enterprise::credentials::CredentialError;
-use crate::error::Args;
+use crate::error::{Args, Reason as _};
 use crate::opening::rules::AmendmentFault;
 use crate::opening::rules::challenge::NothingTold;
 use crate::record::checkpoint::CheckpointError;
@@ -188,7 +188,7 @@ impl crate::error::Refusal for Refusal {
 
     fn args(&self) -> Args {
         match self {
-            Self::Statement(cause) => vec![("cause", cause.to_string().into())],
+            Self::Statement(cause) => vec![("cause", cause.arg())],
             Self::Range(what) | Self::Internal(what) => vec![("cause", (*what).into())],
             Self::Lodge(refused) => vec![("cause", refused.to_string().into())],
             _ => Args::new(),

@@ -8,6 +8,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::agent::Keys;
 use crate::custodian::chain::Chain;
 use crate::custodian::roster::Roster;
+use crate::error::Said;
 use crate::record::succession::Held;
 use crate::record::witness::Known;
 
@@ -57,23 +58,23 @@ impl Home {
     /// [`HomeError::Content`] when it is another chain, or the record held is not the one witnessed.
     pub fn succeed(dir: &Path, rosters: &Chain) -> Result<(), HomeError> {
         let loaded = Self::open(dir, Start::Suspicious)?;
-        let refused = |reason: &str| loaded.home.content("roster.note", reason.to_owned());
+        let refused = |key| loaded.home.content("roster.note", Said::bare(key));
         if !loaded.rosters.begins(rosters) {
-            return Err(refused("the chain does not go on from this agent's"));
+            return Err(refused("custodian-say-home-elsewhere"));
         }
         let next = rosters.successions().nth(loaded.rosters.successions().count());
         let held = next.map(|it| it.body().last_checkpoint);
         let differs =
             |(held, known): (Held, Known)| held.size == known.size && held.root != known.root;
         if held.zip(loaded.state.witnessed).is_some_and(differs) {
-            return Err(refused("the succession holds another record than this agent witnessed"));
+            return Err(refused("custodian-say-home-succession"));
         }
         loaded.home.write("roster.note", rosters.encode().as_bytes())
     }
 
     pub(super) fn rosters(&self) -> Result<Chain, HomeError> {
         let rosters = Chain::parse(&self.read("roster.note")?);
-        let rosters = rosters.map_err(|e| self.content("roster.note", e.to_string()))?;
+        let rosters = rosters.map_err(|e| self.content("roster.note", e))?;
         self.require_whole(&rosters)?;
         Ok(rosters)
     }
@@ -94,7 +95,7 @@ impl Home {
 
     /// An agent judges bodies whose credentials are as old as the record.
     fn require_whole(&self, rosters: &Chain) -> Result<(), HomeError> {
-        let reason = "it does not begin with the roster's version 1".to_owned();
+        let reason = Said::bare("custodian-say-home-not-whole");
         if rosters.is_whole() { Ok(()) } else { Err(self.content("roster.note", reason)) }
     }
 

@@ -23,9 +23,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
+use crate::crypto::hash::{Hash, NotAHash};
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
+use crate::error::{Arg, Reason, Said};
 use crate::ids::UnitId;
 
 use super::agent::{Change, Kept, Keys, Silences, State};
@@ -48,12 +49,12 @@ pub enum HomeError {
     #[error(transparent)]
     Seed(#[from] crate::config::ConfigError),
     /// A file's content is not what this program wrote.
-    #[error("{path}: {reason}")]
+    #[error("{path}: {reason:?}")]
     Content {
         /// Which file.
         path: PathBuf,
         /// Why.
-        reason: String,
+        reason: Arg,
     },
     /// There is a roster but no memory: it must be started with --recover, once.
     #[error("this agent has a roster but no memory of what it signed")]
@@ -163,7 +164,7 @@ impl Home {
     pub fn keys(dir: &Path, origin: &str, id: &CustodianId) -> Result<Keys, HomeError> {
         let home = Self::at(dir);
         let seed = crate::config::read_seed(&home.path("seed"))?;
-        Keys::of_seed(seed, origin, id).map_err(|e| home.content("seed", e.to_string()))
+        Keys::of_seed(seed, origin, id).map_err(|e| home.content("seed", e))
     }
 
     /// Opens a folder to serve from it.
@@ -215,7 +216,9 @@ impl Home {
                 continue; // a half-written file of a crash: its signature never left
             };
             let id = id.parse();
-            ids.push(id.map_err(|_| self.content("units", format!("{name:?} is no unit")))?);
+            let name = ("name", format!("{name:?}").into());
+            let reason = || Said::new("custodian-say-home-no-unit", vec![name]);
+            ids.push(id.map_err(|_: NotAHash| self.content("units", reason()))?);
         }
         Ok(ids)
     }
@@ -310,7 +313,7 @@ impl Home {
     }
 
     fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), HomeError> {
-        let text = json::to_string(value).map_err(|e| self.content(name, e.to_string()))?;
+        let text = json::to_string(value).map_err(|e| self.content(name, e))?;
         self.write(name, text.as_bytes())
     }
 
@@ -319,7 +322,7 @@ impl Home {
     }
 
     fn read_json<T: DeserializeOwned + Serialize>(&self, name: &str) -> Result<T, HomeError> {
-        json::parse(&self.read(name)?).map_err(|e| self.content(name, e.to_string()))
+        json::parse(&self.read(name)?).map_err(|e| self.content(name, e))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -330,8 +333,8 @@ impl Home {
         HomeError::Io { path: self.path(name), source }
     }
 
-    fn content(&self, name: &str, reason: String) -> HomeError {
-        HomeError::Content { path: self.path(name), reason }
+    fn content(&self, name: &str, reason: impl Reason) -> HomeError {
+        HomeError::Content { path: self.path(name), reason: reason.into() }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::bid::statements::{BidJson, Manifest};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::custodian::roster::CustodianId;
+use crate::error::{Reason, Said};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 
@@ -52,6 +53,16 @@ pub enum AmendmentFault {
     /// The outage it names does not touch the deadline, or moves it out of proportion.
     #[error("its outage does not touch the deadline, or moves it further than an outage may")]
     Outage,
+}
+
+impl Reason for AmendmentFault {
+    fn said(&self) -> Said {
+        Said::bare(match self {
+            Self::Chain => "opening-say-amendment-chain",
+            Self::Earlier => "opening-say-amendment-earlier",
+            Self::Outage => "opening-say-amendment-outage",
+        })
+    }
 }
 
 impl Terms {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::crypto::seal::Recipient;
 use crate::custodian::roster::{Roster, is_allowed};
 use crate::enterprise::statements::Kind;
+use crate::error::{Reason, Said};
 use crate::tender::statements::{SUITE, Unit};
 
 /// What is wrong with a unit, whoever signed it.
@@ -40,6 +41,20 @@ impl UnitFault {
             Self::Recipient => "a recipient is no age recipient",
             Self::SameRecipients => "two of its recipients are the same",
         }
+    }
+}
+
+impl Reason for UnitFault {
+    fn said(&self) -> Said {
+        Said::bare(match self {
+            Self::Suite => "verify-say-why-suite",
+            Self::Threshold => "verify-say-why-threshold",
+            Self::Times => "verify-say-why-times",
+            Self::Minimum => "verify-say-why-minimum",
+            Self::Recipients => "verify-say-why-recipients",
+            Self::Recipient => "verify-say-why-recipient",
+            Self::SameRecipients => "verify-say-why-same-recipients",
+        })
     }
 }
 

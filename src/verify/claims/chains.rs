@@ -7,7 +7,7 @@ use crate::bid::statements::{Manifest, Withdrawal};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
 use crate::enterprise::credentials::enterprise_of;
-use crate::error::Arg;
+use crate::error::{Arg, Reason as _};
 use crate::ids::EnterpriseId;
 use crate::verify::facts::Facts;
 use crate::verify::report::{Stop, failed, text, why};
@@ -95,7 +95,7 @@ impl Chains {
     ) -> Result<(), Stop> {
         let index = at.index;
         let withdrawal = Statement::<Withdrawal>::parse(at.it.withdrawal.as_bytes())
-            .map_err(|error| bad(index, text(error)))?;
+            .map_err(|error| bad(index, error.arg()))?;
         if withdrawal.body().manifest_sha256 != at.it.manifest_sha256 {
             return Err(bad(index, why("verify-say-why-other-withdrawn")));
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::error::Arg;
+use crate::error::{Arg, Reason as _};
 use crate::ids::EnterpriseId;
 use crate::opening::rules::{is_ascending, is_freeze, sorted_lines};
 use crate::opening::statements::Close;
@@ -28,7 +28,7 @@ pub(super) fn close(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let at = close_of(unit)?;
     let (index, body) = (at.index, at.it.body());
     let signed = at.it.note().count(&roster.statement_keys());
-    let signed = signed.map_err(|error| wrong(index, text(error)))?;
+    let signed = signed.map_err(|error| wrong(index, error.arg()))?;
     if at.it.note().require(&roster.platform_key).is_err() || signed < roster.q() {
         return Err(wrong(index, why("verify-say-why-no-quorum")));
     }

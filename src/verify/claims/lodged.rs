@@ -5,7 +5,7 @@ use crate::clock::is_closed;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::error::Said;
+use crate::error::{Reason as _, Said};
 use crate::ids::UnitId;
 use crate::opening::statements::Lodged;
 use crate::verify::facts::Facts;
@@ -28,7 +28,7 @@ pub(super) fn my_word(
     let lodged = match Statement::<Lodged>::from_note(note) {
         Ok(lodged) => lodged,
         Err(error) => {
-            let bad = failed("verify-say-receipt-bad", [("reason", text(error))]);
+            let bad = failed("verify-say-receipt-bad", [("reason", error.arg())]);
             return (None, Err(bad));
         }
     };

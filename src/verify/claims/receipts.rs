@@ -10,7 +10,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement, type_of};
-use crate::error::Arg;
+use crate::error::{Arg, Reason as _};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Lodged, OpenedLine};
 use crate::record::checkpoint::Cosigned;
@@ -87,7 +87,7 @@ fn bad(reason: Arg) -> Stop {
 }
 
 fn mine(facts: &Facts<'_>, bytes: &[u8]) -> Result<Mine, Stop> {
-    let receipt = Receipt::parse(bytes).map_err(|error| bad(text(error)))?;
+    let receipt = Receipt::parse(bytes).map_err(|error| bad(error.arg()))?;
     let (verified, provisional) =
         cosigned(facts, &receipt).ok_or_else(|| bad(why("verify-say-why-receipt-foreign")))?;
     // What its record went on with after the tree that its successor began with is in no other file.

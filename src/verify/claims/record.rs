@@ -2,7 +2,7 @@
 
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, check_next};
-use crate::error::Said;
+use crate::error::{Reason as _, Said};
 use crate::record::checkpoint::Cosigned;
 use crate::record::succession::{self, Electors};
 use crate::verify::casefile::{CaseHeads, RecordError};
@@ -102,7 +102,7 @@ fn successions(facts: &Facts<'_>) -> Result<(), Stop> {
             q: roster.q(),
         };
         succession::check(succession, &electors).map_err(|error| {
-            let args = [("index", text(event.index)), ("reason", text(error))];
+            let args = [("index", text(event.index)), ("reason", error.arg())];
             failed("verify-say-succession-bad", args)
         })?;
         spans.push((event.index, &succession.body().new_log_key));
@@ -135,7 +135,7 @@ pub(super) fn checkpoints(facts: &Facts<'_>) -> Finding {
     let mut last = (0, 0);
     for (place, head) in facts.heads.iter().enumerate() {
         let head = head.as_ref().map_err(|error| {
-            let reason = ("reason", text(error));
+            let reason = ("reason", error.arg());
             failed("verify-say-checkpoint-bad", [("place", text(place)), reason])
         })?;
         // What no custodian of the newest roster has seen could be a history of its own.

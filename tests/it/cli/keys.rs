@@ -79,7 +79,7 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     std::fs::write(at("roster.toml"), source).unwrap();
     done(&["roster", "draft", &at("roster.toml"), "--out", &at("draft")]);
     let (unsigned, _) = refused(&["roster", "pin", &at("draft")]);
-    assert!(unsigned.contains("signature is missing"), "{unsigned}");
+    assert!(unsigned.contains("a signature that must be there is missing"), "{unsigned}");
     let sign = ["roster", "sign", &at("draft"), "--out", &at("roster.note")];
     refused_with(2, &sign);
     done(&[&sign[..], &["--key", &regulator_file]].concat());

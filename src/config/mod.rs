@@ -6,6 +6,8 @@
 //! what is missing is probably mistyped. Deliberately absent: the custodians' addresses
 //! and the operators' keys, which the signed roster gives.
 
+mod error;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,8 +15,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+pub use error::ConfigError;
+
 use crate::db::DatabaseUrl;
-use crate::error::{Arg, Args, Refusal};
+use crate::error::{Arg, Reason as _, Said, TomlFault};
 
 /// Variables of ours that are not fields of the file.
 const OTHER_VARIABLES: [&str; 3] = ["SEALBID_CONFIG", "SEALBID_LANG", "SEALBID_LOG"];
@@ -134,62 +138,6 @@ impl<'de> Deserialize<'de> for Origin {
     }
 }
 
-/// Why the program does not start with this configuration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// A file cannot be read.
-    #[error("{path} cannot be read: {reason}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// The system's words.
-        reason: String,
-    },
-    /// Not TOML, or not our fields.
-    #[error("the configuration is not right: {reason}")]
-    Shape {
-        /// The parser's words.
-        reason: String,
-    },
-    /// A `SEALBID_` variable that means nothing.
-    #[error("the variable {name} means nothing here")]
-    Variable {
-        /// Its name.
-        name: String,
-    },
-    /// Not a name for a record.
-    #[error("{found} is not an origin")]
-    Origin {
-        /// What stands there.
-        found: String,
-    },
-    /// A number outside its range.
-    #[error("{field} must be from {least} to {most}")]
-    Range {
-        /// The field.
-        field: &'static str,
-        /// The least value.
-        least: i64,
-        /// The largest value.
-        most: i64,
-    },
-    /// A password in the database's address.
-    #[error("a password stands in `database`")]
-    Password,
-    /// A secret that others on this machine can read.
-    #[error("{path} can be read by others")]
-    Exposed {
-        /// The file.
-        path: String,
-    },
-    /// A key file without 64 hexadecimal digits.
-    #[error("{path} does not hold a key")]
-    NotAKey {
-        /// The file.
-        path: String,
-    },
-}
-
 impl Config {
     /// Reads the file and lays the process's variables over it.
     ///
@@ -200,7 +148,7 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, &e))?;
-        Self::parse(&text, variables)
+        Self::read(&path.display().to_string().into(), &text, variables)
     }
 
     /// The same from a text. A variable `SEALBID_CADENCE_MS` overrides `cadence_ms`, and so on.
@@ -211,12 +159,33 @@ impl Config {
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let shape = |e: toml::de::Error| ConfigError::Shape { reason: e.to_string() };
-        let mut table: toml::Table = toml::from_str(text).map_err(shape)?;
+        Self::read(&Arg::Word("web-say-configuration"), text, variables)
+    }
+
+    fn read(
+        place: &Arg,
+        text: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let shape = |e: &toml::de::Error| {
+            // A table knows no lines: what is wrong in the text itself is found there again.
+            let in_text = toml::from_str::<Self>(text).err();
+            let again = in_text.filter(|again| again.message() == e.message());
+            let reason = TomlFault::new(text, again.as_ref().unwrap_or(e)).arg();
+            ConfigError::Shape { place: place.clone(), reason }
+        };
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| shape(&e))?;
         for (name, value) in variables {
             override_field(&mut table, &name, value)?;
         }
-        let config: Self = table.try_into().map_err(shape)?;
+        // Ours to judge, in words of ours: the library would only pass them on.
+        if let Some(toml::Value::String(origin)) = table.get("origin") {
+            Origin::parse(origin)?;
+        }
+        if let Some(toml::Value::String(database)) = table.get("database") {
+            database.parse::<DatabaseUrl>()?;
+        }
+        let config: Self = table.try_into().map_err(|e| shape(&e))?;
         config.check()?;
         Ok(config)
     }
@@ -273,7 +242,8 @@ pub fn variables(
     let mut ours = Vec::new();
     for (name, value) in all {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
-        let wrong = |_| ConfigError::Shape { reason: format!("{name} is not UTF-8") };
+        let reason = || Said::bare("web-say-utf8").into();
+        let wrong = |_| ConfigError::Shape { place: name.into(), reason: reason() };
         ours.push((name.to_owned(), value.into_string().map_err(wrong)?));
     }
     Ok(ours)
@@ -285,10 +255,12 @@ fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<
         return Ok(());
     }
     let value = match field {
-        "CADENCE_MS" | "MAX_UPLOAD_BYTES" => value
-            .parse()
-            .map(toml::Value::Integer)
-            .map_err(|_| ConfigError::Shape { reason: format!("{name} is not a number") })?,
+        "CADENCE_MS" | "MAX_UPLOAD_BYTES" => {
+            value.parse().map(toml::Value::Integer).map_err(|_| ConfigError::Shape {
+                place: name.into(),
+                reason: Said::bare("web-say-no-number").into(),
+            })?
+        }
         "PROXIES" => {
             let all = value.split(',').map(str::trim).filter(|address| !address.is_empty());
             toml::Value::Array(all.map(|it| toml::Value::String(it.to_owned())).collect())
@@ -311,7 +283,7 @@ fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
-    ConfigError::Unreadable { path: path.display().to_string(), reason: error.to_string() }
+    ConfigError::Unreadable { path: path.display().to_string(), reason: error.arg() }
 }
 
 /// A secret file's content, refused when anybody but its owner may read or change it.
@@ -352,43 +324,4 @@ pub fn read_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
         _ => false,
     };
     if decoded { Ok(seed) } else { Err(ConfigError::NotAKey { path: path.display().to_string() }) }
-}
-
-impl Refusal for ConfigError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Unreadable { .. } => "web-config-unreadable",
-            Self::Shape { .. } => "web-config-shape",
-            Self::Variable { .. } => "web-config-variable",
-            Self::Origin { .. } => "web-config-origin",
-            Self::Range { .. } => "web-config-range",
-            Self::Password => "web-config-password",
-            Self::Exposed { .. } => "web-config-exposed",
-            Self::NotAKey { .. } => "web-config-key",
-        }
-    }
-
-    fn status(&self) -> u16 {
-        422
-    }
-
-    fn args(&self) -> Args {
-        match self {
-            Self::Unreadable { path, reason } => {
-                vec![("path", path.as_str().into()), ("reason", reason.as_str().into())]
-            }
-            Self::Shape { reason } => vec![("reason", reason.as_str().into())],
-            Self::Variable { name } => vec![("name", name.as_str().into())],
-            Self::Origin { found } => vec![("found", found.as_str().into())],
-            Self::Range { field, least, most } => vec![
-                ("field", (*field).into()),
-                ("least", Arg::Number(*least)),
-                ("most", Arg::Number(*most)),
-            ],
-            Self::Password => Args::new(),
-            Self::Exposed { path } | Self::NotAKey { path } => {
-                vec![("path", path.as_str().into())]
-            }
-        }
-    }
 }
