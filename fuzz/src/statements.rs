@@ -10,7 +10,7 @@ use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Verified,
 };
 use sealbid::opening::statements::{
-    Challenged, Close, Lodged, LodgedQuery, Opening, OpeningEvent, Order, Release, Suspension, Void,
+    Challenged, Close, Lodged, Opening, OpeningEvent, Order, Query, Release, Suspension, Void,
 };
 use sealbid::record::succession::Succession;
 use sealbid::tender::statements::{Amendment, Notice, Outage, Unit};
@@ -66,7 +66,7 @@ pub fn statement(bytes: &[u8]) -> bool {
         body::<Manifest>,
         body::<Withdrawal>,
         body::<Lodged>,
-        body::<LodgedQuery>,
+        body::<Query>,
         body::<Close>,
         body::<Challenged>,
         body::<Order>,

@@ -12,6 +12,7 @@ use crate::crypto::seal::profile::HEADER_LIMIT;
 use crate::crypto::seal::{PayloadKind, ProfileError, Sealed, check_header, check_length};
 use crate::crypto::shares::{MAX_SEALED_SHARE, check_share};
 use crate::crypto::tar::{self, Limits, TarError, Writer};
+use crate::ids::EnterpriseId;
 
 /// The member that comes first.
 pub const MANIFEST: &str = "manifest.note";
@@ -81,6 +82,15 @@ pub fn write<W: Write>(
         writer.member(&share_name(index), len(share)?, &mut Cursor::new(share))?;
     }
     Ok(writer.finish()?.0)
+}
+
+/// What names an accepted envelope: its bidder and its manifest's text, for two bidders may sign one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EnvelopeId {
+    /// Who signed it.
+    pub bidder: EnterpriseId,
+    /// Of the manifest's text.
+    pub manifest_sha256: Hash,
 }
 
 /// What a `.bid` file held, `bid.age` aside.

@@ -43,6 +43,12 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The manifest is longer than a `.bid` file holds: its receipt would be more than others take.
+    #[error("the manifest is larger than {limit} bytes")]
+    LongManifest {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The enterprise has as much on the way as it may.
     #[error("{count} uploads of {bytes} bytes are on the way already")]
     Quota {
@@ -113,6 +119,7 @@ impl Refusal for Error {
             Self::Profile(_) => "bid-profile",
             Self::Lodged => "bid-lodged",
             Self::TooLarge { .. } => "bid-too-large",
+            Self::LongManifest { .. } => "bid-long-manifest",
             Self::Quota { .. } => "bid-upload-quota",
             Self::InUse => "bid-in-use",
             Self::Auth(refused) => refused.code(),
@@ -126,7 +133,7 @@ impl Refusal for Error {
             Self::Refused(refused) => refused.status(),
             Self::NotFound | Self::Store(blob::Error::NotFound) => 404,
             Self::InUse | Self::NotMissing | Self::Quota { .. } => 409,
-            Self::TooLarge { .. } => 413,
+            Self::TooLarge { .. } | Self::LongManifest { .. } => 413,
             Self::Auth(refused) => refused.status(),
             Self::Db(error) => error.status(),
             Self::Store(error) => store_status(error),
@@ -136,7 +143,7 @@ impl Refusal for Error {
 
     fn args(&self) -> Args {
         match self {
-            Self::TooLarge { limit } => number("limit", *limit),
+            Self::TooLarge { limit } | Self::LongManifest { limit } => number("limit", *limit),
             Self::Quota { count, bytes } => {
                 [number("count", *count), number("bytes", *bytes)].concat()
             }

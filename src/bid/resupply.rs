@@ -19,6 +19,7 @@ use crate::record::disclosure::Level;
 use crate::record::store as record;
 use crate::tender::Platform;
 
+use super::envelope::EnvelopeId;
 use super::rules::{Refused, line};
 use super::statements::BlobRef;
 use super::store::{self, Kept, uploads};
@@ -43,14 +44,15 @@ pub async fn resupply(
 ) -> Result<Answer, Error> {
     allow(actor, Act::Submit, &Owner::Actor)?;
     let bidder = actor.enterprise().ok_or(Error::NoKey)?;
-    let kept = p.db.query(move |conn| store::kept(conn, unit, bidder, &manifest)).await?;
+    let id = EnvelopeId { bidder, manifest_sha256: manifest };
+    let kept = p.db.query(move |conn| store::kept(conn, unit, id)).await?;
     if is_whole(p, kept.blob, &kept.bid).await? {
         let index = p.db.query(move |conn| last_about(conn, &unit, RESUPPLIED, &kept)).await?;
         return index.map(|index| Answer::again(Outcome::Accepted, index)).ok_or(Error::NotMissing);
     }
     upload::complete_sent(p, bidder, kept.bid.size).await?;
     let (lost, brought) = (kept.blob, brought(p, bidder, &kept.bid).await?);
-    let answer = p.db.write(move |tx| swap(tx, (unit, bidder), &kept, brought)).await?;
+    let answer = p.db.write(move |tx| swap(tx, unit, &kept, brought)).await?;
     // What is left of the lost one; should this fail, the sweep of its row comes to it.
     upload::discard(p, lost).await;
     Ok(answer)
@@ -69,7 +71,8 @@ pub async fn is_missing(
 ) -> Result<bool, Error> {
     let bidder = actor.enterprise().ok_or(Error::NotFound)?;
     let found = p.db.query(move |conn| {
-        let kept = match store::kept(conn, unit, bidder, &manifest) {
+        let id = EnvelopeId { bidder, manifest_sha256: manifest };
+        let kept = match store::kept(conn, unit, id) {
             Err(db::Error::NotFound) => return Ok(false),
             kept => kept?,
         };
@@ -132,16 +135,17 @@ fn last_about(
 }
 
 fn line_of(kept: &Kept) -> Hash {
-    line(kept.salt.as_bytes(), &kept.manifest_sha256)
+    line(kept.salt.as_bytes(), &kept.id.manifest_sha256)
 }
 
 fn swap(
     tx: &mut Tx<'_>,
-    (unit, bidder): (UnitId, EnterpriseId),
+    unit: UnitId,
     judged: &Kept,
     brought: Option<UploadId>,
 ) -> Result<Answer, Error> {
-    let kept = store::kept(tx.conn(), unit, bidder, &judged.manifest_sha256)?;
+    let bidder = judged.id.bidder;
+    let kept = store::kept(tx.conn(), unit, judged.id)?;
     if kept.blob != judged.blob {
         return Err(db::Error::lost_race("the envelope").into());
     }

@@ -13,18 +13,17 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
-use crate::crypto::note::NoteSignature;
 use crate::crypto::shares::check_share;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
-use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::Lodged;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 use crate::tender::{Held, Platform, units};
 
-use super::envelope::pack_shares;
+use super::envelope::{EnvelopeId, MAX_MANIFEST, pack_shares};
 use super::refusing::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
@@ -83,6 +82,9 @@ impl Answer {
 /// [`Error`] for whatever the record does not hold: what nobody's key signed, or another unit's; or
 /// why the actor may not.
 pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Result<Answer, Error> {
+    if u64::try_from(submission.manifest.len()).map_or(true, |length| length > MAX_MANIFEST) {
+        return Err(Error::LongManifest { limit: MAX_MANIFEST });
+    }
     let manifest = Statement::<Manifest>::parse(submission.manifest.as_bytes())?;
     let lodged = match &submission.lodged {
         Some(note) => Some(lodged(p, note, &manifest).await?),
@@ -91,7 +93,7 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
     let bidder = match &lodged {
         Some(_) => {
             allow(actor, Act::HandInLodged, &Owner::Actor)?;
-            signer_of(&manifest)?
+            signer(manifest.note()).ok_or(Error::Refused(Refused::Signature))?
         }
         None => {
             allow(actor, Act::Submit, &Owner::Actor)?;
@@ -180,16 +182,10 @@ async fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Res
     let row = p.db.query(move |conn| units::unit(conn, id)).await?;
     let member = p.roster_of(row.unit.body())?.member(&body.custodian).ok_or(Error::Lodged)?;
     rules::check_signature(&lodged, &member.statement_key).map_err(|_| Error::Lodged)?;
-    let fits = body.manifest_sha256 == manifest.sha256() && body.unit_id == manifest.body().unit_id;
+    let fits = body.manifest_sha256 == manifest.sha256()
+        && body.unit_id == manifest.body().unit_id
+        && signer(manifest.note()) == Some(body.bidder);
     if fits { Ok(body.clone()) } else { Err(Error::Lodged) }
-}
-
-/// Whom the only signature names.
-fn signer_of(manifest: &Statement<Manifest>) -> Result<EnterpriseId, Error> {
-    let line = manifest.note().signatures().first().map(NoteSignature::line).unwrap_or_default();
-    // A signature line is an em dash, the key's name, and the signature.
-    let name = line.split(' ').nth(1).unwrap_or_default();
-    enterprise_of(name).ok_or(Error::Refused(Refused::Signature))
 }
 
 /// Whom a bid reached first.
@@ -327,7 +323,8 @@ fn store_accepted(
     let Advance { body, key, envelope } = new;
     let before = place.head.as_ref().map(|(head, _)| head);
     if let Some(before) = before.filter(|head| head.kind == ChainKind::Manifest) {
-        store::retire(tx, &before.sha256, "replaced")?;
+        let before = EnvelopeId { bidder: envelope.bidder, manifest_sha256: before.sha256 };
+        store::retire(tx, &before, "replaced")?;
     }
     uploads::claim(tx, envelope.blob)?;
     let new = ChainHead {

@@ -3,7 +3,6 @@
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
@@ -14,6 +13,7 @@ use crate::record::disclosure::Level;
 use crate::tender::Platform;
 
 use super::Error;
+use super::envelope::EnvelopeId;
 use super::refusing::{Refusal, in_time, refuse};
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Withdrawal};
@@ -92,7 +92,8 @@ fn carry_out(
     let (kind, level) = ("sealbid/withdrawn/v1", Level::Sealed(body.unit_id));
     let unit = Some(body.unit_id);
     let recorded = tx.record_by(Some(bidder), Event { kind, level, unit, bytes: bytes.clone() })?;
-    store::retire(tx, &body.manifest_sha256, "withdrawn")?;
+    let id = EnvelopeId { bidder, manifest_sha256: body.manifest_sha256 };
+    store::retire(tx, &id, "withdrawn")?;
     let new = ChainHead { bid_id, seq: body.seq, sha256, kind: ChainKind::Withdrawal, key };
     store::advance(tx, &place, bidder, &new, recorded.index)?;
     Ok(Answer::fresh(Outcome::Accepted, recorded, bytes))
@@ -107,9 +108,9 @@ pub async fn sweep(p: &Platform) -> Result<usize, Error> {
     let over = p.db.query(|conn| store::to_delete(conn, SWEEP)).await?;
     let mut deleted = 0_usize;
     let mut failed = None;
-    for (manifest, blob) in over {
+    for (id, blob) in over {
         // One that cannot be deleted keeps no other.
-        match delete(p, manifest, blob).await {
+        match delete(p, id, blob).await {
             Ok(()) => deleted = deleted.saturating_add(1),
             Err(error) => failed = Some(error),
         }
@@ -117,9 +118,9 @@ pub async fn sweep(p: &Platform) -> Result<usize, Error> {
     failed.map_or(Ok(deleted), Err)
 }
 
-async fn delete(p: &Platform, manifest: Hash, blob: UploadId) -> Result<(), Error> {
+async fn delete(p: &Platform, id: EnvelopeId, blob: UploadId) -> Result<(), Error> {
     let blobs = p.blobs.clone();
     let gone = tokio::task::spawn_blocking(move || blobs.delete(blob)).await;
     gone.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))??;
-    Ok(p.db.write(move |tx| store::deleted(tx, &manifest)).await?)
+    Ok(p.db.write(move |tx| store::deleted(tx, &id)).await?)
 }

@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::client::{Answer, AskError, Custodians};
 use super::roster::CustodianId;
 use super::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskClose, AskLodged, AskLodgedBid, AskRecipient,
-    AskRelease, AskSuspend, AskUnit, AskWindow, BroughtChallenge, ChallengesReply, Done,
-    LODGED_PAGE, LodgedBid, LodgedReply, NoteReply, RecipientReply,
+    AskAmendment, AskAnswer, AskChallenge, AskChallenges, AskClose, AskLodged, AskLodgedBid,
+    AskRecipient, AskRelease, AskSuspend, AskUnit, AskWindow, ChallengesReply, Done, LodgedBid,
+    LodgedReply, NoteReply, RecipientReply,
 };
+use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
-use crate::ids::UnitId;
+use crate::crypto::statement::Statement;
+use crate::opening::rules::lodged::lodged_line;
+use crate::opening::statements::Lodged;
 
 /// More bids than this are lodged with nobody for one unit.
 const MAX_LODGED: usize = 200_000;
@@ -44,6 +47,7 @@ asks! {
     AskAmendment => "/amendment", NoteReply;
     AskClose => "/close", NoteReply;
     AskChallenge => "/challenge", NoteReply;
+    AskChallenges => "/challenges", ChallengesReply;
     AskAnswer => "/answer", NoteReply;
     AskRelease => "/release", NoteReply;
     AskSuspend => "/suspend", Done;
@@ -93,9 +97,9 @@ pub async fn ask_all<A: Ask>(
     join_all(all.iter().cloned().map(one)).await
 }
 
-/// The bids lodged with a custodian for the unit of a signed [`LodgedQuery`], page by page.
+/// The bids lodged with a custodian for the unit of a signed [`Query`], page by page.
 ///
-/// [`LodgedQuery`]: crate::opening::statements::LodgedQuery
+/// [`Query`]: crate::opening::statements::Query
 ///
 /// # Errors
 /// [`AskError`]; no signature is checked.
@@ -107,31 +111,20 @@ pub async fn lodged(
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = ask(wire, at, &AskLodged { after, query: query.to_owned() }).await?.bids;
-        let is_last = page.len() < LODGED_PAGE;
-        let next = page.last().map(|bid| Note::parse(bid.manifest.as_bytes())).transpose()?;
-        let next = next.map(|note| note.sha256());
-        if page.len() > LODGED_PAGE || all.len() > MAX_LODGED || (!is_last && next <= after) {
+        let Some(last) = page.last() else { return Ok(all) };
+        let next = Some(line_of(last)?);
+        if all.len() > MAX_LODGED || next <= after {
             return Err(AskError::Malformed("its pages do not end".to_owned()));
         }
         all.extend(page);
-        if is_last {
-            return Ok(all);
-        }
         after = next;
     }
 }
 
-/// The open challenges that a custodian holds for a unit, with what was shown to it.
-///
-/// # Errors
-/// [`AskError`]; neither signatures nor receipts are checked.
-pub async fn challenges(
-    wire: &dyn Custodians,
-    at: &CustodianId,
-    unit: &UnitId,
-) -> Result<Vec<BroughtChallenge>, AskError> {
-    let sent = wire.send(at, &format!("/challenges/{unit}"), None).await?;
-    Ok(parse::<ChallengesReply>(&sent)?.challenges)
+fn line_of(bid: &LodgedBid) -> Result<Hash, AskError> {
+    let lodged = Statement::<Lodged>::parse(bid.lodged.as_bytes());
+    let lodged = lodged.map_err(|e| AskError::Malformed(e.to_string()))?;
+    Ok(lodged_line(lodged.body().bidder, &lodged.body().manifest_sha256))
 }
 
 /// Fetches the `.bid` file of a lodged bid into `target`.

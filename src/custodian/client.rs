@@ -15,8 +15,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 
-pub use super::asking::{Ask, ask, ask_all, ask_note, challenges, lodged, lodged_bid};
+pub use super::asking::{Ask, ask, ask_all, ask_note, lodged, lodged_bid};
 use super::roster::{CustodianId, Member, Roster};
+use super::wire::MAX_PAGE;
 use crate::crypto::note::NoteError;
 use crate::record::feed::{Answering, Witness, Witnesses};
 
@@ -29,6 +30,8 @@ const REST: Duration = Duration::from_secs(4);
 const DOWNLOAD: Duration = Duration::from_secs(600);
 /// The largest answer that is not a file, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
+// An agent's page with what stands around it.
+const _: () = assert!(MAX_PAGE + 1024 <= MAX_ANSWER);
 
 /// What comes back from an agent before anybody has judged it.
 #[derive(Clone, Debug, PartialEq, Eq)]

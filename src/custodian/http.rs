@@ -11,7 +11,6 @@ use crate::clock::Clock;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::{Body, Statement};
 use crate::error::Error;
-use crate::ids::UnitId;
 use crate::record::witness::{AddCheckpoint, SIZE_TYPE, WitnessRefusal, encode_cosignatures};
 use crate::web::i18n::Lang;
 use crate::web::problem::problem;
@@ -20,8 +19,8 @@ use super::agent::{self, Agent, Change, Refusal, State};
 use super::home::Loaded;
 use super::lodging::{Arrivals, close, lodge, lodged, lodged_bid};
 use super::wire::{
-    AgentStatus, AskAmendment, AskAnswer, AskChallenge, AskRecipient, AskRelease, AskSuspend,
-    AskUnit, AskWindow, Done, MAX_BID, NoteReply,
+    AgentStatus, AskAmendment, AskAnswer, AskChallenge, AskChallenges, AskRecipient, AskRelease,
+    AskSuspend, AskUnit, AskWindow, Done, MAX_BID, NoteReply,
 };
 
 /// JSON bodies above this are refused: a close of many thousand lines with its accounts fits.
@@ -173,9 +172,8 @@ async fn window(service: web::Data<Service>, ask: web::Json<AskWindow>) -> Reply
     Ok(HttpResponse::Ok().json(Done {}))
 }
 
-async fn challenges(service: web::Data<Service>, unit: web::Path<String>) -> Reply {
-    let unit: UnitId = unit.parse().map_err(|_| Refusal::UnknownUnit)?;
-    let told = move |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &unit)?));
+async fn challenges(service: web::Data<Service>, ask: web::Json<AskChallenges>) -> Reply {
+    let told = move |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &ask)?));
     Ok(HttpResponse::Ok().json(blocking(service, told).await?))
 }
 
@@ -250,7 +248,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/amendment", web::post().to(amendment))
         .route("/close", web::post().to(close))
         .route("/challenge", web::post().to(challenge))
-        .route("/challenges/{unit}", web::get().to(challenges))
+        .route("/challenges", web::post().to(challenges))
         .route("/answer", web::post().to(answer))
         .route("/window", web::post().to(window))
         .route("/release", web::post().to(release))

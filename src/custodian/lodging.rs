@@ -237,14 +237,14 @@ fn store(
     ask: &AskLodge,
     welcome: &Welcome,
 ) -> Result<Statement<Lodged>, Refusal> {
-    let (service, sha256) = (&arrived.service, welcome.manifest.sha256());
+    let (service, line) = (&arrived.service, welcome.line());
     check(&mut file, ask, &welcome.manifest, service.limits.max_bid)?;
     let home = &service.loaded.home;
-    home.place(file, &arrived.unit, &sha256).map_err(|_| NOT_STORED)?;
+    home.place(file, &arrived.unit, &line).map_err(|_| NOT_STORED)?;
     let lodged =
         service.decide(|agent| agent::lodge(agent, ask, arrived.at, service.limits.max_bid));
     if lodged.is_err() {
-        home.displace(&arrived.unit, &sha256);
+        home.displace(&arrived.unit, &line);
     }
     lodged
 }
@@ -293,11 +293,11 @@ pub(super) async fn close(service: web::Data<Service>, ask: web::Json<AskClose>)
 
 /// Gives the platform the file of a lodged bid.
 pub(super) async fn lodged_bid(service: web::Data<Service>, ask: web::Json<AskLodgedBid>) -> Reply {
-    let sha256 = ask.manifest_sha256;
+    let line = ask.line;
     let unit = blocking(service.clone(), move |agent| {
         Ok((Change::Nothing, agent::lodged_bid(agent, &ask)?))
     });
-    let path = service.loaded.home.lodged(&unit.await?, &sha256);
+    let path = service.loaded.home.lodged(&unit.await?, &line);
     let file = tokio::fs::File::open(path).await.map_err(|_| Refusal::UnknownUnit)?;
     let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
         let mut piece = bytes::BytesMut::with_capacity(PIECE);

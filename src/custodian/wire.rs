@@ -8,7 +8,7 @@
 //! | `POST /amendment` | [`AskAmendment`] | [`NoteReply`] |
 //! | `POST /close` | [`AskClose`] | [`NoteReply`] |
 //! | `POST /challenge` | [`AskChallenge`] | [`NoteReply`]: a `challenged` statement |
-//! | `GET /challenges/<unit id>` | | [`ChallengesReply`]: the open ones |
+//! | `POST /challenges` | [`AskChallenges`] | [`ChallengesReply`]: a page of the open ones |
 //! | `POST /answer` | [`AskAnswer`] | [`NoteReply`]: a `challenged` statement |
 //! | `POST /window` | [`AskWindow`] | [`Done`] |
 //! | `POST /release` | [`AskRelease`] | [`NoteReply`]: a `release` statement |
@@ -23,9 +23,9 @@
 //!
 //! A refusal is a problem document with the stable code of the agent's refusal.
 //!
-//! Who lodged what is told to the platform alone, and to nobody before the deadline: bids are sealed,
-//! and so is who bids. Both questions carry a [`LodgedQuery`](crate::opening::statements::LodgedQuery)
-//! signed by the roster's platform key.
+//! Who lodged what, and who challenged with which receipts, is told to the platform alone, and to
+//! nobody before the deadline: bids are sealed, and so is who bids. Those questions carry a
+//! [`Query`](crate::opening::statements::Query) signed by the roster's platform key.
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,14 @@ pub enum Shown {
     Word(Box<ShownWord>),
 }
 
+impl Shown {
+    /// Its bytes as it travels.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len())
+    }
+}
+
 impl From<Account> for Shown {
     fn from(account: Account) -> Self {
         Self::Receipts(account)
@@ -149,7 +157,19 @@ pub struct AskChallenge {
     pub unit: String,
 }
 
-/// The open challenges that an agent holds for one unit; when there are many, the first of them.
+/// Which challenges are open with you for this unit?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskChallenges {
+    /// The last line of the page before; absent for the first page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<Hash>,
+    /// The platform's signed question.
+    pub query: String,
+}
+
+/// Open challenges that an agent holds for one unit, ascending by their lines: as many as fit into
+/// [`MAX_PAGE`], none when there are no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengesReply {
@@ -236,8 +256,11 @@ pub struct Done {}
 pub const MAX_BID: u64 = 2 << 30;
 /// The longest first line of `POST /lodge`, in bytes.
 pub const MAX_ASK_LODGE: usize = 1 << 20;
-/// How many lodged bids stand on a page of [`LodgedReply`].
-pub const LODGED_PAGE: usize = 500;
+/// The most that is shown against a close, in bytes of its JSON: what whoever lodged needs to show of
+/// eight versions fits, and whatever an agent keeps the platform can read and record.
+pub const MAX_SHOWN: usize = 3 << 20;
+/// The most that an agent tells at once, in bytes: less than the platform reads of an answer.
+pub const MAX_PAGE: usize = 7 << 19;
 
 /// Take this bid, for the portal does not answer. The `.bid` file follows behind the line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,7 +279,9 @@ pub struct AskLodge {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskLodged {
-    /// The last manifest of the page before; absent for the first page.
+    /// The last bid of the page before, by its [`lodged_line`]; absent for the first page.
+    ///
+    /// [`lodged_line`]: crate::opening::rules::lodged::lodged_line
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<Hash>,
     /// The platform's signed question.
@@ -267,8 +292,8 @@ pub struct AskLodged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskLodgedBid {
-    /// SHA-256 of its manifest's text.
-    pub manifest_sha256: Hash,
+    /// Which, by its [`lodged_line`](crate::opening::rules::lodged::lodged_line).
+    pub line: Hash,
     /// The platform's signed question.
     pub query: String,
 }
@@ -283,11 +308,13 @@ pub struct LodgedBid {
     pub manifest: String,
 }
 
-/// Bids lodged with an agent for one unit, ascending by the hash of their manifests.
+/// Bids lodged with an agent for one unit, ascending by their
+/// [`lodged_line`](crate::opening::rules::lodged::lodged_line): as many as fit into [`MAX_PAGE`], none
+/// when there are no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LodgedReply {
-    /// At most [`LODGED_PAGE`]; fewer on the last page.
+    /// The page.
     pub bids: Vec<LodgedBid>,
 }
 

@@ -140,7 +140,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    envelope (manifest_sha256) {
+    envelope (manifest_sha256, bidder) {
         manifest_sha256 -> Binary,
         unit -> Text,
         bidder -> Text,

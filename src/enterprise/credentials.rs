@@ -96,6 +96,12 @@ pub fn enterprise_of(key_name: &str) -> Option<EnterpriseId> {
     key_name.rsplit_once('/').and_then(|(_, id)| id.parse().ok())
 }
 
+/// Whose key a note's first signature names. It proves nothing before that signature is checked.
+#[must_use]
+pub fn signer(note: &Note) -> Option<EnterpriseId> {
+    note.signatures().first().and_then(|line| enterprise_of(&line.name))
+}
+
 /// Folds the statements about one body, in record order; `first` is the roster in force before any
 /// of them.
 ///

@@ -2,6 +2,7 @@
 
 use super::close::receipt;
 use super::store::{self, EnvelopeRow};
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::rules::Stood;
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::crypto::hash::Hash;
@@ -9,7 +10,7 @@ use crate::crypto::json;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::Account;
 use crate::db::{self, Conn};
-use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::record::store as record;
 
@@ -23,14 +24,14 @@ pub(super) fn of_lodged(
     all: &[EnvelopeRow],
     manifest: &Statement<Manifest>,
 ) -> Result<Option<Account>, db::Error> {
-    if let Some(account) = account(conn, id, all, &manifest.sha256())? {
-        return Ok(Some(account));
+    let Some(bidder) = signer(manifest.note()) else { return Ok(None) };
+    let own = EnvelopeId { bidder, manifest_sha256: manifest.sha256() };
+    if let Some(bid) = all.iter().find(|bid| bid.id() == own) {
+        return account(conn, id, all, bid);
     }
     let note = Hash::of(manifest.encode().as_bytes());
     let Some(index) = store::refused_for_good(conn, &note)? else { return Ok(None) };
     let Some(accepted) = receipt(conn, index)? else { return Ok(None) };
-    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-    let Some(bidder) = signer else { return Ok(None) };
     let against = against(conn, id, all, (bidder, manifest))?;
     let later = against.map(|index| receipt(conn, index)).transpose()?.flatten();
     let credentials = store::credentials(conn, &bidder)?;
@@ -52,12 +53,8 @@ fn against(
         }
     }
     for entry in record::entries_of_unit(conn, id, WITHDRAWN)? {
-        let Ok(BidEvent::Withdrawn { withdrawal, .. }) = json::parse(&entry.event) else {
-            continue;
-        };
-        let Ok(it) = Statement::<Withdrawal>::parse(withdrawal.as_bytes()) else { continue };
-        let signer = it.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-        if signer == Some(bidder) {
+        let Some(it) = withdrawal(&entry.event) else { continue };
+        if signer(it.note()) == Some(bidder) {
             stood.push((Stood::withdrawal(&it), entry.index));
         }
     }
@@ -67,19 +64,24 @@ fn against(
     Ok(found.map(|(_, index)| *index))
 }
 
+/// The withdrawal that an event tells of.
+fn withdrawal(event: &[u8]) -> Option<Statement<Withdrawal>> {
+    match json::parse(event) {
+        Ok(BidEvent::Withdrawn { withdrawal, .. }) => Statement::parse(withdrawal.as_bytes()).ok(),
+        _ => None,
+    }
+}
+
 /// The account of an accepted bid: its acceptance, and its bidder's next statement if there was one.
 /// `None` while no checkpoint holds it.
 pub(super) fn account(
     conn: &mut Conn,
     id: &UnitId,
     all: &[EnvelopeRow],
-    manifest_sha256: &Hash,
+    bid: &EnvelopeRow,
 ) -> Result<Option<Account>, db::Error> {
-    let Some(bid) = all.iter().find(|bid| bid.manifest_sha256 == *manifest_sha256) else {
-        return Ok(None);
-    };
     let Some(accepted) = receipt(conn, bid.accepted_index)? else { return Ok(None) };
-    let later = later(conn, id, all, manifest_sha256)?;
+    let later = later(conn, id, all, &bid.id())?;
     let later = later.map(|index| receipt(conn, index)).transpose()?.flatten();
     let credentials = store::credentials(conn, &bid.bidder)?;
     Ok(Some(Account { accepted, credentials, later }))
@@ -90,19 +92,21 @@ fn later(
     conn: &mut Conn,
     id: &UnitId,
     all: &[EnvelopeRow],
-    of: &Hash,
+    of: &EnvelopeId,
 ) -> Result<Option<u64>, db::Error> {
-    for entry in record::entries_of_unit(conn, id, "sealbid/withdrawn/v1")? {
-        match json::parse(&entry.event) {
-            Ok(BidEvent::Withdrawn { manifest_sha256, .. }) if manifest_sha256 == *of => {
-                return Ok(Some(entry.index));
-            }
-            _ => {}
-        }
+    let withdraws = |event: &[u8]| {
+        withdrawal(event).is_some_and(|it| {
+            it.body().manifest_sha256 == of.manifest_sha256 && signer(it.note()) == Some(of.bidder)
+        })
+    };
+    let withdrawn = record::entries_of_unit(conn, id, WITHDRAWN)?;
+    if let Some(entry) = withdrawn.iter().find(|entry| withdraws(&entry.event)) {
+        return Ok(Some(entry.index));
     }
     let follows = |bid: &&EnvelopeRow| {
         let manifest = Statement::<Manifest>::parse(bid.manifest.as_bytes());
-        manifest.is_ok_and(|manifest| manifest.body().prev_sha256 == Some(*of))
+        let prev = manifest.ok().and_then(|manifest| manifest.body().prev_sha256);
+        bid.bidder == of.bidder && prev == Some(of.manifest_sha256)
     };
     Ok(all.iter().find(follows).map(|bid| bid.accepted_index))
 }

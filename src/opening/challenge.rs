@@ -13,16 +13,19 @@ use futures_util::future::join_all;
 
 use super::accounts::{account, of_lodged};
 use super::rules::challenge::{self, Keys, answers, denies, is_in_time};
-use super::statements::{Challenged, Close, OpeningEvent, Verdict};
+use super::statements::{Challenged, Close, OpeningEvent, QueryAbout, Verdict};
 use super::store::{self, OpenChallenge};
 use super::{Case, Error, Misplaced, Opener, custodians, keys_of, moves, public};
+use crate::bid::envelope::EnvelopeId;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{ask, ask_note, challenges};
+use crate::custodian::client::{ask, ask_note};
 use crate::custodian::roster::CustodianId;
-use crate::custodian::wire::{Account, AskAnswer, AskWindow, BroughtChallenge, Shown};
+use crate::custodian::wire::{
+    Account, AskAnswer, AskChallenges, AskWindow, BroughtChallenge, Shown,
+};
 use crate::db::{self, Conn};
 use crate::ids::UnitId;
 use crate::record::append::Event;
@@ -35,6 +38,8 @@ const ASK_EVERY_MS: i64 = 10_000;
 /// A custodian's clock may be so far behind, in milliseconds: what it took in time is asked for once
 /// more when it must have noticed that the window is over.
 const SLACK_MS: i64 = 2_000;
+/// Pages of challenges that one custodian is asked for at once.
+const MAX_PAGES: usize = 100;
 /// The kind of the event that holds a challenge's receipts.
 const SHOWN: &str = "sealbid/challenge/v1";
 
@@ -132,20 +137,51 @@ impl Opener {
 
     /// Takes up what agents were shown and nobody brought.
     async fn ask_for_challenges(&self, row: &UnitRow, all: &[CustodianId]) -> Result<(), Error> {
-        let wire = self.wire(row)?;
-        let asked = all
-            .iter()
-            .map(async |custodian| (custodian, challenges(wire, custodian, &row.id).await));
-        for (custodian, told) in join_all(asked).await {
-            for BroughtChallenge { account, note } in told.unwrap_or_default() {
+        let asked = all.iter().map(async |custodian| {
+            let taken = self.take_challenges_of(row, custodian).await;
+            (custodian, taken)
+        });
+        for (custodian, taken) in join_all(asked).await {
+            match taken {
+                Err(Error::Db(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(unit = %row.id, %custodian, %error, "no challenges to be read");
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up what one agent was shown, a page at a time. What is beyond the last page is asked for
+    /// when the first have been answered.
+    async fn take_challenges_of(&self, row: &UnitRow, from: &CustodianId) -> Result<(), Error> {
+        let mut after = None;
+        for _ in 0..MAX_PAGES {
+            let query = self.query((row.id, QueryAbout::Challenges), from)?;
+            let asked = AskChallenges { after, query };
+            let page = match ask(self.wire(row)?, from, &asked).await {
+                Ok(page) => page.challenges,
+                Err(error) => {
+                    tracing::warn!(unit = %row.id, custodian = %from, %error, "no challenges told");
+                    return Ok(());
+                }
+            };
+            let mut last = None;
+            for BroughtChallenge { account, note } in page {
+                last = Some(Statement::<Challenged>::parse(note.as_bytes())?.body().line);
                 match self.take_challenge(&note, &account).await {
                     Err(Error::Db(error)) => return Err(error.into()),
                     Err(error) => {
-                        tracing::warn!(unit = %row.id, %custodian, %error, "no challenge");
+                        tracing::warn!(unit = %row.id, custodian = %from, %error, "no challenge");
                     }
                     Ok(()) => {}
                 }
             }
+            if last <= after {
+                return Ok(());
+            }
+            after = last;
         }
         Ok(())
     }
@@ -279,7 +315,9 @@ fn own_accounts(
             let Ok(told) = challenge::shown(keys, shown, close, deadline) else {
                 return Ok(Vec::new());
             };
-            Ok(account(conn, id, &all, &told.manifest_sha256)?.into_iter().collect())
+            let own = EnvelopeId { bidder: told.bidder, manifest_sha256: told.manifest_sha256 };
+            let Some(bid) = all.iter().find(|bid| bid.id() == own) else { return Ok(Vec::new()) };
+            Ok(account(conn, id, &all, bid)?.into_iter().collect())
         }
         Shown::Word(word) => {
             let mut accounts = Vec::new();

@@ -18,7 +18,7 @@ use crate::blob::Append;
 use crate::crypto::statement::Statement;
 use crate::custodian::client::Pending;
 use crate::custodian::wire::MAX_BID;
-use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::credentials::signer;
 use crate::enterprise::statements::Kind;
 use crate::ids::{EnterpriseId, UploadId};
 use crate::tender::Platform;
@@ -80,10 +80,7 @@ impl ByPlatform {
 
     /// Whose bid it is: the enterprise whose key in force signed it, alone.
     async fn bidder(&self, held: &Held) -> Result<Option<EnterpriseId>, String> {
-        let signer = held.manifest.note().signatures().first();
-        let Some(signer) = signer.and_then(|line| enterprise_of(&line.name)) else {
-            return Ok(None);
-        };
+        let Some(signer) = signer(held.manifest.note()) else { return Ok(None) };
         let speaker = self.0.credential(signer).await.map_err(said)?;
         let key = speaker.map(|held| held.credential).filter(|it| it.kind == Kind::Enterprise);
         let key = key.and_then(|credential| credential.key);

@@ -6,8 +6,10 @@ use std::sync::PoisonError;
 
 use futures_util::future::join_all;
 
-use super::statements::{Lodged, LodgedQuery};
+use super::rules::lodged::lodged_line;
+use super::statements::{Lodged, Query, QueryAbout};
 use super::{Error, Opener, store};
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::statements::Manifest;
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
@@ -15,6 +17,7 @@ use crate::crypto::statement::{Statement, StatementError};
 use crate::custodian::client::{lodged, lodged_bid};
 use crate::custodian::roster::{CustodianId, Member};
 use crate::custodian::wire::{AskLodgedBid, LodgedBid};
+use crate::enterprise::credentials::signer;
 use crate::ids::UnitId;
 use crate::tender::units::UnitRow;
 
@@ -69,6 +72,7 @@ impl Held {
             && manifest.body().unit_id == row.id
             && body.custodian == member.id
             && body.manifest_sha256 == manifest.sha256()
+            && signer(manifest.note()) == Some(body.bidder)
             && !is_closed(body.arrived_at, row.terms.deadline);
         fits.then_some(Self { lodged, manifest })
     }
@@ -152,20 +156,25 @@ impl Opener {
     /// Whether a bid was accepted, or refused on the record for good: one that came late or undecided
     /// by the portal was in time with its custodian.
     async fn is_settled(&self, held: &Held) -> Result<bool, Error> {
-        let (text, note) = (held.manifest.sha256(), held.note_sha256());
-        Ok(self.db().query(move |conn| store::is_settled(conn, &text, &note)).await?)
+        let Lodged { bidder, manifest_sha256, .. } = *held.lodged.body();
+        let (bid, note) = (EnvelopeId { bidder, manifest_sha256 }, held.note_sha256());
+        Ok(self.db().query(move |conn| store::is_settled(conn, &bid, &note)).await?)
     }
 
     /// The platform's question to one custodian about one unit.
-    fn query(&self, id: UnitId, custodian: &CustodianId) -> Result<String, StatementError> {
+    pub(super) fn query(
+        &self,
+        (id, about): (UnitId, QueryAbout),
+        custodian: &CustodianId,
+    ) -> Result<String, StatementError> {
         let at = self.db().clock().now();
-        let query = LodgedQuery { at, custodian: custodian.clone(), unit_id: id };
+        let query = Query { about, at, custodian: custodian.clone(), unit_id: id };
         Ok(Statement::signed(query, &self.parts.key)?.encode())
     }
 
     /// The bids of one custodian; `None` when it does not tell.
     pub(super) async fn lodged_at(&self, row: &UnitRow, member: &Member) -> Option<Vec<Held>> {
-        let query = self.query(row.id, &member.id);
+        let query = self.query((row.id, QueryAbout::Lodged), &member.id);
         let query =
             query.inspect_err(|error| tracing::error!(%error, "no question to ask")).ok()?;
         let bids = lodged(self.wire(row).ok()?, &member.id, &query).await.inspect_err(|error| {
@@ -179,10 +188,11 @@ impl Opener {
         if self.is_settled(held).await? {
             return Ok(Taken::Known);
         }
-        let (id, manifest_sha256) = (row.id, held.manifest.sha256());
-        let custodian = &held.lodged.body().custodian;
-        let ask = AskLodgedBid { manifest_sha256, query: self.query(id, custodian)? };
-        let file = self.parts.spool.join(format!("{manifest_sha256}.bid"));
+        let (id, Lodged { bidder, custodian, manifest_sha256, .. }) = (row.id, held.lodged.body());
+        let line = lodged_line(*bidder, manifest_sha256);
+        let query = self.query((id, QueryAbout::Lodged), custodian)?;
+        let ask = AskLodgedBid { line, query };
+        let file = self.parts.spool.join(format!("{line}.bid"));
         let taken = match lodged_bid(self.wire(row)?, custodian, &ask, &file).await {
             Ok(()) => self.parts.intake.take_lodged(held, &file).await,
             Err(error) => Err(error.to_string()),

@@ -36,6 +36,7 @@ pub use self::refusal::{Error, Misplaced};
 use self::rules::challenge::Keys;
 use self::rules::{Facts, Step, due, release_from};
 use self::statements::LapseReason;
+use crate::bid::envelope::EnvelopeId;
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
 use crate::crypto::key::SigningKey;
@@ -275,14 +276,11 @@ impl Opener {
     }
 
     /// Deletes ciphertexts: the files first, so that a crash between leaves the rows to come back to.
-    async fn delete(
-        &self,
-        kept: Vec<(crate::crypto::hash::Hash, crate::ids::UploadId)>,
-    ) -> Result<(), Error> {
-        for (manifest, blob) in kept {
+    async fn delete(&self, kept: Vec<(EnvelopeId, crate::ids::UploadId)>) -> Result<(), Error> {
+        for (id, blob) in kept {
             let blobs = Arc::clone(&self.parts.blobs);
             blocking(move || blobs.delete(blob)).await??;
-            self.db().write(move |tx| moves::mark_deleted(tx, &manifest)).await?;
+            self.db().write(move |tx| moves::mark_deleted(tx, &id)).await?;
         }
         Ok(())
     }

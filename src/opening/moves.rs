@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::rules::words::takes_keys;
 use super::rules::{OutOfOrder, UnitAct, UnitState, next};
 use super::statements::{Challenged, SuspensionState, Verdict};
+use crate::bid::envelope::EnvelopeId;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -246,10 +247,10 @@ const fn word(verdict: Verdict) -> &'static str {
 ///
 /// # Errors
 /// `Backend`.
-pub fn mark_deleted(tx: &mut Tx<'_>, manifest_sha256: &Hash) -> Result<(), Error> {
+pub fn mark_deleted(tx: &mut Tx<'_>, id: &EnvelopeId) -> Result<(), Error> {
     tx.unrecorded("the void or the order on the record says that it goes");
-    let at = envelope::manifest_sha256.eq(manifest_sha256.as_bytes().as_slice());
-    let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq("deleted"));
+    let key = (id.manifest_sha256.as_bytes().to_vec(), id.bidder.to_string());
+    let change = diesel::update(envelope::table.find(key)).set(envelope::state.eq("deleted"));
     on_each!(tx.conn(), |c| change.execute(c))?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::rules::{Claimed, Decryption, outcome, standing};
 use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, Order, ReadOutLine};
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Misplaced, Opener, blocking, moves, public};
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::statements::Manifest;
 use crate::blob::{self, Blobs};
 use crate::clock::Time;
@@ -254,14 +255,14 @@ fn reopen(blob: UploadId, blobs: &dyn Blobs) -> impl Fn(&Envelope) -> io::Result
     }
 }
 
-/// From which file each line was read, by its manifest.
-fn blobs_of(lines: &[Line]) -> BTreeMap<Hash, UploadId> {
-    lines.iter().map(|line| (line.bid.manifest_sha256, line.bid.blob)).collect()
+/// From which file each bid was read.
+fn blobs_of(lines: &[Line]) -> BTreeMap<EnvelopeId, UploadId> {
+    lines.iter().map(|line| (line.bid.id(), line.bid.blob)).collect()
 }
 
 /// Whether a bid's ciphertext is now another file than the one that was read.
-fn is_other(read: &BTreeMap<Hash, UploadId>, (manifest, blob): &(Hash, UploadId)) -> bool {
-    read.get(manifest).is_some_and(|read| read != blob)
+fn is_other(read: &BTreeMap<EnvelopeId, UploadId>, (bid, blob): &(EnvelopeId, UploadId)) -> bool {
+    read.get(bid).is_some_and(|read| read != blob)
 }
 
 /// What is read out of one line, provisionally; nothing for a line that does not open.

@@ -137,7 +137,7 @@ fn checked_lines(opening: &Opening, bids: &[EnvelopeRow]) -> Result<Vec<Checked>
     let mut checked = Vec::new();
     for line in opening.lines.iter().filter(|line| line.outcome != LineStatus::Lost) {
         let manifest = Statement::<Manifest>::parse(line.manifest.as_bytes())?;
-        let bid = bids.iter().find(|bid| bid.manifest_sha256 == manifest.sha256());
+        let bid = bids.iter().find(|bid| bid.line() == line.line);
         let shares = bid.map(|bid| bid.shares.clone()).unwrap_or_default();
         checked.push(Checked { line: line.clone(), manifest: manifest.body().clone(), shares });
     }

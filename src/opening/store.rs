@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::rules::{UnitState, quorum_time};
 use super::statements::Challenged;
-use crate::bid::envelope::unpack_shares;
+use crate::bid::envelope::{EnvelopeId, unpack_shares};
 use crate::bid::rules::Refused;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
@@ -86,6 +86,12 @@ impl EnvelopeRow {
     pub fn line(&self) -> Hash {
         crate::bid::rules::line(self.salt.as_bytes(), &self.manifest_sha256)
     }
+
+    /// What names it.
+    #[must_use]
+    pub const fn id(&self) -> EnvelopeId {
+        EnvelopeId { bidder: self.bidder, manifest_sha256: self.manifest_sha256 }
+    }
 }
 
 type RawEnvelope = (String, String, Vec<u8>, Vec<u8>, i64, i64, String, Vec<u8>, Vec<u8>, String);
@@ -133,15 +139,18 @@ pub fn envelopes(conn: &mut Conn, id: &UnitId) -> Result<Vec<EnvelopeRow>, Error
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn blobs_kept(conn: &mut Conn, id: &UnitId) -> Result<Vec<(Hash, UploadId)>, Error> {
+pub fn blobs_kept(conn: &mut Conn, id: &UnitId) -> Result<Vec<(EnvelopeId, UploadId)>, Error> {
     let query = envelope::table
         .filter(envelope::unit.eq(id.to_string()).and(envelope::state.ne("deleted")))
         .order(envelope::accepted_index)
-        .select((envelope::manifest_sha256, envelope::blob));
-    let rows: Vec<(Vec<u8>, String)> = on_each!(conn, |c| query.load(c))?;
-    let row = |(sha256, blob): (Vec<u8>, String)| {
-        let sha256 = Hash::from_slice(&sha256).map_err(corrupt("manifest"))?;
-        Ok((sha256, blob.parse().map_err(corrupt("blob"))?))
+        .select((envelope::manifest_sha256, envelope::bidder, envelope::blob));
+    let rows: Vec<(Vec<u8>, String, String)> = on_each!(conn, |c| query.load(c))?;
+    let row = |(sha256, bidder, blob): (Vec<u8>, String, String)| {
+        let id = EnvelopeId {
+            bidder: bidder.parse().map_err(corrupt("bidder"))?,
+            manifest_sha256: Hash::from_slice(&sha256).map_err(corrupt("manifest"))?,
+        };
+        Ok((id, blob.parse().map_err(corrupt("blob"))?))
     };
     rows.into_iter().map(row).collect()
 }
@@ -241,12 +250,13 @@ pub fn refused_for_good(conn: &mut Conn, note: &Hash) -> Result<Option<u64>, Err
     index.map(|(_, index)| u64::try_from(index).map_err(corrupt("refusal"))).transpose()
 }
 
-/// Whether a manifest was accepted, or this very note of it refused for good.
+/// Whether this bidder's manifest was accepted, or this very note of it refused for good.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn is_settled(conn: &mut Conn, text: &Hash, note: &Hash) -> Result<bool, Error> {
-    let query = envelope::table.find(text.as_bytes().to_vec()).select(envelope::accepted_index);
+pub fn is_settled(conn: &mut Conn, bid: &EnvelopeId, note: &Hash) -> Result<bool, Error> {
+    let key = (bid.manifest_sha256.as_bytes().to_vec(), bid.bidder.to_string());
+    let query = envelope::table.find(key).select(envelope::accepted_index);
     let accepted: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
     Ok(accepted.is_some() || refused_for_good(conn, note)?.is_some())
 }

@@ -83,7 +83,7 @@ impl Opener {
         let id = row.id;
         let all = self.db().query(move |conn| store::envelopes(conn, &id)).await?;
         let left = all.iter().filter(|bid| bid.live && chosen.binary_search(&bid.line()).is_err());
-        self.delete(left.map(|bid| (bid.manifest_sha256, bid.blob)).collect()).await
+        self.delete(left.map(|bid| (bid.id(), bid.blob)).collect()).await
     }
 
     /// Takes the regulator's word that stops a release or lifts the stop, and tells the agents.

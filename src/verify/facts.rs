@@ -12,7 +12,7 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
-use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::record::checkpoint::{CheckpointError, Cosigned};
 use crate::tender::statements::Unit;
@@ -128,7 +128,7 @@ impl<'a> Facts<'a> {
 
     /// The bidder whose signature a manifest claims to carry.
     pub(super) fn signer(manifest: &Statement<Manifest>) -> Option<EnterpriseId> {
-        manifest.note().signatures().first().and_then(|line| enterprise_of(&line.name))
+        signer(manifest.note())
     }
 
     /// The first leaf from an index on that is not shown.

@@ -6,10 +6,12 @@ use crate::bid::rules::line;
 use crate::bid::statements::{BidEvent, Fault, Manifest};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement, type_of};
 use crate::custodian::roster::CustodianId;
 use crate::custodian::wire::Shown;
-use crate::ids::UnitId;
+use crate::enterprise::credentials::signer;
+use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::Terms;
 use crate::opening::statements::{
     Challenged, Close, Opening, OpeningEvent, Order, Release, SharesFound, Suspension, Void,
@@ -35,6 +37,11 @@ pub(super) struct Accepted<'a> {
 }
 
 impl Accepted<'_> {
+    /// Who signed it.
+    pub(super) fn bidder(&self) -> Option<EnterpriseId> {
+        self.manifest.as_ref().and_then(|manifest| signer(manifest.note()))
+    }
+
     /// The close's line of this bid.
     pub(super) fn line(&self) -> Hash {
         line(self.salt.as_bytes(), &self.manifest_sha256)
@@ -46,6 +53,13 @@ pub(super) struct Withdrawn<'a> {
     pub arrived_at: Time,
     pub manifest_sha256: Hash,
     pub withdrawal: &'a str,
+}
+
+impl Withdrawn<'_> {
+    /// Whose bid it took back: two bidders may have signed one text.
+    pub(super) fn bidder(&self) -> Option<EnterpriseId> {
+        signer(&Note::parse(self.withdrawal.as_bytes()).ok()?)
+    }
 }
 
 /// A refused statement as the record tells of it.

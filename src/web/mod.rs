@@ -38,6 +38,7 @@ use self::app::App;
 use self::edge::Edge;
 use crate::bid::http as bids;
 use crate::bid::upload::http as uploads;
+use crate::custodian::wire::MAX_SHOWN;
 use crate::enterprise::http as enterprises;
 use crate::opening::disclosed::http as disclosed;
 use crate::opening::http as openings;
@@ -47,6 +48,8 @@ use crate::tender::http as tenders;
 /// JSON bodies above this many bytes are refused; sealed files travel as uploads. The largest tender
 /// that can be drafted, a thousand lots, is published within it.
 const MAX_JSON: usize = 4 << 20;
+// What was shown to a custodian is brought with its finding.
+const _: () = assert!(MAX_SHOWN + (64 << 10) <= MAX_JSON);
 
 /// How long a server that stops waits for answers under way.
 const GRACE_SECONDS: u64 = 30;

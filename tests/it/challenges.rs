@@ -1,20 +1,32 @@
 //! Does a challenge count exactly when it should, whoever tells of it and whoever forgot?
 
+use sealbid::clock::Clock as _;
+use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Refusal};
-use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge, Shown};
+use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge, AskChallenges, Shown};
 use sealbid::error::Refusal as _;
+use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{
-    Challenged, Order, Suspension, SuspensionState, Verdict, Void, VoidReason,
+    Challenged, Order, Query, QueryAbout, Suspension, SuspensionState, Verdict, Void, VoidReason,
 };
 use sealbid::tender::statements::ReleaseBy;
 
 use crate::on_both;
-use crate::opening_world::{Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, regulator_key, who};
+use crate::opening_world::{
+    Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, id, platform_key, regulator_key, who,
+};
 use crate::openings::{close, opening, verified, with_bids};
 use crate::others_words::{brought, shown, with_a_lost_bid};
 use crate::support::{TestBase, wait};
+
+/// A question for a custodian's challenges, by this key.
+pub fn asking(world: &World, custodian: u8, unit_id: UnitId, by: &SigningKey) -> AskChallenges {
+    let (about, at) = (QueryAbout::Challenges, world.base.clock.now());
+    let query = Query { about, at, custodian: id(custodian), unit_id };
+    AskChallenges { after: None, query: Statement::signed(query, by).unwrap().encode() }
+}
 
 fn void_reason(world: &World) -> VoidReason {
     Statement::<Void>::parse(&world.events("sealbid/void/v1")[0]).unwrap().body().reason
@@ -188,7 +200,7 @@ on_both! {
         }
         let unknown = world.agents.decide(&crate::opening_world::id(1), |agent| {
             let id = sealbid::ids::UnitId(sealbid::crypto::hash::Hash::of(b"another"));
-            agent::challenges(agent, &id).map(|told| (agent::Change::Nothing, told))
+            agent::challenges(agent, &asking(&world, 1, id, &platform_key())).map(|told| (agent::Change::Nothing, told))
         });
         assert_eq!(unknown.err(), Some(Refusal::UnknownUnit));
     }

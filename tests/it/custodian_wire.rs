@@ -18,7 +18,7 @@ use sealbid::custodian::home::{Home, Start};
 use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{AgentStatus, AskLodgedBid, AskSuspend};
 use sealbid::ids::UnitId;
-use sealbid::opening::statements::LodgedQuery;
+use sealbid::opening::statements::{Query, QueryAbout};
 use sealbid::record::checkpoint;
 use sealbid::record::feed::{Feed, FeedError};
 use sealbid::record::store;
@@ -113,14 +113,15 @@ fn real_agents_answer_cosign_and_refuse_with_their_code() {
         let code = "custodian-statement".to_owned();
         assert_eq!(refused.unwrap_err(), AskError::Refused { status: 422, code });
     }
-    let query = LodgedQuery { at: server.clock.now(), custodian: c(3), unit_id: unit() };
+    let (about, at) = (QueryAbout::Lodged, server.clock.now());
+    let query = Query { about, at, custodian: c(3), unit_id: unit() };
     let query = signed(query, &[&platform_key()]).encode();
     let unknown = wait(lodged(&http, &c(3), &query)).unwrap_err();
     let code = "custodian-unknown-unit".to_owned();
     assert_eq!(unknown, AskError::Refused { status: 404, code });
     let folder = folder("lodged");
     let target = folder.join("a.bid");
-    let none = AskLodgedBid { manifest_sha256: Hash::of(b"none"), query };
+    let none = AskLodgedBid { line: Hash::of(b"none"), query };
     let missing = wait(lodged_bid(&http, &c(3), &none, &target));
     assert!(matches!(missing, Err(AskError::Refused { status: 404, .. })));
     assert!(!target.exists());
@@ -180,7 +181,7 @@ fn an_endless_answer_and_an_endless_file_are_cut_off() {
         let imposter = endless(bytes);
         let http = at(&any_roster(), &imposter.address);
         let target = folder.join(bytes.to_string());
-        let ask = AskLodgedBid { manifest_sha256: Hash::of(b"x"), query: "a question".to_owned() };
+        let ask = AskLodgedBid { line: Hash::of(b"x"), query: "a question".to_owned() };
         let fetched = wait(lodged_bid(&http, &c(1), &ask, &target));
         assert_eq!(fetched.is_ok(), fits, "{fetched:?}");
         assert!(fits || matches!(fetched, Err(AskError::Malformed(_))));

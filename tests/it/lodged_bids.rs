@@ -14,9 +14,10 @@ use sealbid::custodian::agent::{
 };
 use sealbid::custodian::client::{Answer, AskError, Custodians, Pending, lodged};
 use sealbid::custodian::roster::CustodianId;
-use sealbid::custodian::wire::{AskLodged, LODGED_PAGE, LodgedReply};
+use sealbid::custodian::wire::{AskLodged, LodgedReply, MAX_PAGE};
 use sealbid::opening::rules::UnitState;
-use sealbid::opening::statements::LodgedQuery;
+use sealbid::opening::rules::lodged::lodged_line;
+use sealbid::opening::statements::{Query, QueryAbout};
 use zeroize::Zeroizing;
 
 use crate::on_both;
@@ -270,12 +271,13 @@ fn nobody_learns_what_was_lodged_but_the_platform_after_the_deadline() {
         world.agents.state(3),
     );
     let now = DEADLINE.plus(1);
-    let query = |ahead: i64| LodgedQuery {
+    let query = |ahead: i64| Query {
+        about: QueryAbout::Lodged,
         at: now.plus(ahead),
         custodian: custodian.clone(),
         unit_id: world.id,
     };
-    let ask = |query: LodgedQuery, by: &sealbid::crypto::key::SigningKey, at| {
+    let ask = |query: Query, by: &sealbid::crypto::key::SigningKey, at| {
         let query = Statement::signed(query, by).unwrap().encode();
         let agent = Agent {
             keys: &keys,
@@ -294,8 +296,14 @@ fn nobody_learns_what_was_lodged_but_the_platform_after_the_deadline() {
     assert!(matches!(ask(query(0), &who(4).1, now), Err(Refusal::Signature(_))));
     assert_eq!(ask(query(-60_001), &platform_key(), now), Err(Refusal::OldQuery));
     assert_eq!(ask(query(60_001), &platform_key(), now), Err(Refusal::OldQuery));
-    let anothers = LodgedQuery { custodian: id(2), ..query(0) };
+    let anothers = Query { custodian: id(2), ..query(0) };
     assert_eq!(ask(anothers, &platform_key(), now), Err(Refusal::OldQuery), "it is passed on");
+    let other = Query { about: QueryAbout::Challenges, ..query(0) };
+    assert_eq!(
+        ask(other, &platform_key(), now),
+        Err(Refusal::OldQuery),
+        "it is for something else"
+    );
 }
 
 /// One agent with very many bids.
@@ -321,8 +329,8 @@ impl Custodians for Many<'_> {
         };
         let ask: AskLodged = serde_json::from_slice(&body.unwrap()).unwrap();
         let bids = agent::lodged(&agent, &ask).unwrap().1;
-        assert!(bids.len() <= LODGED_PAGE);
         let body = serde_json::to_vec(&LodgedReply { bids }).unwrap();
+        assert!(body.len() <= MAX_PAGE + 1024);
         Box::pin(async move { Ok(Answer { status: 200, body }) })
     }
 
@@ -354,13 +362,15 @@ fn thousands_of_lodged_bids_are_told_page_by_page() {
             manifest: manifest.encode(),
             size: 1,
         };
-        (manifest.sha256().to_string(), bid)
+        (lodged_line(who(4).0, &manifest.sha256()).to_string(), bid)
     };
-    for count in [0, LODGED_PAGE, 2 * LODGED_PAGE + 3] {
+    // At about two KiB each a page holds some 1,800.
+    for count in [0, 1, 4_000] {
         let bids: BTreeMap<String, KeptBid> = (0..count).map(bid).collect();
         state.units.get_mut(&world.id).unwrap().lodged.clone_from(&bids);
         world.to(DEADLINE);
-        let query = LodgedQuery { at: DEADLINE, custodian: id(3), unit_id: world.id };
+        let (about, custodian) = (QueryAbout::Lodged, id(3));
+        let query = Query { about, at: DEADLINE, custodian, unit_id: world.id };
         let query = Statement::signed(query, &platform_key()).unwrap().encode();
         let told = wait(lodged(&Many(&world, state.clone()), &id(3), &query)).unwrap();
         let told: Vec<_> = told.into_iter().map(|bid| bid.manifest).collect();

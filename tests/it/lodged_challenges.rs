@@ -234,7 +234,7 @@ on_both! {
             close_sha256: world.row().close.unwrap().sha256(),
             custodian: id(2),
             received_at: DEADLINE,
-            line: lodged_line(&lodged.body().manifest_sha256),
+            line: lodged_line(who(4).0, &lodged.body().manifest_sha256),
             verdict: Verdict::Open,
             unit_id: world.id,
         };

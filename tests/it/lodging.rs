@@ -15,7 +15,10 @@ use sealbid::custodian::wire::{
     Account, AgentStatus, AskAnswer, AskLodge, AskLodged, AskLodgedBid, LodgedReply, NoteReply,
 };
 use sealbid::ids::UnitId;
-use sealbid::opening::statements::{Close, LineStatus, Lodged, LodgedQuery, Opening, Verdict};
+use sealbid::opening::rules::lodged::lodged_line;
+use sealbid::opening::statements::{
+    Close, LineStatus, Lodged, Opening, Query, QueryAbout, Verdict,
+};
 use sealbid::record::store as record;
 use sealbid::tender::statements::Stage;
 use serde::Serialize;
@@ -69,6 +72,11 @@ fn manifest(bid: &Path) -> String {
     read_bid(bid).unwrap().manifest.encode()
 }
 
+/// What names a lodged bid.
+fn line(word: &Statement<Lodged>) -> Hash {
+    lodged_line(word.body().bidder, &word.body().manifest_sha256)
+}
+
 /// The folder of the second custodian's lodged bids.
 fn kept_in(play: &Play, unit: &UnitId) -> PathBuf {
     play.server.home().join("agent2").join("lodged").join(unit.to_string())
@@ -79,9 +87,9 @@ fn kept(play: &Play, unit: &UnitId) -> Vec<String> {
     files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-fn query(play: &Play, unit: UnitId) -> LodgedQuery {
+fn query(play: &Play, unit: UnitId) -> Query {
     let (at, custodian) = (play.server.clock.now(), "c2".parse().unwrap());
-    LodgedQuery { at, custodian, unit_id: unit }
+    Query { about: QueryAbout::Lodged, at, custodian, unit_id: unit }
 }
 
 /// From the deadline to the close, with the second in which a checkpoint freezes the set.
@@ -130,7 +138,7 @@ fn what_is_no_bidders_own_bid_in_time_leaves_nothing_and_replaces_nothing() {
     let unit = play.publish(&[Stage::Single])[0];
     let bid = play.seal(0, &unit, first(), 0);
     let word = lodge(&play, 0, &bid).unwrap();
-    let name = format!("{}.bid", word.body().manifest_sha256);
+    let name = format!("{}.bid", line(&word));
     let stored = kept_in(&play, &unit).join(&name);
     let (bytes, note) = (fs::read(&bid).unwrap(), manifest(&bid));
     let untouched = || {
@@ -245,8 +253,10 @@ fn who_lodged_is_told_after_the_deadline_and_to_the_platform_alone() {
     let unit = play.publish(&[Stage::Single])[0];
     let bid = play.seal(0, &unit, first(), 0);
     let word = lodge(&play, 0, &bid).unwrap();
-    let sha256 = word.body().manifest_sha256;
-    for path in [format!("/lodged/{unit}"), format!("/lodged/{unit}/{sha256}"), "/lodged".into()] {
+    let line = line(&word);
+    let paths = [format!("/lodged/{unit}"), format!("/lodged/{unit}/{line}"), "/lodged".into()];
+    let challenges = [format!("/challenges/{unit}"), "/challenges".into()];
+    for path in paths.into_iter().chain(challenges) {
         let get = play.server.client.request(Method::GET, format!("{}{path}", address(&play)));
         let status = wait(get.send()).unwrap().status();
         assert!(status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED);
@@ -255,9 +265,9 @@ fn who_lodged_is_told_after_the_deadline_and_to_the_platform_alone() {
         let query = signed(query(&play, unit), &[by]).encode();
         ask_json(&play, "/lodged", &AskLodged { after: None, query })
     };
-    let file = |by: &sealbid::crypto::key::SigningKey, manifest_sha256: Hash| {
+    let file = |by: &sealbid::crypto::key::SigningKey, line: Hash| {
         let query = signed(query(&play, unit), &[by]).encode();
-        let body = serde_json::to_vec(&AskLodgedBid { manifest_sha256, query }).unwrap();
+        let body = serde_json::to_vec(&AskLodgedBid { line, query }).unwrap();
         let request = play.server.client.post(format!("{}/lodged/bid", address(&play)));
         let request = request.header("content-type", "application/json").body(body);
         let response = wait(request.send()).unwrap();
@@ -265,17 +275,17 @@ fn who_lodged_is_told_after_the_deadline_and_to_the_platform_alone() {
     };
     play.to(DEADLINE.plus(-1));
     assert_eq!(told(&platform_key()).1["code"], "custodian-too-early-to-close");
-    assert_eq!(file(&platform_key(), sha256).0, StatusCode::CONFLICT);
+    assert_eq!(file(&platform_key(), line).0, StatusCode::CONFLICT);
     play.to(DEADLINE);
     assert_eq!(told(&play.bidders[0].key).1["code"], "custodian-signature");
-    assert_eq!(file(&play.bidders[0].key, sha256).0, StatusCode::FORBIDDEN);
+    assert_eq!(file(&play.bidders[0].key, line).0, StatusCode::FORBIDDEN);
     let (status, reply) = told(&platform_key());
     assert_eq!(status, StatusCode::OK, "{reply}");
     let reply: LodgedReply = serde_json::from_value(reply).unwrap();
     assert_eq!(reply.bids.len(), 1);
     assert_eq!(reply.bids[0].lodged, word.encode());
     assert_eq!(reply.bids[0].manifest, manifest(&bid));
-    assert_eq!(file(&platform_key(), sha256), (StatusCode::OK, fs::read(&bid).unwrap()));
+    assert_eq!(file(&platform_key(), line), (StatusCode::OK, fs::read(&bid).unwrap()));
     assert_eq!(file(&platform_key(), Hash::of(b"none")).0, StatusCode::NOT_FOUND);
 }
 
@@ -287,7 +297,7 @@ fn a_restarted_agent_gives_the_same_word_and_sweeps_what_a_crash_left() {
     let bid = play.seal(0, &unit, first(), 0);
     let word = lodge(&play, 0, &bid).unwrap();
     play.server.sleep(2);
-    let name = format!("{}.bid", word.body().manifest_sha256);
+    let name = format!("{}.bid", line(&word));
     fs::write(kept_in(&play, &unit).join(format!("{}.bid", Hash::of(b"unknown"))), "x").unwrap();
     fs::write(kept_in(&play, &unit).join(".tmphalf"), "x").unwrap();
     play.server.wake(2);

@@ -167,7 +167,7 @@ pub fn verified_public(world: &World) {
     assert_eq!(report.exit(), 0, "{:?}", report.claims);
 }
 
-fn case(world: &World, kind: CaseKind) -> Vec<u8> {
+pub fn case(world: &World, kind: CaseKind) -> Vec<u8> {
     let source = CaseSource {
         db: &world.db,
         blobs: &world.blobs,

@@ -108,13 +108,13 @@ CREATE TABLE chain (
     PRIMARY KEY (unit, bidder)
 ) STRICT;
 
--- One row per accepted manifest. `state` changes, from live to replaced or withdrawn, and then to
+-- One row per accepted manifest and bidder: two may sign one text. `state` changes, from live to replaced or withdrawn, and then to
 -- deleted, when the ciphertext is gone; and `blob`, when its bidder brings a lost ciphertext again.
 -- `shares` holds the n sealed shares, a few hundred bytes each, one after the other with their
 -- lengths; each opens with one custodian's key for this unit. `blob` names the ciphertext in the
 -- store. Its holder has what the store and the bidders' network have: ciphertext.
 CREATE TABLE envelope (
-    manifest_sha256 BLOB    NOT NULL PRIMARY KEY CHECK (length(manifest_sha256) = 32),
+    manifest_sha256 BLOB    NOT NULL CHECK (length(manifest_sha256) = 32),
     unit            TEXT    NOT NULL REFERENCES unit (unit_id),
     bidder          TEXT    NOT NULL,
     manifest        TEXT    NOT NULL,
@@ -125,7 +125,8 @@ CREATE TABLE envelope (
     blob_sha256     BLOB    NOT NULL CHECK (length(blob_sha256) = 32),
     blob_size       INTEGER NOT NULL,
     shares          BLOB    NOT NULL,
-    state           TEXT    NOT NULL CHECK (state IN ('live', 'replaced', 'withdrawn', 'deleted'))
+    state           TEXT    NOT NULL CHECK (state IN ('live', 'replaced', 'withdrawn', 'deleted')),
+    PRIMARY KEY (manifest_sha256, bidder)
 ) STRICT;
 CREATE INDEX envelope_of_unit ON envelope (unit, state, accepted_index);
 CREATE INDEX envelope_to_delete ON envelope (accepted_index)

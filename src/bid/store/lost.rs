@@ -2,20 +2,21 @@
 
 use diesel::prelude::*;
 
-use super::{corrupt, number};
+use super::{corrupt, key_of, number};
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::statements::BlobRef;
 use crate::crypto::hash::Hash;
 use crate::db::schema::envelope;
 use crate::db::{Conn, Error, Tx};
-use crate::ids::{EnterpriseId, UnitId, UploadId};
+use crate::ids::{UnitId, UploadId};
 use crate::on_each;
 use crate::record::leaf::Salt;
 
 /// A bidder's live bid, as far as its ciphertext goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Of the manifest's text.
-    pub manifest_sha256: Hash,
+    /// Which.
+    pub id: EnvelopeId,
     /// The salt of its accepted leaf.
     pub salt: Salt,
     /// The ciphertext in the store.
@@ -30,17 +31,9 @@ type RawKept = (Vec<u8>, String, Vec<u8>, i64);
 ///
 /// # Errors
 /// `NotFound` for whatever is not, `Corrupt`, `Backend`.
-pub fn kept(
-    conn: &mut Conn,
-    unit: UnitId,
-    bidder: EnterpriseId,
-    manifest: &Hash,
-) -> Result<Kept, Error> {
-    let own = envelope::unit
-        .eq(unit.to_string())
-        .and(envelope::bidder.eq(bidder.to_string()))
-        .and(envelope::state.eq("live"));
-    let query = envelope::table.find(manifest.as_bytes().to_vec()).filter(own).select((
+pub fn kept(conn: &mut Conn, unit: UnitId, id: EnvelopeId) -> Result<Kept, Error> {
+    let own = envelope::unit.eq(unit.to_string()).and(envelope::state.eq("live"));
+    let query = envelope::table.find(key_of(&id)).filter(own).select((
         envelope::salt,
         envelope::blob,
         envelope::blob_sha256,
@@ -49,7 +42,7 @@ pub fn kept(
     let (salt, blob, sha256, size): RawKept = on_each!(conn, |c| query.first(c))?;
     let sha256 = Hash::from_slice(&sha256).map_err(corrupt("blob"))?;
     Ok(Kept {
-        manifest_sha256: *manifest,
+        id,
         salt: Salt::from_slice(&salt).map_err(corrupt("salt"))?,
         blob: blob.parse().map_err(corrupt("blob"))?,
         bid: BlobRef { sha256, size: number(size)? },
@@ -61,11 +54,9 @@ pub fn kept(
 /// # Errors
 /// `Conflict` when it is not where the caller saw it, `Backend`.
 pub fn swap(tx: &mut Tx<'_>, kept: &Kept, new: UploadId) -> Result<(), Error> {
-    let at = envelope::manifest_sha256
-        .eq(kept.manifest_sha256.as_bytes().to_vec())
-        .and(envelope::blob.eq(kept.blob.to_string()))
-        .and(envelope::state.eq("live"));
-    let change = diesel::update(envelope::table.filter(at)).set(envelope::blob.eq(new.to_string()));
+    let here = envelope::blob.eq(kept.blob.to_string()).and(envelope::state.eq("live"));
+    let at = envelope::table.find(key_of(&kept.id)).filter(here);
+    let change = diesel::update(at).set(envelope::blob.eq(new.to_string()));
     let changed = on_each!(tx.conn(), |c| change.execute(c))?;
     if changed == 1 { Ok(()) } else { Err(Error::lost_race("the envelope")) }
 }

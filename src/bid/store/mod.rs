@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 pub use lost::{Kept, kept, swap};
 
+use super::envelope::EnvelopeId;
 use super::rules::{ChainHead, ChainKind, Intake, UnitTerms};
 use super::statements::BlobRef;
 use crate::clock::Time;
@@ -105,10 +106,7 @@ fn raw_place(
     let manifest = about.map_or(&[][..], |(manifest, _)| manifest.as_bytes());
     let blob = about.map_or(&[][..], |(_, bid)| bid.sha256.as_bytes());
     let size = about.map_or(Ok(0), |(_, bid)| stored(bid.size))?;
-    let accepted = envelope::table
-        .find(manifest)
-        .filter(envelope::bidder.eq(bidder))
-        .select(envelope::accepted_index);
+    let accepted = envelope::table.find((manifest, bidder)).select(envelope::accepted_index);
     let complete = upload::owner
         .eq(bidder)
         .and(upload::sha256.eq(blob))
@@ -259,14 +257,18 @@ pub fn insert(tx: &mut Tx<'_>, new: NewEnvelope, salt: &Salt, index: u64) -> Res
     Ok(())
 }
 
+/// An envelope's key in its table.
+fn key_of(id: &EnvelopeId) -> (Vec<u8>, String) {
+    (id.manifest_sha256.as_bytes().to_vec(), id.bidder.to_string())
+}
+
 /// Takes a live envelope out: `state` is `replaced` or `withdrawn`.
 ///
 /// # Errors
 /// `Conflict` when it is not live, `Backend`.
-pub fn retire(tx: &mut Tx<'_>, manifest: &Hash, state: &'static str) -> Result<(), Error> {
-    let at =
-        envelope::manifest_sha256.eq(manifest.as_bytes().to_vec()).and(envelope::state.eq("live"));
-    let change = Cached(diesel::update(envelope::table.filter(at)).set(envelope::state.eq(state)));
+pub fn retire(tx: &mut Tx<'_>, id: &EnvelopeId, state: &'static str) -> Result<(), Error> {
+    let at = envelope::table.find(key_of(id)).filter(envelope::state.eq("live"));
+    let change = Cached(diesel::update(at).set(envelope::state.eq(state)));
     let changed = on_each!(tx.conn(), |c| change.execute(c))?;
     if changed == 1 { Ok(()) } else { Err(Error::lost_race("the envelope")) }
 }
@@ -275,7 +277,7 @@ pub fn retire(tx: &mut Tx<'_>, manifest: &Hash, state: &'static str) -> Result<(
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(Hash, UploadId)>, Error> {
+pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(EnvelopeId, UploadId)>, Error> {
     let of_void = unit::table.filter(unit::state.eq(UnitState::Void.code())).select(unit::unit_id);
     let over = envelope::state
         .eq_any(["replaced", "withdrawn"])
@@ -284,12 +286,15 @@ pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(Hash, UploadId)>, E
         .filter(over)
         .order(envelope::accepted_index)
         .limit(limit.into())
-        .select((envelope::manifest_sha256, envelope::blob));
-    let rows: Vec<(Vec<u8>, String)> = on_each!(conn, |c| query.load(c))?;
+        .select((envelope::manifest_sha256, envelope::bidder, envelope::blob));
+    let rows: Vec<(Vec<u8>, String, String)> = on_each!(conn, |c| query.load(c))?;
     rows.into_iter()
-        .map(|(sha256, blob)| {
-            let sha256 = Hash::from_slice(&sha256).map_err(corrupt("manifest"))?;
-            Ok((sha256, blob.parse().map_err(corrupt("blob"))?))
+        .map(|(sha256, bidder, blob)| {
+            let id = EnvelopeId {
+                bidder: bidder.parse().map_err(corrupt("bidder"))?,
+                manifest_sha256: Hash::from_slice(&sha256).map_err(corrupt("manifest"))?,
+            };
+            Ok((id, blob.parse().map_err(corrupt("blob"))?))
         })
         .collect()
 }
@@ -298,10 +303,10 @@ pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(Hash, UploadId)>, E
 ///
 /// # Errors
 /// `Backend`.
-pub fn deleted(tx: &mut Tx<'_>, manifest: &Hash) -> Result<(), Error> {
+pub fn deleted(tx: &mut Tx<'_>, id: &EnvelopeId) -> Result<(), Error> {
     tx.unrecorded("the statement that made it needless is on the record");
-    let at = envelope::manifest_sha256.eq(manifest.as_bytes().to_vec());
-    let change = diesel::update(envelope::table.filter(at)).set(envelope::state.eq("deleted"));
+    let at = envelope::table.find(key_of(id));
+    let change = diesel::update(at).set(envelope::state.eq("deleted"));
     on_each!(tx.conn(), |c| change.execute(c))?;
     Ok(())
 }

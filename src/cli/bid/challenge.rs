@@ -83,8 +83,8 @@ impl About {
     fn word(word: &ShownWord) -> Result<Self, Failed> {
         let lodged = Statement::<Lodged>::parse(word.word.lodged.as_bytes());
         let lodged = lodged.map_err(|e| Failed::content(Arg::Word("cli-say-what-receipt"), e))?;
-        let Lodged { manifest_sha256, unit_id, .. } = lodged.body();
-        Ok(Self { unit: *unit_id, line: lodged_line(manifest_sha256) })
+        let Lodged { bidder, manifest_sha256, unit_id, .. } = lodged.body();
+        Ok(Self { unit: *unit_id, line: lodged_line(*bidder, manifest_sha256) })
     }
 }
 

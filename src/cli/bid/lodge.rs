@@ -19,7 +19,7 @@ use crate::cli::{Context, read_file};
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Member};
 use crate::custodian::wire::AskLodge;
-use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::credentials::signer;
 use crate::error::{Arg, Said};
 use crate::opening::statements::Lodged;
 
@@ -101,6 +101,7 @@ impl Client {
         let body = lodged.body();
         let same = body.custodian == member.id
             && body.manifest_sha256 == manifest.sha256()
+            && signer(manifest.note()) == Some(body.bidder)
             && body.unit_id == manifest.body().unit_id;
         if same { Ok(lodged) } else { Err(Failed::receipt(Said::bare("cli-say-why-else"))) }
     }
@@ -133,7 +134,7 @@ impl Lodge {
             return serde_json::from_slice(&text).map_err(|e| Failed::in_file(&path, e));
         }
         let manifest = read(&self.file)?.manifest;
-        let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
+        let signer = signer(manifest.note());
         let signer = signer.ok_or_else(|| {
             Failed::content(Arg::Word("cli-say-what-bid"), Said::bare("cli-say-why-nobody"))
         })?;

@@ -3,23 +3,29 @@
 //!
 //! Invariant: an unanswered valid receipt that came within the window means this agent never
 //! releases this unit. It keeps the receipts, so that the platform can ask for them and answer, and
-//! takes the answer for as long as it has not released.
+//! takes the answer for as long as it has not released. Nobody but the platform is told who brought
+//! them. What a bidder may show has its bounds, and no bidder takes up another's.
+
+use std::collections::BTreeMap;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::custodian::wire::{AskAnswer, AskChallenge, BroughtChallenge, ChallengesReply};
+use crate::custodian::wire::{
+    AskAnswer, AskChallenge, AskChallenges, BroughtChallenge, ChallengesReply,
+};
 use crate::ids::UnitId;
-use crate::opening::rules::challenge::{answers, is_in_time, shown};
-use crate::opening::statements::{Challenged, Close, Verdict};
+use crate::opening::rules::challenge::{Told, answers, is_in_time, shown};
+use crate::opening::statements::{Challenged, Close, QueryAbout, Verdict};
 
 use super::kept::{Kept, KeptChallenge};
+use super::query::{asked, page};
 use super::refusal::Refusal;
 use super::state::{Agent, Change};
 
-/// Open challenges told at once: an answer has its bound, and those that were answered make room.
-const TOLD_AT_ONCE: usize = 200;
+/// Challenges of one bidder that are open at once, at most: those that were answered make room.
+pub const MAX_OPEN: usize = 16;
 
 /// The effective close a request speaks of, checked and not contradicting the agent's own.
 pub(super) fn effective_close(
@@ -63,12 +69,37 @@ pub fn challenge(
     let is_late = verdict == Verdict::Open && !is_in_time(received_at, kept.window_end);
     let verdict = if is_late { Verdict::Finding } else { verdict };
     if verdict == Verdict::Open {
-        let account = ask.account.clone();
-        let open = || KeptChallenge::Open { account: Box::new(account), received_at };
+        if !kept.challenges.contains_key(&line) {
+            make_room(&mut kept.challenges, &told)?;
+        }
+        let account = Box::new(ask.account.clone());
+        let open = || KeptChallenge::Open { account, received_at, told };
         kept.challenges.entry(line).or_insert_with(open);
     }
     let reply = judged(agent, unit_id, close.sha256(), told.line, (verdict, received_at))?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
+}
+
+/// Lets no bidder fill an agent's memory with what it replaced itself. What says more takes the place of
+/// what says least: whoever holds a bidder's receipts cannot keep the last one out with the others.
+fn make_room(
+    challenges: &mut BTreeMap<String, KeptChallenge>,
+    coming: &Told,
+) -> Result<(), Refusal> {
+    let own = challenges.values().filter_map(|challenge| match challenge {
+        KeptChallenge::Open { told, .. } if told.bidder == coming.bidder => Some(told),
+        _ => None,
+    });
+    let mut own: Vec<Told> = own.copied().collect();
+    own.sort_by_key(Told::weight);
+    match own.first() {
+        Some(least) if own.len() >= MAX_OPEN && least.weight() < coming.weight() => {
+            challenges.remove(&least.line.to_string());
+            Ok(())
+        }
+        Some(_) if own.len() >= MAX_OPEN => Err(Refusal::ManyChallenges),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the platform's answer: the bidder's next statement, which explains the close; or what became
@@ -101,34 +132,29 @@ pub fn answer(
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
 }
 
-/// Tells the open challenges of a unit with what was shown: a bidder may have told nobody else.
+/// Tells the platform the open challenges of a unit with what was shown, a page at a time: a bidder may
+/// have told nobody else.
 ///
 /// # Errors
-/// [`Refusal::UnknownUnit`].
-pub fn challenges(agent: &Agent<'_>, unit_id: &UnitId) -> Result<ChallengesReply, Refusal> {
-    let kept = agent.kept(unit_id)?;
+/// [`Refusal`] when it is not the platform that asks.
+pub fn challenges(agent: &Agent<'_>, ask: &AskChallenges) -> Result<ChallengesReply, Refusal> {
+    let (unit_id, kept) = asked(agent, &ask.query, QueryAbout::Challenges)?;
     let open = kept.challenges.iter().filter(|(_, challenge)| challenge.stops(kept.window_end));
-    let brought = open
-        .take(TOLD_AT_ONCE)
-        .map(|(line, challenge)| brought(agent, *unit_id, kept, line, challenge));
-    Ok(ChallengesReply {
-        challenges: brought.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect(),
-    })
+    let brought = |challenge: &KeptChallenge| brought(agent, unit_id, kept, challenge);
+    Ok(ChallengesReply { challenges: page(open, ask.after, brought)? })
 }
 
 fn brought(
     agent: &Agent<'_>,
     unit_id: UnitId,
     kept: &Kept,
-    line: &str,
     challenge: &KeptChallenge,
 ) -> Result<Option<BroughtChallenge>, Refusal> {
-    let (KeptChallenge::Open { account, received_at }, Some(close)) = (challenge, kept.close)
+    let (KeptChallenge::Open { account, received_at, told }, Some(close)) = (challenge, kept.close)
     else {
         return Ok(None);
     };
-    let line = line.parse().map_err(|_| Refusal::Internal("its memory holds no line"))?;
-    let note = judged(agent, unit_id, close, line, (Verdict::Open, *received_at))?.encode();
+    let note = judged(agent, unit_id, close, told.line, (Verdict::Open, *received_at))?.encode();
     Ok(Some(BroughtChallenge { account: (**account).clone(), note }))
 }
 

@@ -6,7 +6,8 @@ use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{Account, AskClose};
-use crate::opening::rules::lodged::{Accounted, Accounts};
+use crate::ids::EnterpriseId;
+use crate::opening::rules::lodged::{Accounted, Accounts, lodged_line};
 use crate::opening::rules::{is_ascending, is_freeze};
 use crate::opening::statements::Close;
 
@@ -78,7 +79,10 @@ pub(super) fn check_lodged(
 ) -> Result<BTreeMap<String, KeptBid>, Refusal> {
     let keys = agent.keys_of_receipts();
     let accounts = Accounts::read(&keys, close, accounts);
-    let before = |sha256: &Hash| kept.lodged.get(&sha256.to_string()).and_then(KeptBid::word);
+    let before = |bidder: EnterpriseId, sha256: &Hash| {
+        let line = lodged_line(bidder, sha256).to_string();
+        kept.lodged.get(&line).and_then(KeptBid::word)
+    };
     let mut lodged = kept.lodged.clone();
     for bid in lodged.values_mut() {
         let word = bid.word().ok_or(Refusal::Internal("its memory holds no manifest"))?;

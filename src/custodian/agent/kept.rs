@@ -9,7 +9,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::Shown;
 use crate::ids::EnterpriseId;
-use crate::opening::rules::challenge::is_in_time;
+use crate::opening::rules::challenge::{Told, is_in_time};
 use crate::opening::rules::lodged::Word;
 use crate::opening::statements::SuspensionState;
 use crate::tender::statements::Unit;
@@ -28,7 +28,7 @@ pub struct Kept {
     pub deadline: Time,
     /// SHA-256 of the last amendment it signed, or of the unit.
     pub last_sha256: Hash,
-    /// Bids lodged with it, by the SHA-256 of their manifest's text.
+    /// Bids lodged with it, by their [`lodged_line`](crate::opening::rules::lodged::lodged_line).
     pub lodged: BTreeMap<String, KeptBid>,
     /// The hour of opening of the unit and the amendments it signed.
     pub open_at: Time,
@@ -108,6 +108,8 @@ pub enum KeptChallenge {
         account: Box<Shown>,
         /// When; what came after the window's end stops nothing once that is known.
         received_at: Time,
+        /// What it says.
+        told: Told,
     },
     /// The platform showed the bidder's later statement.
     Answered,

@@ -6,25 +6,25 @@
 //! asked for. Nobody learns who bids before the deadline, and afterwards the platform alone does.
 
 use crate::bid::rules::{Refused, Stood, check_signature};
-use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
+use crate::bid::statements::Manifest;
 use crate::clock::{Time, is_closed};
-use crate::crypto::json;
+use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
-use crate::crypto::statement::{Body as _, Statement, type_of};
-use crate::custodian::wire::{AskLodge, AskLodged, AskLodgedBid, LODGED_PAGE, LodgedBid};
-use crate::enterprise::credentials::{Credential, enterprise_of};
-use crate::enterprise::statements::{KeyRotation, Kind};
+use crate::crypto::statement::Statement;
+use crate::custodian::wire::{AskLodge, AskLodged, AskLodgedBid, LodgedBid};
+use crate::enterprise::credentials::{Credential, signer};
+use crate::enterprise::statements::Kind;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::statements::{Lodged, LodgedQuery};
+use crate::opening::rules::lodged::{are_recorded, lodged_line, stood};
+use crate::opening::statements::{Lodged, QueryAbout};
 
 use super::kept::{Kept, KeptBid, KeptFile};
+use super::query::{asked, page};
 use super::refusal::Refusal;
 use super::state::{Agent, Change, UNSIGNED};
 
 /// Versions that one bidder lodges with one agent for one unit, at most.
 pub const MAX_VERSIONS: usize = 8;
-/// The platform's question is answered within this many milliseconds of its hour.
-const ASKED_WITHIN_MS: i64 = 60_000;
 
 /// What an agent makes of a bid that somebody wants to lodge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,14 @@ pub struct Welcome {
     pub manifest: Statement<Manifest>,
     /// Whose.
     pub bidder: EnterpriseId,
+}
+
+impl Welcome {
+    /// What names it.
+    #[must_use]
+    pub fn line(&self) -> Hash {
+        lodged_line(self.bidder, &self.manifest.sha256())
+    }
 }
 
 /// Judges a bid by its manifest alone, before its file is taken.
@@ -64,7 +72,8 @@ pub fn consider(
         agent.receipt(receipt)?;
     }
     let speaker = bidder_of(agent, ask, &manifest)?;
-    if let Some(known) = kept.lodged.get(&manifest.sha256().to_string()) {
+    let line = lodged_line(speaker.enterprise, &manifest.sha256()).to_string();
+    if let Some(known) = kept.lodged.get(&line) {
         return Ok(Coming::Known(Box::new(word(agent, unit_id, known)?)));
     }
     let body = manifest.body();
@@ -105,15 +114,15 @@ pub fn lodge(
     };
     let lodged = word(agent, body.unit_id, &bid)?;
     let mut kept = agent.kept(&body.unit_id)?.clone();
-    kept.lodged.insert(welcome.manifest.sha256().to_string(), bid);
+    kept.lodged.insert(welcome.line().to_string(), bid);
     Ok((Change::Unit(body.unit_id, Box::new(kept)), lodged))
 }
 
 /// The agent's word about a bid. Ed25519 makes the same signature again, so none is kept.
 fn word(agent: &Agent<'_>, unit_id: UnitId, bid: &KeptBid) -> Result<Statement<Lodged>, Refusal> {
     let manifest_sha256 = Note::parse(bid.manifest.as_bytes())?.sha256();
-    let custodian = agent.me()?.id.clone();
-    let body = Lodged { arrived_at: bid.arrived_at, custodian, manifest_sha256, unit_id };
+    let (arrived_at, bidder, custodian) = (bid.arrived_at, bid.bidder, agent.me()?.id.clone());
+    let body = Lodged { arrived_at, bidder, custodian, manifest_sha256, unit_id };
     Ok(Statement::signed(body, &agent.keys.statement)?)
 }
 
@@ -123,16 +132,9 @@ fn bidder_of(
     ask: &AskLodge,
     manifest: &Statement<Manifest>,
 ) -> Result<Credential, Refusal> {
-    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-    let speaker = agent.speaker(&ask.credentials, signer.ok_or(UNSIGNED)?)?;
-    for text in ask.credentials.iter().filter(|text| type_of(text) == Some(KeyRotation::TYPE)) {
-        // Anybody can hand its own key over in private: the platform would know nothing of it.
-        let rotation = Note::parse(text.as_bytes())?;
-        let is_it = |event: &[u8]| Note::parse(event).is_ok_and(|it| it.text() == rotation.text());
-        let mut shown = ask.receipts.iter().filter_map(|text| agent.receipt(text).ok());
-        if !shown.any(|(receipt, _)| is_it(&receipt.event)) {
-            return Err(Refusal::NotRecorded);
-        }
+    let speaker = agent.speaker(&ask.credentials, signer(manifest.note()).ok_or(UNSIGNED)?)?;
+    if !are_recorded(&agent.keys_of_receipts(), &ask.credentials, &ask.receipts) {
+        return Err(Refusal::NotRecorded);
     }
     if is_signed(manifest, &speaker) {
         Ok(speaker)
@@ -170,10 +172,11 @@ fn check_place(
     let Some(prev) = body.prev_sha256 else {
         return if body.seq == 1 { Ok(()) } else { Err(Refusal::Lodge(Refused::WrongPrev)) };
     };
-    let lodged = kept.lodged.get(&prev.to_string());
+    let lodged = kept.lodged.get(&lodged_line(speaker.enterprise, &prev).to_string());
     let lodged = lodged.and_then(|bid| Statement::parse(bid.manifest.as_bytes()).ok());
     let lodged = lodged.map(|it: Statement<Manifest>| (Stood::manifest(&it), it.note().clone()));
-    let shown = ask.receipts.iter().filter_map(|text| stood(agent, text, body.unit_id));
+    let keys = agent.keys_of_receipts();
+    let shown = ask.receipts.iter().filter_map(|text| stood(&keys, text, body.unit_id));
     let mut before = lodged.into_iter().chain(shown);
     let follows = |(stood, note): (Stood, Note)| {
         stood.is_before(body) && speaker.followed(&note, manifest.note())
@@ -181,35 +184,17 @@ fn check_place(
     if before.any(follows) { Ok(()) } else { Err(Refusal::Lodge(Refused::WrongPrev)) }
 }
 
-/// The accepted statement of a receipt.
-fn stood(agent: &Agent<'_>, receipt: &str, unit_id: UnitId) -> Option<(Stood, Note)> {
-    let (receipt, _) = agent.receipt(receipt).ok()?;
-    match json::parse(&receipt.event) {
-        Ok(BidEvent::Accepted { manifest, unit_id: of, .. }) if of == unit_id => {
-            let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).ok()?;
-            Some((Stood::manifest(&manifest), manifest.note().clone()))
-        }
-        Ok(BidEvent::Withdrawn { withdrawal, unit_id: of, .. }) if of == unit_id => {
-            let withdrawal = Statement::<Withdrawal>::parse(withdrawal.as_bytes()).ok()?;
-            Some((Stood::withdrawal(&withdrawal), withdrawal.note().clone()))
-        }
-        _ => None,
-    }
-}
-
 /// Tells the platform what was lodged, and for which unit, a page at a time.
 ///
 /// # Errors
 /// [`Refusal`] before the deadline, or when it is not the platform that asks.
 pub fn lodged(agent: &Agent<'_>, ask: &AskLodged) -> Result<(UnitId, Vec<LodgedBid>), Refusal> {
-    let (unit_id, kept) = asked(agent, &ask.query)?;
-    let after = ask.after.map(|hash| hash.to_string());
-    let rest = kept.lodged.iter().filter(|(sha256, _)| after.as_ref().is_none_or(|a| *sha256 > a));
-    let told = rest.take(LODGED_PAGE).map(|(_, bid)| {
+    let (unit_id, kept) = asked(agent, &ask.query, QueryAbout::Lodged)?;
+    let told = |bid: &KeptBid| {
         let lodged = word(agent, unit_id, bid)?.encode();
-        Ok(LodgedBid { lodged, manifest: bid.manifest.clone() })
-    });
-    Ok((unit_id, told.collect::<Result<_, Refusal>>()?))
+        Ok(Some(LodgedBid { lodged, manifest: bid.manifest.clone() }))
+    };
+    Ok((unit_id, page(kept.lodged.iter(), ask.after, told)?))
 }
 
 /// Whether the platform may have this bid's file; gives its unit.
@@ -217,24 +202,7 @@ pub fn lodged(agent: &Agent<'_>, ask: &AskLodged) -> Result<(UnitId, Vec<LodgedB
 /// # Errors
 /// As [`lodged`], and [`Refusal::UnknownUnit`] for a bid that is not lodged here.
 pub fn lodged_bid(agent: &Agent<'_>, ask: &AskLodgedBid) -> Result<UnitId, Refusal> {
-    let (unit_id, kept) = asked(agent, &ask.query)?;
-    let is_here = kept.lodged.contains_key(&ask.manifest_sha256.to_string());
+    let (unit_id, kept) = asked(agent, &ask.query, QueryAbout::Lodged)?;
+    let is_here = kept.lodged.contains_key(&ask.line.to_string());
     if is_here { Ok(unit_id) } else { Err(Refusal::UnknownUnit) }
-}
-
-/// The unit that the platform asks about, once nothing can be lodged for it any more.
-fn asked<'a>(agent: &'a Agent<'_>, query: &str) -> Result<(UnitId, &'a Kept), Refusal> {
-    let query = Statement::<LodgedQuery>::parse(query.as_bytes())?;
-    check_signature(&query, &agent.roster().platform_key).map_err(|_| UNSIGNED)?;
-    let LodgedQuery { at, custodian, unit_id } = query.body();
-    let is_of_now = agent.now.since(*at).abs() <= ASKED_WITHIN_MS;
-    if !is_of_now || *custodian != agent.me()?.id {
-        return Err(Refusal::OldQuery);
-    }
-    let kept = agent.kept(unit_id)?;
-    if is_closed(agent.now, kept.deadline) {
-        Ok((*unit_id, kept))
-    } else {
-        Err(Refusal::TooEarlyToClose)
-    }
 }

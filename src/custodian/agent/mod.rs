@@ -9,6 +9,7 @@ mod challenge;
 mod close;
 mod kept;
 mod lodge;
+mod query;
 mod refusal;
 mod release;
 mod silence;
@@ -16,7 +17,7 @@ mod state;
 mod unit;
 mod witness;
 
-pub use challenge::{answer, challenge, challenges};
+pub use challenge::{MAX_OPEN, answer, challenge, challenges};
 pub use close::sign_close;
 pub use kept::{Kept, KeptBid, KeptChallenge, KeptFile};
 pub use lodge::{Coming, MAX_VERSIONS, Welcome, consider, lodge, lodged, lodged_bid};

@@ -100,14 +100,17 @@ pub enum Refusal {
     /// A challenge that tells nothing against the close.
     #[error("the receipts tell nothing about this close")]
     NoChallenge,
+    /// A bidder has as many challenges open as an agent holds for it.
+    #[error("this bidder has as many challenges open as this agent holds for one")]
+    ManyChallenges,
     /// A lodged bid that is late or does not fit its unit.
     #[error("the bid cannot be lodged: {0}")]
     Lodge(Refused),
     /// A bidder has lodged as much as one may.
     #[error("this bidder has lodged as much for this unit as this agent takes")]
     Quota,
-    /// The platform's question is old, for another custodian, or not for now.
-    #[error("the question is not of this minute, or not for this custodian")]
+    /// The platform's question is old, for another custodian, or not for this or for now.
+    #[error("the question is not of this minute, not for this, or not for this custodian")]
     OldQuery,
     /// Bids that arrived in time are not stored yet, or the bidder is sending another.
     #[error("bids that arrived in time are still being stored, or this bidder is sending another")]
@@ -128,6 +131,7 @@ impl From<NothingTold> for Refusal {
             NothingTold::Signature(fault) => Self::Signature(fault),
             NothingTold::Credential(fault) => Self::Credential(fault),
             NothingTold::Unrelated => Self::NoChallenge,
+            NothingTold::TooLong => Self::Range("what is shown is longer than it may be"),
         }
     }
 }
@@ -164,6 +168,7 @@ impl crate::error::Refusal for Refusal {
             Self::Suspended => "custodian-suspended",
             Self::OldSuspension => "custodian-old-suspension",
             Self::NoChallenge => "custodian-no-challenge",
+            Self::ManyChallenges => "custodian-many-challenges",
             Self::Lodge(_) => "custodian-lodge",
             Self::Quota => "custodian-quota",
             Self::OldQuery => "custodian-old-query",

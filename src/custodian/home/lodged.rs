@@ -19,10 +19,11 @@ impl Home {
         self.path("lodged").join(unit.to_string())
     }
 
-    /// Where a lodged bid's file stands.
+    /// Where a lodged bid's file stands: it is named by the bid's
+    /// [`lodged_line`](crate::opening::rules::lodged::lodged_line).
     #[must_use]
-    pub fn lodged(&self, unit: &UnitId, manifest_sha256: &Hash) -> PathBuf {
-        self.lodged_in(unit).join(format!("{manifest_sha256}.bid"))
+    pub fn lodged(&self, unit: &UnitId, line: &Hash) -> PathBuf {
+        self.lodged_in(unit).join(format!("{line}.bid"))
     }
 
     /// A file for a bid on its way in, gone when it is dropped.
@@ -40,13 +41,8 @@ impl Home {
     ///
     /// # Errors
     /// [`HomeError::Io`]: then nothing may be signed.
-    pub fn place(
-        &self,
-        file: NamedTempFile,
-        unit: &UnitId,
-        manifest_sha256: &Hash,
-    ) -> Result<(), HomeError> {
-        let path = self.lodged(unit, manifest_sha256);
+    pub fn place(&self, file: NamedTempFile, unit: &UnitId, line: &Hash) -> Result<(), HomeError> {
+        let path = self.lodged(unit, line);
         let done = || -> io::Result<()> {
             self.step("lodged");
             file.as_file().sync_all()?;
@@ -63,14 +59,14 @@ impl Home {
     }
 
     /// Removes a file that memory did not take up.
-    pub fn displace(&self, unit: &UnitId, manifest_sha256: &Hash) {
-        removed(&self.lodged(unit, manifest_sha256));
+    pub fn displace(&self, unit: &UnitId, line: &Hash) {
+        removed(&self.lodged(unit, line));
     }
 
     /// Removes the files that a signed close leaves out.
     pub(super) fn drop_needless(&self, unit: &UnitId, kept: &Kept) {
-        for (sha256, bid) in &kept.lodged {
-            let path = self.lodged_in(unit).join(format!("{sha256}.bid"));
+        for (line, bid) in &kept.lodged {
+            let path = self.lodged_in(unit).join(format!("{line}.bid"));
             if bid.file == KeptFile::Needless && path.exists() {
                 removed(&path);
             }

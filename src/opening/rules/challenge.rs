@@ -4,8 +4,10 @@
 //! close's size, took it out. Custodian, platform and verifier judge the same receipts by this one
 //! rule, so that no word of a single custodian, and no silence of the platform, decides.
 
+use serde::{Deserialize, Serialize};
+
 use super::lodged::Words;
-use crate::bid::rules::line;
+use crate::bid::rules::{check_signature, line};
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
@@ -14,25 +16,31 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Statement, StatementError};
 use crate::custodian::roster::Roster;
-use crate::custodian::wire::{Account, Shown};
-use crate::enterprise::credentials::{CredentialError, credential, enterprise_of};
-use crate::ids::UnitId;
+use crate::custodian::wire::{Account, MAX_SHOWN, Shown};
+use crate::enterprise::credentials::{CredentialError, credential, signer};
+use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Challenged, Close, Verdict};
 use crate::record::proof::{Receipt, ReceiptError};
 
 /// What receipts say of one bid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Told {
+    /// Whose: two bidders may sign one text.
+    pub bidder: EnterpriseId,
     /// Its line, if it is in the close.
     pub line: Hash,
-    /// Of its manifest.
-    pub manifest_sha256: Hash,
     /// Whether it should be in the close.
     pub lives: Lives,
+    /// Of its manifest.
+    pub manifest_sha256: Hash,
+    /// Of its manifest: its place in the bidder's chain.
+    pub seq: u32,
 }
 
 /// Whether a bid should be in the close.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Lives {
     /// Nothing shown took it out.
     In,
@@ -46,6 +54,13 @@ impl Told {
     pub fn agrees(&self, close: &Close) -> bool {
         let is_in = close.lines.binary_search(&self.line).is_ok();
         is_in == (self.lives == Lives::In)
+    }
+
+    /// How much hangs on it beside what else its bidder shows: most on a bid that was brought back, then
+    /// on the last version.
+    #[must_use]
+    pub const fn weight(&self) -> (Lives, u32) {
+        (self.lives, self.seq)
     }
 }
 
@@ -64,9 +79,12 @@ pub enum NothingTold {
     /// The bidder's key is not shown by an operator.
     #[error(transparent)]
     Credential(#[from] CredentialError),
-    /// They are about something else.
+    /// They are about something else, or more than what is needed stands beside them.
     #[error("the receipts tell nothing about this close")]
     Unrelated,
+    /// More bytes than everybody takes who must read them.
+    #[error("what is shown is too long")]
+    TooLong,
 }
 
 /// By whose keys receipts are judged.
@@ -85,18 +103,30 @@ pub struct Keys<'a> {
 /// # Errors
 /// [`NothingTold`] with the first thing that does not hold.
 pub fn told(keys: &Keys<'_>, account: &Account, close: &Close) -> Result<Told, NothingTold> {
+    told_of(keys, account, close).map(|(told, _)| told)
+}
+
+/// The same with the manifest as it was accepted.
+pub(super) fn told_of(
+    keys: &Keys<'_>,
+    account: &Account,
+    close: &Close,
+) -> Result<(Told, Statement<Manifest>), NothingTold> {
     let (accepted, manifest) = accepted(keys, account, close.unit_id)?;
+    let bidder = signer(manifest.note()).ok_or(NoteError::MissingSignature)?;
     let told = Told {
+        bidder,
         line: line(accepted.salt.as_bytes(), &manifest.sha256()),
-        manifest_sha256: manifest.sha256(),
         lives: Lives::In,
+        manifest_sha256: manifest.sha256(),
+        seq: manifest.body().seq,
     };
-    let Some(later) = &account.later else { return Ok(told) };
+    let Some(later) = &account.later else { return Ok((told, manifest)) };
     let later = receipt(keys, later)?;
-    require_next(keys, account, &manifest, &later, close.unit_id)?;
+    require_next(keys, account, (bidder, &manifest), &later, close.unit_id)?;
     // What came on the record behind the frozen set takes nothing out of it.
     let lives = if later.index < close.size { Lives::Out } else { Lives::In };
-    Ok(Told { lives, ..told })
+    Ok((Told { lives, ..told }, manifest))
 }
 
 /// A receipt under the log key in force; under one before it only with q cosignatures, because a key
@@ -131,18 +161,33 @@ fn accepted(
     }
 }
 
+/// Whether a bidder signed what an account says was accepted of it: a name on a signature proves
+/// nothing. Its own note, known otherwise, needs no more; another of the same text is by one of its keys.
+pub(super) fn is_signed(
+    keys: &Keys<'_>,
+    (bidder, own): (EnterpriseId, &Statement<Manifest>),
+    account: &Account,
+    accepted: &Statement<Manifest>,
+) -> bool {
+    if accepted.note() == own.note() {
+        return true;
+    }
+    let speaker = credential(keys.first, &account.credentials).ok();
+    let speaker = speaker.filter(|speaker| speaker.enterprise == bidder);
+    let mut own_keys = speaker.iter().flat_map(|speaker| &speaker.lines).flatten();
+    own_keys.any(|key| check_signature(accepted, key).is_ok())
+}
+
 /// Demands that `later` is the same bidder's next statement after `manifest`, signed by the key of
 /// `manifest` or one that this handed over to: a successor by a key that an operator vouched for
 /// meanwhile must not push a bid out.
 fn require_next(
     keys: &Keys<'_>,
     account: &Account,
-    manifest: &Statement<Manifest>,
+    (signer, manifest): (EnterpriseId, &Statement<Manifest>),
     later: &Receipt,
     unit_id: UnitId,
 ) -> Result<(), NothingTold> {
-    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
-    let signer = signer.ok_or(NoteError::MissingSignature)?;
     let bidder = credential(keys.first, &account.credentials)?;
     let (note, prev) = match json::parse(&later.event) {
         Ok(BidEvent::Withdrawn { withdrawal, .. }) => {
@@ -167,6 +212,7 @@ fn require_next(
 
 /// Reads what a bidder shows against a close: receipts of the record, or a custodian's word, which has
 /// their force when it was given before `deadline`. A word alone shows no line: the platform answers.
+/// Whoever takes it keeps it and hands it on whole, so nothing is taken that others would not read.
 ///
 /// # Errors
 /// [`NothingTold`] with the first thing that does not hold.
@@ -176,7 +222,14 @@ pub fn shown(
     close: &Close,
     deadline: Time,
 ) -> Result<Told, NothingTold> {
+    if shown.size() > MAX_SHOWN {
+        return Err(NothingTold::TooLong);
+    }
     match shown {
+        // Nothing reads them then, and they might say anything.
+        Shown::Receipts(Account { credentials, later: None, .. }) if !credentials.is_empty() => {
+            Err(NothingTold::Unrelated)
+        }
         Shown::Receipts(account) => told(keys, account, close),
         Shown::Word(word) => Ok(Words::read(keys, word, (close.unit_id, deadline))?.told()),
     }
@@ -207,11 +260,17 @@ pub fn answers(
 ) -> bool {
     match what {
         Shown::Receipts(shown) => {
-            let Ok(own) = told(keys, shown, close) else { return false };
-            let explains =
-                |told: Told| told.manifest_sha256 == own.manifest_sha256 && told.agrees(close);
-            let explained = accounts.iter().any(|it| told(keys, it, close).is_ok_and(explains));
-            own.line == line && own.lives == Lives::In && explained
+            let Ok((own, manifest)) = told_of(keys, shown, close) else { return false };
+            let is_same = |told: &Told| {
+                (told.bidder, told.manifest_sha256) == (own.bidder, own.manifest_sha256)
+            };
+            let explains = |account: &Account| {
+                told_of(keys, account, close).is_ok_and(|(told, accepted)| {
+                    let signed = || is_signed(keys, (own.bidder, &manifest), account, &accepted);
+                    is_same(&told) && told.agrees(close) && signed()
+                })
+            };
+            own.line == line && own.lives == Lives::In && accounts.iter().any(explains)
         }
         Shown::Word(word) => {
             Words::read(keys, word, (close.unit_id, deadline)).is_ok_and(|words| {

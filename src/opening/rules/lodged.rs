@@ -5,9 +5,9 @@
 //! Whoever signed the word, whoever it is shown to, the platform and the verifier judge by this one
 //! rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::challenge::{Keys, Lives, NothingTold, Told, receipt, told};
+use super::challenge::{Keys, Lives, NothingTold, Told, is_signed, receipt, told_of};
 use crate::bid::rules::{Refused, Stood, check_signature};
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
@@ -17,7 +17,7 @@ use crate::crypto::labels;
 use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::{Body as _, Statement, type_of};
 use crate::custodian::wire::{Account, LodgedBid, ShownWord};
-use crate::enterprise::credentials::{Credential, credential, enterprise_of};
+use crate::enterprise::credentials::{Credential, credential, signer};
 use crate::enterprise::statements::{KeyRotation, Kind};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Close, Lodged};
@@ -45,11 +45,17 @@ pub enum Accounted {
     Out,
 }
 
-/// What stands for the line of a bid that has none: no leaf of the record accepted it.
+/// What names a lodged bid, and stands for its line in a challenge: no leaf of the record accepted it.
+/// Two bidders may sign one text, so it is of both.
 #[must_use]
-pub fn lodged_line(manifest_sha256: &Hash) -> Hash {
-    Hash::of_parts(&[labels::LODGED_LINE.as_bytes(), manifest_sha256.as_bytes()])
+pub fn lodged_line(bidder: EnterpriseId, manifest_sha256: &Hash) -> Hash {
+    let bidder = format!("{bidder}\n");
+    let parts = [labels::LODGED_LINE.as_bytes(), bidder.as_bytes(), manifest_sha256.as_bytes()];
+    Hash::of_parts(&parts)
 }
+
+/// Gives a bidder's lodged bid by its text's hash.
+pub type Before<'a> = dyn Fn(EnterpriseId, &Hash) -> Option<Word> + 'a;
 
 /// The words that a bidder shows: of the bid itself, and of the versions before it.
 pub(super) struct Words {
@@ -85,9 +91,9 @@ impl Words {
             before.insert(word.manifest.sha256(), word);
         }
         let own = word(manifest)?;
-        let all = || before.values().chain([&own]);
-        let has_place = |word: &Word| has_place(keys, shown, &before, word, unit_id);
-        if !all().all(has_place) {
+        let recorded: Vec<_> =
+            shown.receipts.iter().filter_map(|text| stood(keys, text, unit_id)).collect();
+        if !before.values().chain([&own]).all(|word| has_place(&recorded, &before, word)) {
             return Err(NothingTold::Unrelated);
         }
         Ok(Self { own, before })
@@ -95,13 +101,17 @@ impl Words {
 
     /// What the close must answer for.
     pub fn told(&self) -> Told {
-        let manifest_sha256 = self.own.manifest.sha256();
-        Told { line: lodged_line(&manifest_sha256), manifest_sha256, lives: Lives::In }
+        let (bidder, manifest_sha256) = (self.own.bidder, self.own.manifest.sha256());
+        let line = lodged_line(bidder, &manifest_sha256);
+        let seq = self.own.manifest.body().seq;
+        Told { bidder, line, lives: Lives::In, manifest_sha256, seq }
     }
 
     /// Whether the record accounts for it.
     pub fn are_accounted(&self, keys: &Keys<'_>, close: &Close, accounts: &[Account]) -> bool {
-        let before = |sha256: &Hash| self.before.get(sha256).cloned();
+        let before = |bidder: EnterpriseId, sha256: &Hash| {
+            self.before.get(sha256).filter(|word| word.bidder == bidder).cloned()
+        };
         Accounts::read(keys, close, accounts).of(&self.own, &before).is_some()
     }
 }
@@ -122,33 +132,44 @@ fn received(
     let fits = body.unit_id == unit_id
         && manifest.body().unit_id == unit_id
         && body.manifest_sha256 == manifest.sha256()
+        && signer(manifest.note()) == Some(body.bidder)
         && !is_closed(body.arrived_at, deadline);
     if fits { Ok(manifest) } else { Err(NothingTold::Unrelated) }
 }
 
-/// Who spoke for the bidder when it lodged. Anybody can hand its own key over in private: a rotation
-/// counts with its receipt.
+/// Who spoke for the bidder when it lodged.
 fn speaker(
     keys: &Keys<'_>,
     shown: &ShownWord,
     manifest: &Statement<Manifest>,
 ) -> Result<Credential, NothingTold> {
-    let signer = manifest.note().signatures().first().and_then(|s| enterprise_of(&s.name));
+    let signer = signer(manifest.note());
     let speaker = credential(keys.first, &shown.credentials)?;
     let is_its = speaker.key.as_ref().is_some_and(|key| signs(manifest, key));
     if signer != Some(speaker.enterprise) || speaker.kind != Kind::Enterprise || !is_its {
         return Err(NoteError::MissingSignature.into());
     }
-    let is_rotation = |text: &&String| type_of(text) == Some(KeyRotation::TYPE);
-    for text in shown.credentials.iter().filter(is_rotation) {
-        let rotation = Note::parse(text.as_bytes()).map_err(|_| NothingTold::Unrelated)?;
-        let is_it = |event: &[u8]| Note::parse(event).is_ok_and(|it| it.text() == rotation.text());
-        let mut recorded = shown.receipts.iter().filter_map(|text| receipt(keys, text).ok());
-        if !recorded.any(|receipt| is_it(&receipt.event)) {
-            return Err(NothingTold::Unrelated);
-        }
+    if !are_recorded(keys, &shown.credentials, &shown.receipts) {
+        return Err(NothingTold::Unrelated);
     }
     Ok(speaker)
+}
+
+/// Whether receipts show every rotation among the statements about a body to be on the record: anybody
+/// can hand its own key over in private, and the platform would know nothing of it.
+#[must_use]
+pub fn are_recorded(keys: &Keys<'_>, credentials: &[String], receipts: &[String]) -> bool {
+    let is_rotation = |text: &&String| type_of(text) == Some(KeyRotation::TYPE);
+    let mut rotations = credentials.iter().filter(is_rotation).peekable();
+    if rotations.peek().is_none() {
+        return true;
+    }
+    let text = |bytes: &[u8]| Note::parse(bytes).map(|note| note.text().to_owned()).ok();
+    let recorded: BTreeSet<String> = receipts
+        .iter()
+        .filter_map(|receipt_text| text(&receipt(keys, receipt_text).ok()?.event))
+        .collect();
+    rotations.all(|note| text(note.as_bytes()).is_some_and(|text| recorded.contains(&text)))
 }
 
 fn signs(manifest: &Statement<Manifest>, key: &crate::crypto::key::VerifyingKey) -> bool {
@@ -156,22 +177,17 @@ fn signs(manifest: &Statement<Manifest>, key: &crate::crypto::key::VerifyingKey)
 }
 
 /// Whether it is a first version, or follows one that is shown: whatever an agent takes does.
-fn has_place(
-    keys: &Keys<'_>,
-    shown: &ShownWord,
-    before: &BTreeMap<Hash, Word>,
-    word: &Word,
-    unit_id: UnitId,
-) -> bool {
+fn has_place(recorded: &[(Stood, Note)], before: &BTreeMap<Hash, Word>, word: &Word) -> bool {
     let body = word.manifest.body();
     let Some(prev) = body.prev_sha256 else { return body.seq == 1 };
     let lodged = before.get(&prev).map(|word| Stood::manifest(&word.manifest));
-    let recorded = shown.receipts.iter().filter_map(|text| stood(keys, text, unit_id));
-    lodged.into_iter().chain(recorded.map(|(stood, _)| stood)).any(|stood| stood.is_before(body))
+    let is_before = |stood: &Stood| stood.is_before(body);
+    lodged.as_ref().is_some_and(is_before) || recorded.iter().any(|(stood, _)| is_before(stood))
 }
 
-/// The accepted statement of a receipt.
-fn stood(keys: &Keys<'_>, text: &str, unit_id: UnitId) -> Option<(Stood, Note)> {
+/// The accepted statement that a receipt shows, and its note.
+#[must_use]
+pub fn stood(keys: &Keys<'_>, text: &str, unit_id: UnitId) -> Option<(Stood, Note)> {
     match json::parse(&receipt(keys, text).ok()?.event) {
         Ok(BidEvent::Accepted { manifest, unit_id: of, .. }) if of == unit_id => {
             let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).ok()?;
@@ -189,21 +205,31 @@ fn stood(keys: &Keys<'_>, text: &str, unit_id: UnitId) -> Option<(Stood, Note)> 
 pub struct Accounts<'a> {
     keys: &'a Keys<'a>,
     unit_id: UnitId,
-    /// Accepted ones about which the close is right.
-    agreed: BTreeMap<Hash, Lives>,
+    /// Accepted ones about which the close is right, by whom their signatures name and their text: one
+    /// text may be several bidders'.
+    agreed: BTreeMap<(EnterpriseId, Hash), Vec<Agreed<'a>>>,
     /// Refused ones by their notes, byte for byte: one text has many signatures.
     refused: BTreeMap<String, Vec<(Refused, &'a Account)>>,
+}
+
+/// An accepted bid about which the close is right.
+struct Agreed<'a> {
+    manifest: Statement<Manifest>,
+    lives: Lives,
+    account: &'a Account,
 }
 
 impl<'a> Accounts<'a> {
     /// Reads them; what does not verify tells nothing.
     #[must_use]
     pub fn read(keys: &'a Keys<'a>, close: &Close, all: &'a [Account]) -> Self {
-        let (mut agreed, mut refused) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
+        let (mut agreed, mut refused) =
+            (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for account in all {
-            if let Ok(told) = told(keys, account, close) {
+            if let Ok((told, manifest)) = told_of(keys, account, close) {
                 if told.agrees(close) {
-                    agreed.insert(told.manifest_sha256, told.lives);
+                    let (bid, lives) = ((told.bidder, told.manifest_sha256), told.lives);
+                    agreed.entry(bid).or_default().push(Agreed { manifest, lives, account });
                 }
                 continue;
             }
@@ -219,8 +245,13 @@ impl<'a> Accounts<'a> {
 
     /// What became of a lodged bid, if that is shown; `before` gives the lodged versions before it.
     #[must_use]
-    pub fn of(&self, bid: &Word, before: &dyn Fn(&Hash) -> Option<Word>) -> Option<Accounted> {
-        match self.agreed.get(&bid.manifest.sha256()) {
+    pub fn of(&self, bid: &Word, before: &Before<'_>) -> Option<Accounted> {
+        let agreed = self.agreed.get(&(bid.bidder, bid.manifest.sha256()));
+        let own = agreed.into_iter().flatten().find(|agreed| {
+            let lodged = (bid.bidder, &bid.manifest);
+            is_signed(self.keys, lodged, agreed.account, &agreed.manifest)
+        });
+        match own.map(|own| own.lives) {
             Some(Lives::In) => Some(Accounted::In),
             Some(Lives::Out) => Some(Accounted::Out),
             None => self.is_rightly_refused(bid, before).then_some(Accounted::Out),
@@ -230,7 +261,7 @@ impl<'a> Accounts<'a> {
     /// Whether the record refuses this bid for a reason that cannot be disproved. It was in time,
     /// signed and whole when it was lodged, so only two are left: its key is no longer the
     /// bidder's, or the bidder's own chain went another way.
-    fn is_rightly_refused(&self, bid: &Word, before: &dyn Fn(&Hash) -> Option<Word>) -> bool {
+    fn is_rightly_refused(&self, bid: &Word, before: &Before<'_>) -> bool {
         let shown = self.refused.get(&bid.manifest.encode());
         shown.into_iter().flatten().any(|(refused, account)| match refused {
             Refused::Signature => {
@@ -260,15 +291,10 @@ impl<'a> Accounts<'a> {
         found?.ok().filter(|found| found.enterprise == bid.bidder)
     }
 
-    fn is_out_of_chain(
-        &self,
-        bid: &Word,
-        account: &Account,
-        before: &dyn Fn(&Hash) -> Option<Word>,
-    ) -> bool {
+    fn is_out_of_chain(&self, bid: &Word, account: &Account, before: &Before<'_>) -> bool {
         let prev = bid.manifest.body().prev_sha256;
         // What follows a bid that was rightly refused has nothing to follow. It ends: seq falls.
-        let followed = prev.as_ref().and_then(before);
+        let followed = prev.as_ref().and_then(|prev| before(bid.bidder, prev));
         let is_after = |before: &Word| before.manifest.body().seq < bid.manifest.body().seq;
         let followed = followed.filter(is_after);
         if followed.is_some_and(|followed| self.is_rightly_refused(&followed, before)) {

@@ -6,7 +6,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Body;
 use crate::custodian::roster::CustodianId;
-use crate::ids::UnitId;
+use crate::ids::{EnterpriseId, UnitId};
 
 /// A custodian received a whole bid while the portal did not answer: a receipt's force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ use crate::ids::UnitId;
 pub struct Lodged {
     /// When its last byte was in, by the custodian's clock.
     pub arrived_at: Time,
+    /// Whose: two bidders may sign one text.
+    pub bidder: EnterpriseId,
     /// Who received it.
     pub custodian: CustodianId,
     /// Of the manifest's text.
@@ -26,10 +28,12 @@ impl Body for Lodged {
     const TYPE: &'static str = "sealbid/lodged/v1";
 }
 
-/// The platform asks a custodian, after the deadline, for what was lodged with it. Never recorded.
+/// The platform asks a custodian, after the deadline, for what bidders brought to it. Never recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LodgedQuery {
+pub struct Query {
+    /// For what: a question for one thing gives nobody the other.
+    pub about: QueryAbout,
     /// When it asks: an agent answers within a minute of its own clock.
     pub at: Time,
     /// Whom it asks: no other custodian can pass the question on.
@@ -38,6 +42,16 @@ pub struct LodgedQuery {
     pub unit_id: UnitId,
 }
 
-impl Body for LodgedQuery {
-    const TYPE: &'static str = "sealbid/lodged-query/v1";
+impl Body for Query {
+    const TYPE: &'static str = "sealbid/query/v1";
+}
+
+/// What the platform asks a custodian for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueryAbout {
+    /// The bids lodged with it.
+    Lodged,
+    /// The open challenges shown to it.
+    Challenges,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use lapse::LapseReason;
 use utoipa::ToSchema;
 
-pub use self::lodged::{Lodged, LodgedQuery};
+pub use self::lodged::{Lodged, Query, QueryAbout};
 pub use self::shares::{ShareCode, ShareFault, SharesFound};
 
 use crate::bid::statements::{Fault, Offer};

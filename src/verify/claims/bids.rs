@@ -117,7 +117,9 @@ fn lodged_at(
     let lodged = Statement::<Lodged>::parse(lodged.as_bytes()).map_err(|_| wrong())?;
     let body = lodged.body();
     let member = roster.member(&body.custodian).ok_or_else(wrong)?;
-    let is_this = body.manifest_sha256 == at.it.manifest_sha256 && body.unit_id == unit.id;
+    let is_this = body.manifest_sha256 == at.it.manifest_sha256
+        && body.unit_id == unit.id
+        && at.it.bidder() == Some(body.bidder);
     if is_this && lodged.note().require(&member.statement_key).is_ok() {
         Ok(body.arrived_at)
     } else {

@@ -6,7 +6,7 @@ use crate::bid::rules::{self, ChainHead, ChainKind, Refused, UnitTerms};
 use crate::bid::statements::{Manifest, Withdrawal};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
-use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::credentials::signer;
 use crate::error::{Arg, Reason as _};
 use crate::ids::EnterpriseId;
 use crate::verify::facts::Facts;
@@ -99,8 +99,7 @@ impl Chains {
         if withdrawal.body().manifest_sha256 != at.it.manifest_sha256 {
             return Err(bad(index, why("verify-say-why-other-withdrawn")));
         }
-        let signer = withdrawal.note().signatures().first();
-        let signer = signer.and_then(|line| enterprise_of(&line.name));
+        let signer = signer(withdrawal.note());
         let signer = signer.ok_or_else(|| bad(index, why("verify-say-why-unsigned")))?;
         let (line, key) = speaker(facts, signer, index)?;
         let known = self.heads.get(&signer);

@@ -103,7 +103,8 @@ pub(super) fn complete(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
 
 /// The lines of the bids that were neither withdrawn nor replaced.
 fn live_lines(unit: &UnitFacts<'_>) -> Vec<Hash> {
-    let withdrawn: BTreeSet<Hash> = unit.withdrawn.iter().map(|at| at.it.manifest_sha256).collect();
+    let withdrawn = unit.withdrawn.iter().map(|at| (at.it.bidder(), at.it.manifest_sha256));
+    let withdrawn: BTreeSet<(Option<EnterpriseId>, Hash)> = withdrawn.collect();
     let mut live: BTreeMap<EnterpriseId, Vec<(u32, Hash, Hash)>> = BTreeMap::new();
     for at in &unit.accepted {
         let Some(manifest) = &at.it.manifest else { continue };
@@ -118,7 +119,10 @@ fn live_lines(unit: &UnitFacts<'_>) -> Vec<Hash> {
             chain.push((seq, at.it.manifest_sha256, at.it.line()));
         }
     }
-    let chains = live.into_values().flatten();
-    let kept = chains.filter(|(_, sha256, _)| !withdrawn.contains(sha256));
-    sorted_lines(kept.map(|(_, _, line)| line).collect())
+    let chains = live.into_iter().flat_map(|(bidder, chain)| {
+        let own = chain.into_iter().map(move |(_, sha256, line)| ((Some(bidder), sha256), line));
+        own.collect::<Vec<_>>()
+    });
+    let kept = chains.filter(|(bid, _)| !withdrawn.contains(bid));
+    sorted_lines(kept.map(|(_, line)| line).collect())
 }

@@ -1,10 +1,11 @@
 //! The claim of a bidder that lodged its bid with a custodian: its word has a receipt's force.
 
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::statements::BidEvent;
 use crate::clock::is_closed;
-use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
+use crate::enterprise::credentials::signer;
 use crate::error::{Reason as _, Said};
 use crate::ids::UnitId;
 use crate::opening::statements::Lodged;
@@ -14,7 +15,6 @@ use crate::verify::unit::UnitFacts;
 
 use super::closes::close_of;
 use super::receipts::{Held, closed_as, is_followed, refused};
-use super::refusals::is_about;
 use super::release::none_or_here;
 use super::units::terms_of;
 
@@ -46,7 +46,7 @@ fn judged(
     later: Option<&(BidEvent, u64)>,
 ) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
-    let Lodged { arrived_at, custodian, manifest_sha256, .. } = lodged.body();
+    let Lodged { arrived_at, custodian, .. } = lodged.body();
     let key = roster.member(custodian).map(|member| &member.statement_key);
     if key.is_none_or(|key| lodged.note().require(key).is_err()) {
         let reason = ("reason", why("verify-say-why-receipt-foreign"));
@@ -57,7 +57,7 @@ fn judged(
         return none_or_here(facts, unit, late);
     }
     let close = close_of(unit)?;
-    match became(facts, unit, manifest_sha256, later) {
+    match became(facts, unit, lodged.body(), later) {
         Err(None) if facts.is_shown(unit.start(), close.index) => {
             Err(failed("verify-say-my-lodged-out", [("time", (*arrived_at).into())]))
         }
@@ -70,20 +70,25 @@ fn judged(
 }
 
 /// What the file shows became of a lodged bid: in the close, followed by another statement of its
-/// bidder, or refused as the rules demand. Nothing when it does not say.
+/// bidder, or refused as the rules demand. Nothing when it does not say. What became of another's bid
+/// with the same text says nothing of it.
 pub(super) fn became(
     facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
-    manifest_sha256: &Hash,
+    lodged: &Lodged,
     later: Option<&(BidEvent, u64)>,
 ) -> Result<Said, Option<Stop>> {
-    if let Some(line) = closed_as(unit, manifest_sha256) {
+    let bid = EnvelopeId { bidder: lodged.bidder, manifest_sha256: lodged.manifest_sha256 };
+    if let Some(line) = closed_as(unit, &bid) {
         return Ok(said("verify-say-my-line-in", [("line", text(line))]));
     }
-    if is_followed(unit, &Held { manifest_sha256: *manifest_sha256, place: None, later }) {
+    if is_followed(unit, &Held { bid, seq: None, later }) {
         return Ok(said("verify-say-my-lodged-followed", []));
     }
-    if let Some(at) = unit.refused.iter().find(|at| is_about(&at.it, manifest_sha256)) {
+    let is_about =
+        |note: Note| signer(&note) == Some(bid.bidder) && note.sha256() == bid.manifest_sha256;
+    let mut about = unit.refused.iter();
+    if let Some(at) = about.find(|at| Note::parse(at.it.statement.as_bytes()).is_ok_and(is_about)) {
         return refused(facts, unit, at).map_err(Some);
     }
     Err(None)

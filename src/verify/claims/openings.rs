@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::rules::line as line_of;
 use crate::bid::statements::{Fault, Manifest};
 use crate::crypto::hash::Hash;
-use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::custodian::wire::Shown;
 use crate::ids::EnterpriseId;
 use crate::opening::rules::challenge::{self, Lives, is_grave, is_in_time};
 use crate::opening::rules::{Claimed, is_below, standing};
-use crate::opening::statements::{Close, LineStatus, OpenedLine, Opening, Verdict, VoidReason};
+use crate::opening::statements::{
+    Close, LineStatus, Lodged, OpenedLine, Opening, Verdict, VoidReason,
+};
 use crate::tender::statements::ReleaseBy;
 use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
@@ -216,11 +218,12 @@ fn is_accounted(
 ) -> bool {
     match shown {
         Shown::Receipts(account) => challenge::told(keys, account, close).is_ok_and(|told| {
-            told.lives == Lives::In && closed_as(unit, &told.manifest_sha256).is_some()
+            let bid = EnvelopeId { bidder: told.bidder, manifest_sha256: told.manifest_sha256 };
+            told.lives == Lives::In && closed_as(unit, &bid).is_some()
         }),
         Shown::Word(word) => {
-            let manifest = Note::parse(word.word.manifest.as_bytes());
-            manifest.is_ok_and(|it| lodged::became(facts, unit, &it.sha256(), None).is_ok())
+            let lodged = Statement::<Lodged>::parse(word.word.lodged.as_bytes());
+            lodged.is_ok_and(|it| lodged::became(facts, unit, it.body(), None).is_ok())
         }
     }
 }

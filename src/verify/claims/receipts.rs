@@ -4,21 +4,23 @@
 //! its bid and shows the old receipt beside a public file is told that nothing there explains it, and
 //! which receipt would.
 
+use crate::bid::envelope::EnvelopeId;
 use crate::bid::rules::line as line_of;
 use crate::bid::statements::{BidEvent, Manifest};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement, type_of};
+use crate::enterprise::credentials::signer;
 use crate::error::{Arg, Reason as _};
-use crate::ids::{EnterpriseId, UnitId};
+use crate::ids::UnitId;
 use crate::opening::statements::{Lodged, OpenedLine};
 use crate::record::checkpoint::Cosigned;
 use crate::record::proof::Receipt;
 use crate::verify::Receipts;
 use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
-use crate::verify::unit::{At, Refused, UnitFacts};
+use crate::verify::unit::{Accepted, At, Refused, UnitFacts, Withdrawn};
 
 use super::closes::close_of;
 use super::lodged;
@@ -37,9 +39,9 @@ struct Mine {
 
 /// What a bidder holds of one manifest, and may show of what came after it.
 pub(super) struct Held<'a> {
-    pub manifest_sha256: Hash,
-    /// Whose it is and its seq, where that is known.
-    pub place: Option<(EnterpriseId, u32)>,
+    pub bid: EnvelopeId,
+    /// Its seq, where that is known.
+    pub seq: Option<u32>,
     /// Of a later receipt: its event and its place.
     pub later: Option<&'a (BidEvent, u64)>,
 }
@@ -142,11 +144,18 @@ fn honoured(
         BidEvent::Accepted { manifest, manifest_sha256, .. } => {
             let line = line_of(mine.receipt.salt.as_bytes(), manifest_sha256);
             let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).ok();
-            let place = manifest.and_then(|own| Some((Facts::signer(&own)?, own.body().seq)));
-            let held = Held { manifest_sha256: *manifest_sha256, place, later };
-            accepted(facts, unit, (mine, line), &held)?
+            let held = manifest.and_then(|own| {
+                let (bidder, seq) = (Facts::signer(&own)?, Some(own.body().seq));
+                let bid = EnvelopeId { bidder, manifest_sha256: *manifest_sha256 };
+                Some(Held { bid, seq, later })
+            });
+            accepted(facts, unit, (mine, line), held.as_ref())?
         }
-        BidEvent::Withdrawn { manifest_sha256, .. } => withdrawn(unit, manifest_sha256)?,
+        BidEvent::Withdrawn { manifest_sha256, withdrawal, .. } => {
+            let bidder = Note::parse(withdrawal.as_bytes()).ok().and_then(|note| signer(&note));
+            let manifest_sha256 = *manifest_sha256;
+            withdrawn(unit, bidder.map(|bidder| EnvelopeId { bidder, manifest_sha256 }))?
+        }
         BidEvent::Refused { arrived_at, code, fault, statement, .. } => {
             let (arrived_at, fault) = (*arrived_at, *fault);
             let at = At { index, it: Refused { arrived_at, code, fault, statement } };
@@ -160,7 +169,7 @@ fn accepted(
     facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
     (mine, line): (&Mine, Hash),
-    held: &Held<'_>,
+    held: Option<&Held<'_>>,
 ) -> Finding {
     let close = close_of(unit)?;
     let shown = [("line", text(line))];
@@ -171,10 +180,10 @@ fn accepted(
         return Ok(said("verify-say-my-line-in", shown));
     }
     // After a succession its bidder may have brought it again.
-    if let Some(line) = closed_as(unit, &held.manifest_sha256) {
+    if let Some(line) = held.and_then(|held| closed_as(unit, &held.bid)) {
         return Ok(said("verify-say-my-line-in", [("line", text(line))]));
     }
-    if is_followed(unit, held) {
+    if held.is_some_and(|held| is_followed(unit, held)) {
         return Ok(said("verify-say-my-line-followed", shown));
     }
     if facts.is_shown(unit.start(), close.index) {
@@ -188,19 +197,25 @@ fn accepted(
 /// stands later in its chain.
 pub(super) fn is_followed(unit: &UnitFacts<'_>, held: &Held<'_>) -> bool {
     let size = unit.close().map_or(0, |close| close.it.body().size);
+    let EnvelopeId { bidder, manifest_sha256 } = held.bid;
     let names = |manifest: &Statement<Manifest>| {
         let body = manifest.body();
-        let is_later = |(own, seq)| Facts::signer(manifest) == Some(own) && body.seq > seq;
-        let is_next = body.prev_sha256 == Some(held.manifest_sha256);
-        body.unit_id == unit.id && (is_next || held.place.is_some_and(is_later))
+        let is_later = held.seq.is_some_and(|seq| body.seq > seq);
+        let is_next = body.prev_sha256 == Some(manifest_sha256);
+        let is_own = Facts::signer(manifest) == Some(bidder);
+        body.unit_id == unit.id && is_own && (is_next || is_later)
+    };
+    let withdraws = |withdrawn: &Withdrawn<'_>| {
+        withdrawn.manifest_sha256 == manifest_sha256 && withdrawn.bidder() == Some(bidder)
     };
     let later = held.later.filter(|(_, index)| *index < size);
     let by_receipt = later.is_some_and(|(event, _)| match event {
         BidEvent::Accepted { manifest, .. } => {
             Statement::parse(manifest.as_bytes()).is_ok_and(|manifest| names(&manifest))
         }
-        BidEvent::Withdrawn { manifest_sha256, unit_id, .. } => {
-            *unit_id == unit.id && *manifest_sha256 == held.manifest_sha256
+        BidEvent::Withdrawn { arrived_at, manifest_sha256, unit_id, withdrawal } => {
+            let (arrived_at, manifest_sha256) = (*arrived_at, *manifest_sha256);
+            *unit_id == unit.id && withdraws(&Withdrawn { arrived_at, manifest_sha256, withdrawal })
         }
         BidEvent::Refused { .. } => false,
     });
@@ -209,7 +224,7 @@ pub(super) fn is_followed(unit: &UnitFacts<'_>, held: &Held<'_>) -> bool {
     let opened = opened(unit).iter();
     let mut opened = opened.filter_map(|line| Statement::parse(line.manifest.as_bytes()).ok());
     by_receipt
-        || withdrawn.into_iter().any(|at| at.it.manifest_sha256 == held.manifest_sha256)
+        || withdrawn.into_iter().any(|at| withdraws(&at.it))
         || accepted.filter_map(|at| at.it.manifest.as_ref()).any(names)
         || opened.any(|manifest| names(&manifest))
 }
@@ -219,25 +234,28 @@ pub(super) fn opened<'a>(unit: &UnitFacts<'a>) -> &'a [OpenedLine] {
     unit.openings.first().map(|at| at.it.body().lines.as_slice()).unwrap_or_default()
 }
 
-/// The line of the close that a manifest became, by whichever entry accepted it.
-pub(super) fn closed_as(unit: &UnitFacts<'_>, sha256: &Hash) -> Option<Hash> {
+/// The line of the close that a bidder's manifest became, by whichever entry accepted it.
+pub(super) fn closed_as(unit: &UnitFacts<'_>, bid: &EnvelopeId) -> Option<Hash> {
     let lines = unit.closed_lines();
-    let accepted = unit.accepted.iter().filter(|at| at.it.manifest_sha256 == *sha256);
-    let mut accepted = accepted.map(|at| at.it.line());
-    let opened = opened_as(unit, sha256).map(|line| line.line);
+    let is_it = |it: &Accepted<'_>| {
+        it.manifest_sha256 == bid.manifest_sha256 && it.bidder() == Some(bid.bidder)
+    };
+    let accepted = unit.accepted.iter().map(|at| &at.it).filter(|it| is_it(it));
+    let mut accepted = accepted.map(Accepted::line);
+    let opened = opened_as(unit, bid).map(|line| line.line);
     accepted.find(|line| lines.contains(line)).or(opened)
 }
 
-/// The line of the opening record that a manifest became.
-pub(super) fn opened_as<'a>(unit: &UnitFacts<'a>, sha256: &Hash) -> Option<&'a OpenedLine> {
-    opened(unit).iter().find(|line| {
-        Note::parse(line.manifest.as_bytes()).is_ok_and(|manifest| manifest.sha256() == *sha256)
-    })
+/// The line of the opening record that a bidder's manifest became.
+pub(super) fn opened_as<'a>(unit: &UnitFacts<'a>, bid: &EnvelopeId) -> Option<&'a OpenedLine> {
+    let sha256 = |line: &OpenedLine| Note::parse(line.manifest.as_bytes()).map(|it| it.sha256());
+    let is_it = |line: &&OpenedLine| sha256(line) == Ok(bid.manifest_sha256);
+    opened(unit).iter().filter(|line| line.bidder == bid.bidder).find(is_it)
 }
 
-fn withdrawn(unit: &UnitFacts<'_>, withdrawn: &Hash) -> Finding {
+fn withdrawn(unit: &UnitFacts<'_>, withdrawn: Option<EnvelopeId>) -> Finding {
     close_of(unit)?;
-    match opened_as(unit, withdrawn) {
+    match withdrawn.and_then(|bid| opened_as(unit, &bid)) {
         Some(line) => Err(failed("verify-say-my-line-again", [("line", text(line.line))])),
         None if unit.openings.is_empty() => Err(undecided("verify-say-not-opened", [])),
         None => Ok(said("verify-say-my-withdrawal", [])),

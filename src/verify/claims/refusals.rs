@@ -7,7 +7,6 @@
 use crate::bid::rules::{self, Intake, UnitTerms};
 use crate::bid::statements::{Fault, Manifest, Withdrawal};
 use crate::clock::{Time, is_closed};
-use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement, type_of};
@@ -249,9 +248,4 @@ impl Stated {
             Self::Withdrawal(_) => None,
         }
     }
-}
-
-/// Whether a refusal is about the statement of this hash.
-pub(super) fn is_about(refused: &Refused<'_>, sha256: &Hash) -> bool {
-    Note::parse(refused.statement.as_bytes()).is_ok_and(|note| note.sha256() == *sha256)
 }

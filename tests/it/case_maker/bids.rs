@@ -116,6 +116,7 @@ impl Maker {
     pub(super) fn lodged(&mut self, bid: &Bid, arrived_at: Time) -> String {
         let body = Lodged {
             arrived_at,
+            bidder: self.bidders[bid.bidder].id,
             custodian: "c1".parse().unwrap(),
             manifest_sha256: bid.manifest.sha256(),
             unit_id: bid.manifest.body().unit_id,

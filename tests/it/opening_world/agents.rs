@@ -18,6 +18,7 @@ use sealbid::custodian::wire::{
 };
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
+use sealbid::opening::rules::lodged::lodged_line;
 use sealbid::opening::statements::{Challenged, Lodged};
 use sealbid::record::proof::Receipt;
 use sealbid::record::witness::{AddCheckpoint, encode_cosignatures};
@@ -62,7 +63,7 @@ pub struct Agents {
     asleep: Mutex<BTreeSet<CustodianId>>,
     /// Clocks against the platform's, in milliseconds.
     skews: Mutex<BTreeMap<CustodianId, i64>>,
-    /// Whole bids that were lodged: with whom, the manifest, the file.
+    /// Whole bids that were lodged: with whom, what names them, the file.
     lodged: Mutex<Vec<LodgedFile>>,
     /// Everything asked of them.
     heard: Mutex<Vec<(CustodianId, Heard)>>,
@@ -160,7 +161,8 @@ impl Agents {
         self.hear(&who, "/lodge", &body);
         let most = 4 << 20;
         let lodged = self.decide(&who, |agent| agent::lodge(agent, &ask, agent.now, most))?;
-        let file = (who, lodged.body().manifest_sha256, bid.file());
+        let line = lodged_line(lodged.body().bidder, &lodged.body().manifest_sha256);
+        let file = (who, line, bid.file());
         self.lodged.lock().unwrap().push(file);
         Ok(lodged)
     }
@@ -234,10 +236,10 @@ impl Agents {
                 let ask = serde_json::from_slice(body).unwrap();
                 answer(self.decide(who, |agent| Ok((agent::note_window(agent, &ask)?, ()))))
             }
-            challenges if challenges.starts_with("/challenges/") => {
-                let unit: UnitId = challenges["/challenges/".len()..].parse().unwrap();
+            "/challenges" => {
+                let ask = serde_json::from_slice(body).unwrap();
                 let told =
-                    |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &unit)?));
+                    |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &ask)?));
                 answer(self.decide(who, told))
             }
             "/suspend" => {
@@ -352,7 +354,7 @@ impl Custodians for Agents {
                 return Err(AskError::Refused { status: 409, code });
             }
             let all = self.lodged.lock().unwrap();
-            let wanted = |it: &&LodgedFile| it.0 == *from && it.1 == ask.manifest_sha256;
+            let wanted = |it: &&LodgedFile| it.0 == *from && it.1 == ask.line;
             std::fs::write(target, &all.iter().find(wanted).unwrap().2).unwrap();
             Ok(())
         })

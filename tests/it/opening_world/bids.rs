@@ -14,7 +14,7 @@ use sealbid::crypto::shares::{Share, seal_share, split};
 use sealbid::crypto::statement::Statement;
 use sealbid::db::schema::envelope as rows;
 use sealbid::db::{Db, Error};
-use sealbid::enterprise::credentials::enterprise_of;
+use sealbid::enterprise::credentials::signer;
 use sealbid::ids::{BidId, UploadId};
 use sealbid::on_each;
 use sealbid::opening::store as stored;
@@ -47,7 +47,7 @@ pub struct Bid {
 impl Bid {
     /// What shows the signer's key.
     pub fn credentials(&self) -> Vec<String> {
-        let signer = enterprise_of(&self.manifest.note().signatures()[0].name).unwrap();
+        let signer = signer(self.manifest.note()).unwrap();
         let number = (0..u16::MAX).find(|number| who(*number).0 == signer).unwrap();
         vec![vouched(number)]
     }
@@ -158,8 +158,9 @@ impl World {
     /// Marks a bid as out of the set, rightly or not.
     pub fn take_out(&self, bid: &Bid, state: &'static str) {
         let sha256 = bid.manifest.sha256().as_bytes().to_vec();
+        let bidder = signer(bid.manifest.note()).unwrap().to_string();
         self.act(move |tx| {
-            let at = rows::table.filter(rows::manifest_sha256.eq(sha256));
+            let at = rows::table.find((sha256, bidder));
             let change = diesel::update(at).set(rows::state.eq(state));
             tx.unrecorded("a test's hand");
             on_each!(tx.conn(), |c| change.execute(c))?;
@@ -169,9 +170,11 @@ impl World {
 
     /// The receipt of a bid's acceptance under the last checkpoint.
     pub fn receipt(&self, bid: &Bid) -> Receipt {
-        let sha256 = bid.manifest.sha256();
+        let (sha256, bidder) = (bid.manifest.sha256(), signer(bid.manifest.note()));
         let all = self.db.read(|conn| stored::envelopes(conn, &self.id)).unwrap();
-        let row = all.iter().find(|row| row.manifest_sha256 == sha256).unwrap();
+        let row =
+            all.iter().find(|row| row.manifest_sha256 == sha256 && Some(row.bidder) == bidder);
+        let row = row.unwrap();
         let last = self.published();
         self.db.read(|conn| record::receipt(conn, row.accepted_index, &last)).unwrap()
     }

@@ -18,13 +18,14 @@ use sealbid::crypto::shares::{open_share, recover};
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
 use sealbid::custodian::wire::Account;
+use sealbid::enterprise::credentials::signer;
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
 };
 use sealbid::ids::{BidId, EnterpriseId, UnitId};
 use sealbid::opening::statements::{
-    Challenged, Close, LapseReason, LineStatus, Lodged, LodgedQuery, OpenedLine, Opening,
-    OpeningEvent, Order, ReadOutLine, Release, ShareCode, ShareFault, SharesFound, Suspension,
+    Challenged, Close, LapseReason, LineStatus, Lodged, OpenedLine, Opening, OpeningEvent, Order,
+    Query, QueryAbout, ReadOutLine, Release, ShareCode, ShareFault, SharesFound, Suspension,
     SuspensionState, Verdict, Void, VoidReason,
 };
 use sealbid::record::succession::{Held, Succession, SuccessionReason};

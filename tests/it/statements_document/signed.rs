@@ -96,11 +96,14 @@ impl Story {
     pub(super) fn of_bid(&self) -> Vec<String> {
         let manifest_sha256 = self.manifest.sha256();
         let (unit_id, arrived_at) = (self.unit_id, NINE);
+        let bidder = signer(self.manifest.note()).unwrap();
+        let query = |about| text(Query { about, at: NINE, custodian: custodian(1), unit_id });
         vec![
             text(self.manifest.body().clone()),
             text(Withdrawal { manifest_sha256, seq: 2, unit_id }),
-            text(Lodged { arrived_at, custodian: custodian(1), manifest_sha256, unit_id }),
-            text(LodgedQuery { at: NINE, custodian: custodian(1), unit_id }),
+            text(Lodged { arrived_at, bidder, custodian: custodian(1), manifest_sha256, unit_id }),
+            query(QueryAbout::Lodged),
+            query(QueryAbout::Challenges),
         ]
     }
 

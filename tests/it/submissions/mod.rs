@@ -3,6 +3,7 @@
 mod crowds;
 mod decided;
 mod lost;
+mod one_text;
 mod uploads;
 mod usurped;
 
@@ -122,7 +123,8 @@ fn states(s: &Stand) -> Vec<String> {
 }
 
 fn blob_of(s: &Stand, manifest: &Hash) -> UploadId {
-    let query = envelope::table.find(manifest.as_bytes().to_vec()).select(envelope::blob);
+    let of = envelope::manifest_sha256.eq(manifest.as_bytes().to_vec());
+    let query = envelope::table.filter(of).select(envelope::blob);
     let id: String =
         s.p.db
             .read(|conn| on_each!(conn, |c| query.first(c)).map_err(sealbid::db::Error::from))
@@ -381,7 +383,7 @@ on_both! {
         let custodian: CustodianId = "c3".parse().unwrap();
         let arrived_at = DEADLINE.plus(-1);
         let lodged =
-            Lodged { arrived_at, custodian, manifest_sha256: sealed.sha256(), unit_id: unit };
+            Lodged { arrived_at, bidder: bidder.actor.enterprise().unwrap(), custodian, manifest_sha256: sealed.sha256(), unit_id: unit };
         let hand_in = |lodged: &Lodged, key: usize| {
             let note = Statement::signed(lodged.clone(), &s.custodians[key]).unwrap().encode();
             let late = submission(&bidder, &sealed, DEADLINE.plus(60_000));

@@ -10,8 +10,8 @@ use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Agent, Change, Keys, Refusal, Silences, State};
 use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskClose, AskLodge, AskRelease, AskSuspend, AskUnit,
-    AskWindow, BroughtChallenge,
+    AskAmendment, AskAnswer, AskChallenge, AskChallenges, AskClose, AskLodge, AskRelease,
+    AskSuspend, AskUnit, AskWindow, BroughtChallenge,
 };
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
@@ -35,7 +35,7 @@ pub enum Request {
     Close(AskClose),
     Challenge(AskChallenge),
     Answer(AskAnswer),
-    Challenges(UnitId),
+    Challenges(AskChallenges),
     Window(AskWindow),
     Release(AskRelease),
     Suspend(AskSuspend),
@@ -241,7 +241,7 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
         },
         Request::Challenge(ask) => reply::<Challenged>(agent::challenge(agent, ask)),
         Request::Answer(ask) => reply::<Challenged>(agent::answer(agent, ask)),
-        Request::Challenges(unit) => match agent::challenges(agent, unit) {
+        Request::Challenges(ask) => match agent::challenges(agent, ask) {
             Ok(told) => (Change::Nothing, Reply::Challenges(told.challenges)),
             Err(refusal) => (Change::Nothing, Reply::Refused(refusal.code())),
         },

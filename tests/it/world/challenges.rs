@@ -2,12 +2,12 @@
 
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::wire::{
-    Account, AskAnswer, AskChallenge, AskWindow, BroughtChallenge, Shown,
+    Account, AskAnswer, AskChallenge, AskChallenges, AskWindow, BroughtChallenge, Shown,
 };
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::rules::challenge::{Keys, denies, is_in_time, told};
-use sealbid::opening::statements::{Challenged, Verdict};
+use sealbid::opening::statements::{Challenged, Query, QueryAbout, Verdict};
 use sealbid::record::disclosure::Level;
 
 use super::World;
@@ -26,7 +26,7 @@ impl World {
         let later = bid.out.filter(|_| whole);
         Account {
             accepted: self.record.latest_receipt(index).encode(),
-            credentials: body.credentials(),
+            credentials: later.map(|_| body.credentials()).unwrap_or_default(),
             later: later.map(|later| self.record.latest_receipt(later).encode()),
         }
     }
@@ -98,7 +98,12 @@ impl World {
             if !self.rules.holds(Rule::ChallengesAreAskedFor) {
                 continue;
             }
-            if let Some(Reply::Challenges(told)) = self.ask(place, &Request::Challenges(id)) {
+            let (about, at) = (QueryAbout::Challenges, self.now());
+            let custodian = self.agents.each[place].id.clone();
+            let query = Query { about, at, custodian, unit_id: id };
+            let query = Statement::signed(query, &self.keys.platform).unwrap().encode();
+            let ask = Request::Challenges(AskChallenges { after: None, query });
+            if let Some(Reply::Challenges(told)) = self.ask(place, &ask) {
                 for BroughtChallenge { account, note } in told {
                     self.take_challenge(id, &account, &note)?;
                 }

@@ -12,6 +12,7 @@ use sealbid::custodian::wire::{
 };
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::AmendmentFault;
+use sealbid::opening::rules::challenge::{Lives, Told};
 use sealbid::opening::statements::{Close, Suspension, SuspensionState};
 use sealbid::record::disclosure::Level;
 use sealbid::record::witness::Known;
@@ -307,8 +308,16 @@ fn a_release_is_refused_early_below_the_minimum_challenged_or_suspended() {
         credentials: Vec::new(),
         later: None,
     };
-    let open = KeptChallenge::Open { account: Box::new(account.into()), received_at: START };
-    kept.challenges.insert(Hash::of(b"a line").to_string(), open);
+    let told = Told {
+        bidder: "ent_00000000000000000000000000000001".parse().unwrap(),
+        line: Hash::of(b"a line"),
+        lives: Lives::In,
+        manifest_sha256: Hash::of(b"a manifest"),
+        seq: 1,
+    };
+    let account = Box::new(account.into());
+    let open = KeptChallenge::Open { account, received_at: START, told };
+    kept.challenges.insert(told.line.to_string(), open);
     assert_eq!(release_refusal(&world, &ask, &challenged), Some(Refusal::ChallengeOpen));
 
     let stop = |no, state| {

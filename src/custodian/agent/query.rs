@@ -1,0 +1,63 @@
+//! What the platform alone may ask, and how much it is told at once.
+
+use serde::Serialize;
+
+use crate::bid::rules::check_signature;
+use crate::clock::is_closed;
+use crate::crypto::hash::Hash;
+use crate::crypto::statement::Statement;
+use crate::custodian::wire::MAX_PAGE;
+use crate::ids::UnitId;
+use crate::opening::statements::{Query, QueryAbout};
+
+use super::kept::Kept;
+use super::refusal::Refusal;
+use super::state::{Agent, UNSIGNED};
+
+/// The platform's question is answered within this many milliseconds of its hour.
+const ASKED_WITHIN_MS: i64 = 60_000;
+
+/// The unit that the platform asks about, once nothing can be lodged for it any more.
+pub(super) fn asked<'a>(
+    agent: &'a Agent<'_>,
+    query: &str,
+    what: QueryAbout,
+) -> Result<(UnitId, &'a Kept), Refusal> {
+    let query = Statement::<Query>::parse(query.as_bytes())?;
+    check_signature(&query, &agent.roster().platform_key).map_err(|_| UNSIGNED)?;
+    let Query { about, at, custodian, unit_id } = query.body();
+    let is_of_now = agent.now.since(*at).abs() <= ASKED_WITHIN_MS;
+    if !is_of_now || *custodian != agent.me()?.id || *about != what {
+        return Err(Refusal::OldQuery);
+    }
+    let kept = agent.kept(unit_id)?;
+    if is_closed(agent.now, kept.deadline) {
+        Ok((*unit_id, kept))
+    } else {
+        Err(Refusal::TooEarlyToClose)
+    }
+}
+
+/// As many of these as whoever asks can read at once, behind the one that ended the page before.
+pub(super) fn page<'a, T, R: Serialize>(
+    all: impl Iterator<Item = (&'a String, &'a T)>,
+    after: Option<Hash>,
+    told: impl Fn(&T) -> Result<Option<R>, Refusal>,
+) -> Result<Vec<R>, Refusal>
+where
+    T: 'a,
+{
+    let after = after.map(|hash| hash.to_string());
+    let (mut page, mut bytes) = (Vec::new(), 0_usize);
+    let rest = all.skip_while(|(line, _)| after.as_ref().is_some_and(|after| *line <= after));
+    for (_, kept) in rest {
+        let Some(next) = told(kept)? else { continue };
+        let size = serde_json::to_vec(&next).map_err(|_| Refusal::Internal("no JSON was made"))?;
+        bytes = bytes.saturating_add(size.len()).saturating_add(1);
+        if bytes > MAX_PAGE && !page.is_empty() {
+            break;
+        }
+        page.push(next);
+    }
+    Ok(page)
+}
