@@ -81,7 +81,7 @@ acts! {
     Apply:              Public, Any Any Any Any Any Any;
     /// Read an application's evidence and contact.
     ReadApplication:    Hidden, No  Own Own Any Any No;
-    /// Verify or reject an application; suspend and resume.
+    /// Verify or reject an application.
     Decide:             Public, No  No  No  Any No  No;
     /// Replace a signing key by the next.
     RotateKey:          Hidden, No  Own Own No  No  No;
@@ -115,16 +115,12 @@ acts! {
     Order:              Public, No  No  Own No  Any No;
     /// Suspend a unit's release, and lift that.
     Suspend:            Public, No  No  No  No  Any No;
-    /// Deliver signatures, releases and cosignatures.
-    Deliver:            Public, No  No  No  No  No  Any;
     /// Read leaves that are sealed from the public and no longer sealed by time.
     ReadSupervised:     Hidden, No  No  No  No  Any No;
     /// Fetch the auditors' bundle with released identities.
     ReadAuditBundle:    Hidden, No  No  No  No  Any No;
     /// Put a new roster, or a succession, on record.
     ChangeRoster:       Public, No  No  No  No  Any No;
-    /// See queues, agents and storage of this installation.
-    ReadOperations:     Hidden, No  No  No  Any Any No;
 }
 
 impl Act {

@@ -89,9 +89,6 @@ pub struct BidBody {
     pub manifest: String,
     /// The sealed shares in base64, in the manifest's order.
     pub shares: Vec<String>,
-    /// The upload's address; the manifest's hash finds it too.
-    #[serde(default)]
-    pub upload: Option<String>,
 }
 
 /// A bid taken back.

@@ -32,11 +32,9 @@ const EXPECTED: &[(Act, &str)] = &[
     (Act::ReadOpened, "byR"),
     (Act::Order, "yR"),
     (Act::Suspend, "R"),
-    (Act::Deliver, "C"),
     (Act::ReadSupervised, "R"),
     (Act::ReadAuditBundle, "R"),
     (Act::ChangeRoster, "R"),
-    (Act::ReadOperations, "OR"),
 ];
 
 fn id(seed: u64) -> EnterpriseId {

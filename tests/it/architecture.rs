@@ -315,6 +315,20 @@ fn nothing_is_put_off_or_left_out() {
     assert_eq!(put_off(&[file("tests/it/a.rs", "std::thread::sleep(second);")]).len(), 1);
 }
 
+/// Rooms that the map sends its readers to.
+#[test]
+fn every_room_that_is_named_exists() {
+    let map = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let quoted: Vec<&str> = map.split('`').skip(1).step_by(2).collect();
+    let paths = quoted.into_iter().filter(|it| it.contains('/') && !it.contains(' '));
+    let paths: Vec<&str> = paths.filter(|it| it.ends_with(".rs") || it.ends_with('/')).collect();
+    let stands = |path: &str| {
+        ["", "src", "tests/it"].iter().any(|below| repository().join(below).join(path).exists())
+    };
+    let astray: Vec<&str> = paths.iter().copied().filter(|path| !stands(path)).collect();
+    assert_eq!((astray, paths.len() > 15), (Vec::new(), true));
+}
+
 /// Documents that the program sends its readers to.
 #[test]
 fn every_document_that_is_named_exists() {

@@ -75,10 +75,9 @@ pub struct Sending<'a> {
 }
 
 #[derive(Serialize)]
-struct Submission<'a> {
+struct Submission {
     manifest: String,
     shares: Vec<String>,
-    upload: &'a str,
 }
 
 impl Client {
@@ -109,11 +108,10 @@ impl Client {
         envelope: &Envelope,
         sending: Sending<'_>,
     ) -> Result<Accepted, Failed> {
-        let upload = self.upload(&envelope.bid, sending.kept, sending.progress).await?;
+        self.upload(&envelope.bid, sending.kept, sending.progress).await?;
         let submission = Submission {
             manifest: envelope.manifest.encode(),
             shares: envelope.shares.iter().map(|share| BASE64.encode(share)).collect(),
-            upload: &upload,
         };
         let unit = envelope.manifest.body().unit_id;
         let path = format!("/units/{unit}/bids");
