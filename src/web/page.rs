@@ -12,7 +12,9 @@ use crate::error::{Arg, Args};
 const STYLE: &str = "body{font:1.1rem/1.6 system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif;\
     max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}\
     code{word-break:break-all}table{border-collapse:collapse}td,th{border:1px solid #767676;\
-    padding:.3rem .6rem;text-align:left}.no{font-weight:bold;color:#8b0000}";
+    padding:.3rem .6rem;text-align:left}.no{font-weight:bold;color:#8b0000}\
+    @media(max-width:40rem){table{font-size:.8rem}td,th{padding:.2rem .3rem}\
+    td:nth-child(3){overflow-wrap:anywhere}}";
 
 /// The start page, in the reader's language
 ///
