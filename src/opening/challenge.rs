@@ -248,7 +248,7 @@ impl Opener {
         let bytes = json::to_string(&shown)?.into_bytes();
         let shown = denied.then_some(Event { kind, level, unit: Some(id), bytes });
         self.db()
-            .write(move |tx| {
+            .write_after_entries(move |tx| {
                 let known = record::entries_of_unit(tx.conn(), &id, Challenged::TYPE)?;
                 let bytes = found.encode().into_bytes();
                 let is_known = |event: &[u8]| event == bytes.as_slice() || is_answer(event, &body);

@@ -51,7 +51,7 @@ impl Opener {
         let close = Statement::signed(body, &self.parts.key)?;
         let proposed = proposed(id, &close)?;
         self.db()
-            .write(move |tx| {
+            .write_after_entries(move |tx| {
                 let now = live_lines(tx.conn(), &id)?;
                 let holds_all = units::decided_size(tx.conn(), &id)? <= size;
                 if now != lines || !holds_all {

@@ -105,7 +105,7 @@ impl Opener {
         let whose = custodian.clone();
         let event = OpeningEvent::Shares { custodian, found: found_now, unit_id };
         let event = public(unit_id, SHARES, json::to_string(&event)?);
-        let recorded = self.db().write(move |tx| {
+        let recorded = self.db().write_after_entries(move |tx| {
             if found(tx.conn(), &unit_id)?.contains(&whose) {
                 return Ok(());
             }

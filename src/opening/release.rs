@@ -154,7 +154,7 @@ impl Opener {
         let event = OpeningEvent::FalseRelease { release: release.encode(), unit_id: id };
         let bytes = json::to_string(&event)?.into_bytes();
         self.db()
-            .write(move |tx| {
+            .write_after_entries(move |tx| {
                 let known = record::entries_of_unit(tx.conn(), &id, FALSE_RELEASE)?;
                 if known.iter().any(|entry| entry.event == bytes) {
                     return Ok(());

@@ -148,7 +148,7 @@ async fn propose(
 ) -> Result<Asked, Error> {
     let id = amendment.body().unit_id;
     let this = p.clone();
-    p.db.write(move |tx| {
+    p.db.write_after_entries(move |tx| {
         let row = units::unit(tx.conn(), id)?;
         if let Some(asked) = effective_before(tx.conn(), &row, &amendment)? {
             return Ok(asked);
@@ -289,7 +289,7 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
     signed_alone(void.note(), key_after(&held.credential, &row)?)?;
     void.sign(&p.key);
     let note = void.encode();
-    p.db.write(move |tx| {
+    p.db.write_after_entries(move |tx| {
         if store::credential_count(tx.conn(), buyer)? != held.statements {
             return Err(Refused::NoKey.into());
         }

@@ -20,6 +20,7 @@
 mod access;
 mod agent_crash;
 mod architecture;
+mod at_once;
 mod behind;
 mod blobs;
 mod canonical_json;

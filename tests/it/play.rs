@@ -58,6 +58,8 @@ pub struct Play {
     pub buyer: Party,
     /// Who bids.
     pub bidders: Vec<Party>,
+    /// The challenge window of every unit, in milliseconds.
+    pub window: i64,
 }
 
 impl Play {
@@ -68,7 +70,7 @@ impl Play {
         let pinned = Pinned::new(server.roster.encode().as_bytes(), &pin).unwrap();
         let buyer = registered(&server, 90, Kind::Organisation);
         let bidders = (1..=bidders).map(|n| registered(&server, n, Kind::Enterprise)).collect();
-        Self { server, pinned, buyer, bidders }
+        Self { server, pinned, buyer, bidders, window: WINDOW }
     }
 
     /// The client of whoever holds this key.
@@ -120,14 +122,22 @@ impl Play {
     pub fn draft(&self, stages: &[Stage]) -> TenderId {
         let client = self.client(&self.buyer.key);
         let key = Hash::of(&array::<32>(&SystemEntropy::new()).unwrap()).to_string();
-        wait(client.draft_tender(&plan(stages), &key)).unwrap()
+        wait(client.draft_tender(&self.plan(stages), &key)).unwrap()
+    }
+
+    fn plan(&self, stages: &[Stage]) -> Plan {
+        let mut plan = plan(stages);
+        let stages = plan.lots.iter_mut().flat_map(|lot| &mut lot.stages);
+        stages.for_each(|stage| stage.challenge_ms = self.window);
+        plan
     }
 
     /// A published tender of one lot with these stages: its units are open, in their order.
     pub fn publish(&self, stages: &[Stage]) -> Vec<UnitId> {
         let tender = self.draft(stages);
         let client = self.client(&self.buyer.key);
-        wait(client.publish(&self.pinned, tender, &meant(stages))).unwrap();
+        let meant = Intended { plan: self.plan(stages), ..meant(stages) };
+        wait(client.publish(&self.pinned, tender, &meant)).unwrap();
         self.server.tick();
         self.server.tick();
         let (status, view) = self.server.get(&format!("/api/v1/tenders/{tender}"), None);
@@ -198,7 +208,7 @@ impl Play {
     pub fn open(&self, unit: &UnitId) {
         self.close(unit);
         self.server.tick();
-        self.server.clock.advance(WINDOW + 1);
+        self.server.clock.advance(self.window + 1);
         self.until(unit, "opened");
     }
 

@@ -22,7 +22,7 @@ use sealbid::record::tiles::root_of_tiles;
 
 use crate::play::Play;
 use crate::server::log_key;
-use crate::support::{TestBase, wait};
+use crate::support::TestBase;
 
 /// What the platform showed and answered.
 #[derive(Default, Debug)]
@@ -40,11 +40,7 @@ impl Acknowledged {
     /// Keeps the head that the platform shows now, if it shows one.
     pub fn head(&mut self, play: &Play) {
         let address = format!("{}/record/checkpoint", play.server.address);
-        let shown = wait(async {
-            let answer = play.server.client.get(address).send().await.ok()?;
-            answer.error_for_status().ok()?.text().await.ok()
-        });
-        let Some(shown) = shown else { return };
+        let Some(shown) = super::shown(play, address) else { return };
         let note = Note::parse(shown.as_bytes()).unwrap();
         note.require(log_key().verifying()).unwrap();
         let head = Checkpoint::parse(note.text()).unwrap();
