@@ -15,6 +15,7 @@ pub mod enterprise;
 pub mod failed;
 pub mod intended;
 pub mod keys;
+mod notice;
 pub mod opening;
 pub mod operator;
 pub mod outage;
@@ -30,6 +31,7 @@ pub mod vouching;
 mod words;
 
 use std::future::Future;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +40,7 @@ use clap::{Parser, Subcommand};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::entropy::{Entropy, SystemEntropy};
 use crate::crypto::key::SigningKey;
-use crate::error::{Args, Error, Refusal};
+use crate::error::{Args, Error, Refusal, Said};
 use crate::verify::{EXIT_UNREADABLE, Trust as Pin};
 use crate::web::i18n::Lang;
 use crate::web::problem::terminal;
@@ -278,9 +280,25 @@ fn judge(mut args: verify::VerifyArgs, context: &Context) -> Report {
     Report::plain(text).ending_with(report.exit())
 }
 
+/// The largest file that is read whole: notes, receipts, plans. What may be larger is streamed.
+const MAX_READ: u64 = 64 << 20;
+
 /// A file's content.
 fn read_file(path: &Path) -> Result<Vec<u8>, Failed> {
-    std::fs::read(path).map_err(|e| Failed::file(path, &e))
+    let wrong = |e: std::io::Error| Failed::file(path, &e);
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(wrong)?;
+    file.take(MAX_READ + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if size > MAX_READ {
+        return Err(Failed::in_file(path, Said::bare("cli-say-why-large")));
+    }
+    Ok(bytes)
+}
+
+/// A file's text.
+fn read_text(path: &Path) -> Result<String, Failed> {
+    String::from_utf8(read_file(path)?).map_err(|e| Failed::in_file(path, e))
 }
 
 /// The values of a sentence.

@@ -18,7 +18,7 @@ use crate::error::{Arg, Reason};
 
 use super::failed::Failed;
 use super::output::{Access, Report, write_new};
-use super::{Context, args, read_file};
+use super::{Context, args, read_file, read_text};
 
 /// `sealbid roster …`
 #[derive(Debug, clap::Subcommand)]
@@ -83,7 +83,7 @@ impl RosterCommand {
     pub fn run(&self, context: &Context) -> Result<Report, Failed> {
         match self {
             Self::Draft { file, after, out } => {
-                let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+                let text = read_text(file)?;
                 let source: Source =
                     toml::from_str(&text).map_err(|e| Failed::toml(file, &text, &e))?;
                 let after =

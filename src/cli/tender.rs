@@ -25,11 +25,12 @@ use super::client::{Access, Client};
 use super::enterprise::{recorded, signed};
 use super::failed::Failed;
 use super::intended::{Document, Intended, Publisher};
+use super::notice;
 use super::outage::Cosign;
 use super::output::Report;
 use super::trust::Pinned;
 use super::upload::Slice;
-use super::{Context, read_file};
+use super::{Context, read_file, read_text};
 
 /// `sealbid tender …`
 #[derive(Debug, clap::Subcommand)]
@@ -85,10 +86,13 @@ pub enum TenderCommand {
         /// The opening unit
         unit: UnitId,
     },
-    /// Show a tender
+    /// Show a tender: lots, times, terms, documents
     Show {
         /// The tender
         tender: TenderId,
+        /// Print the platform's JSON for programs
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -265,7 +269,7 @@ fn proposed<B: Body>(text: &str) -> Result<Statement<B>, Failed> {
 
 /// A plan's file.
 fn read_plan(file: &Path) -> Result<Plan, Failed> {
-    let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+    let text = read_text(file)?;
     let source: Source = toml::from_str(&text).map_err(|e| Failed::toml(file, &text, &e))?;
     source.plan()
 }
@@ -313,9 +317,12 @@ impl TenderCommand {
                 let done = client.cancel(&context.pinned().await?, *unit).await?;
                 recorded(context, &done, "void")
             }
-            Self::Show { tender } => {
+            Self::Show { tender, json } => {
                 let access = if context.key.is_some() { Access::Own } else { Access::Public };
-                shown(&client.get(&format!("/tenders/{tender}"), access).await?)
+                if *json {
+                    return shown(&client.get(&format!("/tenders/{tender}"), access).await?);
+                }
+                notice::show(&client, *tender, access).await
             }
         }
     }

@@ -1,8 +1,10 @@
 //! What became of a unit and of its lines, in sentences of both languages. Each sentence says who
 //! answers for it: no word of the program's own reaches people.
 
+use crate::error::Arg;
 use crate::ids::EnterpriseId;
 use crate::opening::statements::{FailCode, LineStatus, RejectCode, VoidReason};
+use crate::tender::statements::Stage;
 
 /// The sentence of a line that did not open, and what it names beside bidder and line; `say` names a
 /// body.
@@ -42,4 +44,29 @@ pub(super) const fn why_void(reason: VoidReason) -> &'static str {
         VoidReason::Challenge => "cli-say-void-challenge",
         VoidReason::Cancelled => "cli-say-void-cancelled",
     }
+}
+
+/// The state of a tender or a unit, by its code; what a newer platform tells stays as it is.
+pub(super) fn state_word(code: &str) -> Arg {
+    Arg::Word(match code {
+        "draft" => "cli-say-state-draft",
+        "proposed" => "cli-say-state-proposed",
+        "published" => "cli-say-state-published",
+        "lapsed" => "cli-say-state-lapsed",
+        "open" => "cli-say-state-open",
+        "closing" => "cli-say-state-closing",
+        "closed" => "cli-say-state-closed",
+        "opened" => "cli-say-state-opened",
+        "void" => "cli-say-state-void",
+        other => return other.into(),
+    })
+}
+
+/// What an envelope is.
+pub(super) const fn stage_word(stage: Stage) -> Arg {
+    Arg::Word(match stage {
+        Stage::Single => "cli-say-stage-single",
+        Stage::Technical => "cli-say-stage-technical",
+        Stage::Commercial => "cli-say-stage-commercial",
+    })
 }

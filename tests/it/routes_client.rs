@@ -17,7 +17,7 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
 use sealbid::opening::statements::{Order, SuspensionState, Verdict};
 use sealbid::tender::statements::Stage;
-use sealbid::web::i18n::Lang;
+use sealbid::web::i18n::{Lang, local_time};
 
 use crate::on_both;
 use crate::play::{DEADLINE, MARKER, Play, code, first};
@@ -66,6 +66,44 @@ on_both! {
         let theirs = theirs.split("(line ").nth(1).unwrap().trim_end_matches(')').parse().unwrap();
         let refused = OpeningCommand::Documents { unit, line: theirs, out: None }.run(&mine);
         assert_eq!(code(refused), "auth-not-found");
+    }
+}
+
+on_both! {
+    fn a_tender_is_shown_to_people_in_both_languages_and_to_programs_as_json(base: TestBase) {
+        let play = Play::new(&base, 0);
+        let buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
+        let draft = play.draft(&[Stage::Single]);
+        let show = |context: &Context, tender, json| {
+            TenderCommand::Show { tender, json }.run(context).unwrap()
+        };
+        let drafted = show(&buyer, draft, false).text(Lang::En);
+        assert!(drafted.contains(&format!("A school ({draft}): draft, procured by")), "{drafted}");
+        assert!(drafted.contains("Nothing of this binds anybody yet"), "{drafted}");
+        assert!(drafted.contains("challenge window 10 s, at least 3 bids"), "{drafted}");
+        let units = play.publish(&[Stage::Technical, Stage::Commercial]);
+        let (_, view) = play.server.get(&format!("/api/v1/units/{}", units[0]), None);
+        let note = view["unit"].as_str().unwrap();
+        let unit = Statement::<sealbid::tender::statements::Unit>::parse(note.as_bytes()).unwrap();
+        let (tender, everybody) = (unit.body().tender, play.context(None));
+        let en = show(&everybody, tender, false).text(Lang::En);
+        let deadline = local_time(DEADLINE);
+        for part in [
+            "published, procured by",
+            "Lot: 土建 Works",
+            &format!("  technical envelope, open for bids: deadline {deadline}, opening {deadline}"),
+            "    at least 3 bids, opened at its hour by any 3 of 5 custodians",
+            "    at least 3 bids, opened on an order of procuring entity and regulator by any 3",
+            &format!("unit {}", units[1]),
+        ] {
+            assert!(en.contains(part), "{part}: {en}");
+        }
+        let zh = show(&everybody, tender, false).text(Lang::Zh);
+        let unit = format!("  商务信封，接受投标：截止 {deadline}，开标 {deadline}，异议期 10 秒");
+        assert!(zh.contains("已发布，招标人") && zh.contains(&unit), "{zh}");
+        let json = show(&everybody, tender, true).text(Lang::Zh);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["units"].as_array().unwrap().len(), 2);
     }
 }
 

@@ -22,6 +22,7 @@ use super::seal::Place;
 use super::send::Standing;
 use crate::cli::failed::Failed;
 use crate::cli::output::{Access, replace, write_new};
+use crate::cli::read_text;
 
 /// What shows the bidder's key to a custodian.
 pub(super) const CREDENTIALS: &str = "credentials.json";
@@ -91,7 +92,7 @@ impl Folder {
     /// [`Failed::File`], [`Failed::Content`].
     pub fn plan(&self) -> Result<Plan, Failed> {
         let path = self.0.join("bid.toml");
-        let text = std::fs::read_to_string(&path).map_err(|e| Failed::file(&path, &e))?;
+        let text = read_text(&path)?;
         toml::from_str(&text).map_err(|e| Failed::toml(&path, &text, &e))
     }
 

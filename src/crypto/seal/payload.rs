@@ -41,6 +41,9 @@ impl Attachment {
     /// When it cannot be looked at, or is not a regular file.
     pub fn file(name: &str, path: &Path) -> io::Result<Self> {
         let meta = std::fs::metadata(path)?;
+        if meta.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }

@@ -3,8 +3,9 @@
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
+use crate::error::Reason as _;
 use crate::opening::rules::{AmendmentFault, Terms};
-use crate::tender::rules::{UnitFault, check_unit, may_buy};
+use crate::tender::rules::{check_unit, may_buy};
 use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
@@ -37,7 +38,9 @@ pub(super) fn unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if in_force != Some(body.roster_sha256) {
         return Err(wrong(index, "verify-say-why-roster-not-in-force"));
     }
-    check_unit(body, roster).map_err(|fault| wrong(index, unit_word(fault)))?;
+    check_unit(body, roster).map_err(|fault| {
+        failed("verify-say-unit-bad", [("index", text(index)), ("reason", fault.arg())])
+    })?;
     let note = first.it.note();
     let signed = || -> Result<bool, NoteError> {
         note.require(&roster.platform_key)?;
@@ -54,18 +57,6 @@ pub(super) fn unit(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
 
 fn wrong(index: u64, reason: &'static str) -> Stop {
     failed("verify-say-unit-bad", [("index", text(index)), ("reason", why(reason))])
-}
-
-const fn unit_word(fault: UnitFault) -> &'static str {
-    match fault {
-        UnitFault::Suite => "verify-say-why-suite",
-        UnitFault::Threshold => "verify-say-why-threshold",
-        UnitFault::Times => "verify-say-why-times",
-        UnitFault::Minimum => "verify-say-why-minimum",
-        UnitFault::Recipients => "verify-say-why-recipients",
-        UnitFault::Recipient => "verify-say-why-recipient",
-        UnitFault::SameRecipients => "verify-say-why-same-recipients",
-    }
 }
 
 /// Whether the organisation whose unit it is signed a statement with its key in force at that

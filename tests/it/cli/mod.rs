@@ -2,6 +2,7 @@
 
 mod chain;
 mod documents;
+mod files;
 mod keys;
 mod sealing;
 mod usage;

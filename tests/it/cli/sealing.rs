@@ -60,7 +60,7 @@ fn a_bid_is_sealed_off_line_and_checks_down_to_its_contents() {
     assert_eq!(names, 4, "bid.toml, method.pdf, the bid and the identity");
 }
 
-fn keep_private(path: &str, content: &str) {
+pub fn keep_private(path: &str, content: &str) {
     std::fs::write(path, content).unwrap();
     #[cfg(unix)]
     {
