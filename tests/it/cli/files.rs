@@ -79,7 +79,7 @@ impl Desk {
         done(&["bid", "new", &offer, "--unit", &self.unit]);
         let path = format!("{offer}/bid.toml");
         let plan = std::fs::read_to_string(&path).unwrap();
-        let plan = plan.replace("files = []", &format!("files = [{file:?}]"));
+        let plan = plan.replace("files = []", &format!("files = [\"{file}\"]"));
         let plan = plan.replace("# price = \"1234567.89\"", "price = \"980000.00\"");
         std::fs::write(&path, plan).unwrap();
         offer
