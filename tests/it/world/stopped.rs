@@ -42,8 +42,8 @@ impl World {
         }
         let order = row.order.as_ref().map(|order| order.body()).ok_or(Broken::Unordered)?;
         holds(order.close_sha256 == given.close, Broken::Unordered)?;
-        let left_out = row.accepted.iter().filter(|bid| !order.lines.contains(&bid.line));
-        holds(left_out.into_iter().all(|bid| self.is_deleted(bid)), Broken::UnreadKept)
+        let mut left_out = row.accepted.iter().filter(|bid| !order.lines.contains(&bid.line));
+        holds(left_out.all(|bid| self.is_deleted(bid)), Broken::UnreadKept)
     }
 
     /// Nothing is ever released of a cancelled unit, whatever came first.
