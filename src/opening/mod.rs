@@ -260,9 +260,11 @@ impl Opener {
         Ok(())
     }
 
-    /// Has a checkpoint made that can be cosigned at or after `from`.
+    /// Has a checkpoint made that can be cosigned at or after `from`. One from a clock that was ahead
+    /// says nothing of when it was cosigned.
     fn beat(&self, case: &Case, from: Time, every_ms: i64, now: Time) {
-        if case.last_checkpoint < from || now.since(case.last_checkpoint) >= every_ms {
+        let last = case.last_checkpoint;
+        if last < from || last > now || now.since(last) >= every_ms {
             self.parts.sequencer.want_checkpoint();
         }
     }

@@ -19,7 +19,7 @@ use crate::crypto::key::{KeyKind, SigningKey};
 use crate::custodian::chain::{Chain, Rosters};
 use crate::custodian::client::{AskError, Custodians, Http, Limits};
 use crate::custodian::roster::Roster;
-use crate::db::{Db, FaultPoints, Options, Point};
+use crate::db::{self, Db, FaultPoints, Options, Point};
 use crate::error::{Arg, Reason as _, Said};
 use crate::opening::intake::ByPlatform;
 use crate::opening::{Opener, Parts};
@@ -253,8 +253,11 @@ pub async fn serve(
         ended = served => ended.map_err(internal)?,
         () = started.work() => return Err(internal("the work beside the server ended")),
     }
-    started.app.platform.sequencer.tick().await.map_err(refused)?;
-    Ok(())
+    match started.app.platform.sequencer.tick().await {
+        // Where the door is shut nothing was taken in, and nothing is to be extended.
+        Ok(_) | Err(db::Error::Shut(_)) => Ok(()),
+        Err(error) => Err(refused(error)),
+    }
 }
 
 /// Binds the configured address.

@@ -363,6 +363,23 @@ fn every_document_that_is_named_exists() {
 }
 
 #[test]
+fn every_test_that_the_table_of_faults_names_exists() {
+    let table = fs::read_to_string(repository().join("docs/FAULTS.md")).unwrap();
+    let tests = files("tests/it");
+    let named = table.split('`').skip(1).step_by(2).filter_map(|name| name.split_once("::"));
+    let mut count = 0;
+    for (module, name) in named {
+        count += 1;
+        let (file, folder) = (format!("tests/it/{module}.rs"), format!("tests/it/{module}/"));
+        let there = tests.iter().any(|(path, text)| {
+            (*path == file || path.starts_with(&folder)) && text.contains(&format!("fn {name}("))
+        });
+        assert!(there, "{module}::{name}");
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
 fn both_databases_have_the_same_migrations() {
     let names = |folder: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(repository().join("migrations").join(folder)).unwrap();

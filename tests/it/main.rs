@@ -23,6 +23,7 @@ mod architecture;
 mod at_once;
 mod behind;
 mod blobs;
+mod broken_sendings;
 mod canonical_json;
 mod case_maker;
 mod casefile;
@@ -61,6 +62,7 @@ mod lodging;
 mod next_roster;
 mod notices;
 mod offers;
+mod old_backups;
 mod once;
 mod one_text;
 mod opening_faults;
@@ -110,6 +112,7 @@ mod tokens;
 mod vectors_age;
 mod verify;
 mod world;
+mod wrong_clocks;
 
 /// What must hold for any bytes that a stranger sends: the fuzz targets' own properties.
 #[path = "../../fuzz/src/lib.rs"]

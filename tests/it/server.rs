@@ -52,6 +52,8 @@ pub struct Server {
     pub roster: Statement<Roster>,
     /// The one clock.
     pub clock: Arc<ManualClock>,
+    /// The custodians' clock: the same, unless a test gives those that it wakes another.
+    pub agents_clock: Arc<ManualClock>,
     /// `sealbid.toml`, as `sealbid serve` reads it.
     pub config: PathBuf,
     pub(crate) agents: Vec<Option<ServerHandle>>,
@@ -111,6 +113,7 @@ impl Server {
             client: Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             roster,
             clock: base.clock.clone(),
+            agents_clock: base.clock.clone(),
             config,
             agents: (0..CUSTODIANS).map(|_| None).collect(),
             running: None,
@@ -186,7 +189,7 @@ impl Server {
     pub(crate) fn serve_agent(&mut self, n: u8, listener: TcpListener) {
         let loaded = Home::open(&agent_home(&self.home, n), Start::Suspicious).unwrap();
         let limits = Limits { max_bid: MAX_UPLOAD * 2, challenge_floor_ms: 1_000 };
-        let service = web::Data::new(Service::new(loaded, self.clock.clone(), limits));
+        let service = web::Data::new(Service::new(loaded, self.agents_clock.clone(), limits));
         let agent = move || Actix::new().app_data(service.clone()).configure(agent_routes);
         let handle = wait(async move {
             let server = HttpServer::new(agent).workers(1).disable_signals();

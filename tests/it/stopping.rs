@@ -19,15 +19,15 @@ use crate::support::wait;
 const UNDER_WAY: u8 = 12;
 
 /// The program itself, killed with the test.
-struct Serving {
-    child: Child,
-    address: String,
+pub struct Serving {
+    pub child: Child,
+    pub address: String,
 }
 
 impl Serving {
     /// On a test's configuration; receipts come once in five seconds, so that acts are committed
     /// long before they are answered.
-    fn start(server: &Server) -> Self {
+    pub fn start(server: &Server) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sealbid"));
         command.arg("serve").arg("--config").arg(&server.config);
@@ -40,7 +40,7 @@ impl Serving {
         serving
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg("-TERM").arg(pid).status().unwrap().success());
     }

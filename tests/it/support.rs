@@ -61,6 +61,19 @@ pub struct TestBase {
     home: Home,
 }
 
+/// A copy of a [`TestBase`].
+pub enum Backup {
+    /// SQLite's files.
+    Files(TestFolder),
+    /// Another database of the server.
+    Database(String),
+}
+
+/// What an SQLite database consists of.
+fn sqlite_files(path: &Path) -> [PathBuf; 3] {
+    [path.to_owned(), path.with_extension("db-wal"), path.with_extension("db-shm")]
+}
+
 enum Home {
     Folder(#[expect(dead_code, reason = "it is gone when dropped")] Option<TestFolder>),
     Server(String),
@@ -190,6 +203,47 @@ impl TestBase {
             DatabaseUrl::Postgres(_) => {
                 self.meddle("DROP SCHEMA public CASCADE; CREATE SCHEMA public").unwrap();
             }
+        }
+    }
+
+    /// Copies the whole database, while no platform has it open.
+    pub fn back_up(&self) -> Backup {
+        match (&self.url, &self.home) {
+            (DatabaseUrl::Sqlite(path), _) => {
+                let copy = folder("backup");
+                for file in sqlite_files(path).iter().filter(|file| file.exists()) {
+                    std::fs::copy(file, copy.join(file.file_name().unwrap())).unwrap();
+                }
+                Backup::Files(copy)
+            }
+            (_, Home::Server(name)) => {
+                let copy = unique("backup");
+                admin(&[
+                    &format!(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                    ),
+                    &format!("CREATE DATABASE {copy} TEMPLATE {name}"),
+                ]);
+                Backup::Database(copy)
+            }
+            _ => unreachable!("a server's database has a name"),
+        }
+    }
+
+    /// Puts a copy in the place of what there is, while no platform has it open.
+    pub fn restore(&self, backup: Backup) {
+        match (&self.url, backup, &self.home) {
+            (DatabaseUrl::Sqlite(path), Backup::Files(copy), _) => {
+                for file in sqlite_files(path) {
+                    drop(std::fs::remove_file(&file));
+                    drop(std::fs::copy(copy.join(file.file_name().unwrap()), &file));
+                }
+            }
+            (_, Backup::Database(copy), Home::Server(name)) => admin(&[
+                &format!("DROP DATABASE {name} WITH (FORCE)"),
+                &format!("ALTER DATABASE {copy} RENAME TO {name}"),
+            ]),
+            _ => unreachable!("a copy is of its own kind"),
         }
     }
 
