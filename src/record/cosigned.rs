@@ -67,6 +67,37 @@ pub fn by(
     Ok(Some(Cosignatures { size: index_of(size)?, times }))
 }
 
+/// The first checkpoint that holds an entry and that these witnesses cosigned before an instant: by q
+/// of them, if there is one, since a log key that was succeeded is believed with no fewer; by t
+/// otherwise.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn from_before(
+    conn: &mut Conn,
+    witnesses: &[String],
+    (q, t): (usize, usize),
+    index: u64,
+    until: Time,
+) -> Result<Option<u64>, Error> {
+    for k in [q, t] {
+        let sizes = cosignature::table
+            .filter(cosignature::size.gt(stored(index)?))
+            .filter(cosignature::at.lt(until.millis()))
+            .filter(cosignature::custodian.eq_any(witnesses))
+            .group_by(cosignature::size)
+            .having(diesel::dsl::count_star().ge(i64::try_from(k).unwrap_or(i64::MAX)))
+            .select(cosignature::size)
+            .order(cosignature::size)
+            .limit(1);
+        let first: Option<i64> = on_each!(conn, |c| sizes.first(c).optional())?;
+        if let Some(size) = first {
+            return index_of(size).map(Some);
+        }
+    }
+    Ok(None)
+}
+
 /// The checkpoints above `after` with what these witnesses cosigned from one instant to another,
 /// both included; the smallest first.
 ///

@@ -161,26 +161,30 @@ async fn propose(
         }
         let (note, sha256) = (amendment.encode(), amendment.sha256());
         let roster = this.roster_of(row.unit.body())?;
-        let may_be_late =
-            outage::cannot_close(tx, &row, roster)? || was_asked(tx.conn(), &id, &sha256)?;
-        check_request(&standing(&row, may_be_late), amendment.body(), tx.now())?;
+        let asked_before = asked_before(tx.conn(), &id, &sha256)?;
+        let may_be_late = outage::cannot_close(tx, &row, roster)? || asked_before.is_some();
+        let standing = Standing { may_be_late, ..standing(&row) };
+        check_request(&standing, amendment.body(), tx.now())?;
         if let Some(registered) = registered {
             tx.record(note_event::<Outage>(Some(id), &registered.encode()))?;
         }
         let recorded = record_proposed(tx, id, note.clone(), sha256)?;
-        units::set_pending(tx, &row, &note, recorded.index)?;
-        Ok(Asked { unit_id: id, proposed_index: recorded.index, note })
+        // Custodians want to see that it was asked in its time.
+        let proposed_index = asked_before.unwrap_or(recorded.index);
+        units::set_pending(tx, &row, &note, proposed_index)?;
+        Ok(Asked { unit_id: id, proposed_index, note })
     })
     .await
 }
 
-const fn standing(row: &UnitRow, may_be_late: bool) -> Standing {
+/// Where a unit stands for who asks in time.
+const fn standing(row: &UnitRow) -> Standing {
     Standing {
         state: row.state,
         terms: row.terms,
         last: (row.amendment_no, row.last_sha256),
         is_amending: row.pending.is_some(),
-        may_be_late,
+        may_be_late: false,
     }
 }
 
@@ -222,13 +226,14 @@ fn corrupt(error: &serde_json::Error) -> db::Error {
     db::Error::Corrupt(format!("a proposal on the record: {error}"))
 }
 
-/// Whether this very statement was asked before, in its time.
-fn was_asked(conn: &mut Conn, id: &UnitId, sha256: &Hash) -> Result<bool, Error> {
+/// Where this very statement was asked before, in its time.
+fn asked_before(conn: &mut Conn, id: &UnitId, sha256: &Hash) -> Result<Option<u64>, Error> {
     let asked = record::entries_of_unit(conn, id, "sealbid/proposed/v1")?;
-    Ok(asked.iter().any(|entry| {
+    let first = asked.iter().find(|entry| {
         matches!(json::parse(&entry.event), Ok(OpeningEvent::Proposed { statement_sha256, .. })
             if statement_sha256 == *sha256)
-    }))
+    });
+    Ok(first.map(|entry| entry.index))
 }
 
 /// Takes over a custodian's signature on the amendment that is asked. With the q-th its terms hold.

@@ -27,8 +27,9 @@ use super::{Error, Refused, store};
 
 /// Codes by which a custodian says that it is not bound by an amendment: the close it signed, or
 /// what it misses about the request itself.
-const UNBOUND: [&str; 5] = [
+pub const UNBOUND: [&str; 6] = [
     "custodian-already-closed",
+    "custodian-asked-late",
     "custodian-credential",
     "custodian-not-recorded",
     "custodian-not-silent",
@@ -153,7 +154,7 @@ async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
     let ask = AskAmendment {
         amendment: Statement::encode(pending),
         credentials: credentials(p, row.unit.body().procuring_entity).await?,
-        proposed: p.receipt(*index).await?.encode(),
+        proposed: p.receipt_from_before(*index, row.terms.deadline, roster).await?.encode(),
         unit_id: row.id,
     };
     let mut refused = 0_usize;

@@ -142,6 +142,34 @@ impl Platform {
             })
             .await
     }
+
+    /// The receipt of an entry under the first checkpoint that shows it was there before a deadline, if
+    /// one does: custodians sign nothing that was asked after it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn receipt_from_before(
+        &self,
+        index: u64,
+        deadline: Time,
+        roster: &Roster,
+    ) -> Result<Receipt, db::Error> {
+        self.sequencer.integrated(index).await?;
+        let (names, few) = (roster.witness_names(), (roster.q(), usize::from(roster.t)));
+        let shown = self.db.query(move |conn| {
+            match cosigned::from_before(conn, &names, few, index, deadline)? {
+                Some(size) => {
+                    let head = record::checkpoint_at(conn, size)?;
+                    record::receipt(conn, index, &head).map(Some)
+                }
+                None => Ok(None),
+            }
+        });
+        match shown.await? {
+            Some(receipt) => Ok(receipt),
+            None => self.receipt(index).await,
+        }
+    }
 }
 
 fn no_roster() -> db::Error {

@@ -85,6 +85,8 @@ pub(super) struct UnitFacts<'a> {
     pub accepted: Vec<At<Accepted<'a>>>,
     pub withdrawn: Vec<At<Withdrawn<'a>>>,
     pub refused: Vec<At<Refused<'a>>>,
+    /// Where each amendment was asked.
+    pub asked: Vec<At<Hash>>,
     /// Proposed closes: while one stands the unit takes no more bids.
     pub proposed: Vec<At<Hash>>,
     /// Proposals that found no quorum.
@@ -122,6 +124,7 @@ impl<'a> UnitFacts<'a> {
             accepted: Vec::new(),
             withdrawn: Vec::new(),
             refused: Vec::new(),
+            asked: Vec::new(),
             proposed: Vec::new(),
             lapsed: Vec::new(),
             closes: Vec::new(),
@@ -179,6 +182,11 @@ impl<'a> UnitFacts<'a> {
                 if type_of(statement) == Some(Close::TYPE) =>
             {
                 self.proposed.push(At { index, it: *statement_sha256 });
+            }
+            OpeningEvent::Proposed { statement, statement_sha256, .. }
+                if type_of(statement) == Some(Amendment::TYPE) =>
+            {
+                self.asked.push(At { index, it: *statement_sha256 });
             }
             OpeningEvent::Lapsed { statement_sha256, .. } => {
                 self.lapsed.push(At { index, it: *statement_sha256 });

@@ -10,10 +10,12 @@ use sealbid::tender::amend;
 use sealbid::tender::outage::DOWN_MS;
 use sealbid::tender::publish::Asked;
 use sealbid::tender::statements::{Amendment, AmendmentReason, Outage};
+use sealbid::verify::Verdict;
+use sealbid::verify::casefile::CaseKind;
 
 use crate::on_both;
 use crate::opening_world::{BY_TIME, DEADLINE, OPEN_AT, Spoil, World, accept, operator_key, who};
-use crate::openings::{opening, verified, with_bids};
+use crate::openings::{opening, report, verified, with_bids};
 use crate::support::wait;
 
 /// The buyer postpones, and the custodians that are awake are asked once.
@@ -121,7 +123,7 @@ on_both! {
         let world = with_bids(base);
         world.to(DEADLINE);
         assert_eq!(try_propose(&world, 600_000).err(), Some("tender-late"));
-        world.agents.sleep(&[1, 2]);
+        world.agents.sleep(&[1, 2, 3, 4]);
         for past in [0, 30_000, FREEZE_MS, FREEZE_MS + 1] {
             world.to(DEADLINE.plus(past));
             assert_eq!(world.step(), Step::Wait);
@@ -129,6 +131,8 @@ on_both! {
         // Witnesses away for the minute of the freeze are not the platform's outage to tell.
         assert_eq!(register_outage(&world), Err("tender-no-outage"));
         world.agents.sleep(&[]);
+        // A cosignature tells whole seconds.
+        world.to(DEADLINE.plus(FREEZE_MS + 1_000));
         postpone(&world, 600_000);
         let deadline = DEADLINE.plus(600_000);
         assert_eq!(world.row().terms.deadline, deadline);
@@ -137,7 +141,12 @@ on_both! {
         assert_eq!(world.row().state, UnitState::Closed);
         world.to(OPEN_AT.plus(600_000));
         world.settle(4);
-        verified(&world);
+        // No file can show that four cosigned nothing.
+        let report = report(&world, CaseKind::Auditor);
+        assert_eq!(report.exit(), 0);
+        let open = report.claims.iter().filter(|claim| claim.verdict == Verdict::NotDecidable);
+        let open: Vec<_> = open.map(|claim| (claim.id, claim.detail.key)).collect();
+        assert_eq!(open, [("amendments", "verify-say-amendment-late")]);
     }
 }
 

@@ -1,14 +1,21 @@
 //! Does a deadline move only for those who asked before it, and does everybody who acts on it later
 //! know where it went?
 
+use sealbid::crypto::json;
+use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Refusal};
-use sealbid::custodian::wire::AskRelease;
+use sealbid::custodian::wire::{AskAmendment, AskRelease};
 use sealbid::opening::rules::UnitState;
+use sealbid::opening::statements::OpeningEvent;
+use sealbid::opening::store as stored;
+use sealbid::record::append::Event;
+use sealbid::record::disclosure::Level;
 use sealbid::record::store as record;
+use sealbid::tender::statements::{Amendment, AmendmentReason};
 
 use crate::interruptions::postpone;
 use crate::on_both;
-use crate::opening_world::{BY_TIME, DEADLINE, OPEN_AT, Spoil, World, id};
+use crate::opening_world::{BY_TIME, DEADLINE, OPEN_AT, Spoil, World, id, platform_key, who};
 use crate::support::TestBase;
 
 /// Two minutes more for everything.
@@ -61,5 +68,48 @@ on_both! {
         world.note();
         world.beat();
         assert_eq!((asked(1), asked(5)), (None, None));
+    }
+}
+
+on_both! {
+    fn a_postponement_asked_after_the_deadline_is_signed_by_no_custodian_that_could_close(base: TestBase) {
+        let world = with_a_bid(base);
+        let row = world.row();
+        let postponed = Amendment {
+            deadline: row.terms.deadline.plus(LATER),
+            no: 1,
+            open_at: row.terms.open_at.plus(LATER),
+            prev_sha256: row.last_sha256,
+            reason: AmendmentReason::Postponed { text: "a favourite is late".to_owned() },
+            unit_id: world.id,
+        };
+        let mut postponed = Statement::signed(postponed, &who(0).1).unwrap();
+        postponed.sign(&platform_key());
+        let event = OpeningEvent::Proposed {
+            statement: postponed.encode(),
+            statement_sha256: postponed.sha256(),
+            unit_id: world.id,
+        };
+        let bytes = json::to_string(&event).unwrap().into_bytes();
+        let (kind, level, unit) = ("sealbid/proposed/v1", Level::Public, Some(world.id));
+        let record = || {
+            let bytes = bytes.clone();
+            let at = world.act(move |tx| tx.record(Event { kind, level, unit, bytes }));
+            world.beat();
+            world.receipt_at(at.index)
+        };
+        let entity = who(0).0;
+        let credentials = world.db.read(|conn| stored::credentials(conn, &entity)).unwrap();
+        let asked = |proposed: String| {
+            let (amendment, credentials) = (postponed.encode(), credentials.clone());
+            let ask = AskAmendment { amendment, credentials, proposed, unit_id: world.id };
+            world.agents.decide(&id(1), |agent| agent::sign_amendment(agent, &ask)).err()
+        };
+        world.to(DEADLINE.plus(-1));
+        let early = record();
+        world.to(DEADLINE.plus(30_000));
+        let late = record();
+        assert_eq!(asked(late), Some(Refusal::AskedLate));
+        assert_eq!(asked(early), None, "what stood there before it is signed at any hour");
     }
 }

@@ -58,6 +58,9 @@ pub enum Refusal {
     /// The agent has signed a close for this unit: nothing moves its deadline any more.
     #[error("this agent has signed a close for this unit")]
     AlreadyClosed,
+    /// Nothing shows that it was asked before the deadline it moves, and a close may be possible on that.
+    #[error("nothing shows that the amendment was asked before the deadline that it moves")]
+    AskedLate,
     /// It cosigned checkpoints while the platform says it was down, and no buyer says so too.
     #[error("this agent cosigned while the platform says it was down, or does not remember")]
     NotSilent,
@@ -154,6 +157,7 @@ impl crate::error::Refusal for Refusal {
             Self::NotWitnessed => "custodian-not-witnessed",
             Self::Amendment(_) => "custodian-amendment",
             Self::AlreadyClosed => "custodian-already-closed",
+            Self::AskedLate => "custodian-asked-late",
             Self::NotSilent => "custodian-not-silent",
             Self::SecondClose => "custodian-second-close",
             Self::TooEarlyToClose => "custodian-too-early-to-close",

@@ -41,6 +41,15 @@ impl Silences {
         after
     }
 
+    /// Whether it cosigned nothing from one instant to the other, both included, and will not any more:
+    /// to the second, as a cosignature tells its time.
+    #[must_use]
+    pub fn is_over(&self, from: Time, until: Time, now: Time) -> bool {
+        let is_behind = |at: Time| Time::from_seconds(at.seconds()) > until;
+        let is_silent_since = self.last.is_some_and(|last| last < from) && is_behind(now);
+        is_silent_since || self.spans.iter().any(|(a, b)| *a < from && is_behind(*b))
+    }
+
     /// Whether it cosigned nothing in between, as far as it remembers.
     #[must_use]
     pub fn cover(&self, from: Time, until: Time) -> bool {

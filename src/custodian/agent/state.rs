@@ -285,14 +285,14 @@ impl Agent<'_> {
     }
 
     /// Demands that a statement stands on the record as proposed: so nothing is signed that the
-    /// world could not see being asked.
+    /// world could not see being asked. Gives the checkpoint by which it is shown.
     pub(super) fn require_proposed<B: Body>(
         &self,
         statement: &Statement<B>,
         unit_id: UnitId,
         receipt: &str,
-    ) -> Result<(), Refusal> {
-        let (receipt, _) = self.receipt(receipt)?;
+    ) -> Result<Cosigned, Refusal> {
+        let (receipt, cosigned) = self.receipt(receipt)?;
         let event: OpeningEvent =
             crate::crypto::json::parse(&receipt.event).map_err(|_| Refusal::NotRecorded)?;
         match event {
@@ -301,7 +301,7 @@ impl Agent<'_> {
             {
                 let shown = Note::parse(text.as_bytes())?;
                 let same = shown.text() == statement.note().text();
-                if same { Ok(()) } else { Err(Refusal::NotRecorded) }
+                if same { Ok(cosigned) } else { Err(Refusal::NotRecorded) }
             }
             _ => Err(Refusal::NotRecorded),
         }

@@ -1,9 +1,11 @@
 //! Units and amendments: what an agent agrees to before the deadline.
 
+use crate::clock::Time;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit, RecipientReply};
 use crate::ids::UnitId;
-use crate::opening::rules::Terms;
+use crate::opening::rules::{FREEZE_MS, Terms, is_from_before};
+use crate::record::checkpoint::Cosigned;
 use crate::tender::rules;
 use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 
@@ -121,8 +123,16 @@ pub fn sign_amendment(
         return Ok((Change::Nothing, amendment));
     }
     amendment.note().require(&agent.roster().platform_key)?;
-    require_cause(agent, kept, &amendment, &ask.credentials)?;
-    agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
+    let by_others = amendment.note().count(&agent.roster().statement_keys())?;
+    // What is effective is followed: q have checked all of it, and a close on other times will not be.
+    let is_effective = by_others >= agent.roster().q();
+    if !is_effective {
+        require_cause(agent, kept, &amendment, &ask.credentials)?;
+    }
+    let shown_by = agent.require_proposed(&amendment, ask.unit_id, &ask.proposed)?;
+    if !is_effective {
+        require_in_time(agent, kept, amendment.body(), &shown_by)?;
+    }
     amendment.sign(&agent.keys.statement);
     let prev = (kept.amendment_no, kept.last_sha256);
     let terms: Terms = Agent::terms(kept)?.amended(prev, amendment.body())?;
@@ -134,6 +144,29 @@ pub fn sign_amendment(
         ..kept.clone()
     };
     Ok((Change::Unit(ask.unit_id, Box::new(kept)), amendment))
+}
+
+/// Whoever asks after the deadline knows who came late. So t witnesses must have seen the request
+/// before it; or this agent cosigned nothing in the minute in which a set can be frozen, and where q say
+/// so there is no close but on a later deadline; or an outage lay over the deadline ([`require_cause`]).
+fn require_in_time(
+    agent: &Agent<'_>,
+    kept: &Kept,
+    amendment: &Amendment,
+    shown_by: &Cosigned,
+) -> Result<(), Refusal> {
+    let (terms, silences) = (Agent::terms(kept)?, &agent.state.silences);
+    let times: Vec<Time> = shown_by.cosignatures().iter().map(|c| c.time).collect();
+    let t = usize::from(agent.roster().t);
+    let end = terms.deadline.plus(FREEZE_MS);
+    if is_from_before(&times, t, terms.deadline)
+        || silences.is_over(terms.deadline, end, agent.now)
+        || terms.is_moved_late_by(&amendment.reason)
+    {
+        Ok(())
+    } else {
+        Err(Refusal::AskedLate)
+    }
 }
 
 /// A postponement is its buyer's to sign. An outage is the platform's, where this agent as a witness

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::Error;
 use crate::clock::Time;
+use crate::crypto::json;
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::Roster;
 use crate::db::schema::{entry, tender};
@@ -13,11 +14,14 @@ use crate::db::{Conn, Error as DbError};
 use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
 use crate::ids::{EnterpriseId, TenderId, UnitId};
 use crate::on_each;
-use crate::opening::statements::Opening;
+use crate::opening::close::PROPOSED;
+use crate::opening::statements::{Opening, OpeningEvent};
 use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
 use crate::record::store::{self as record, Entry, StoredCheckpoint};
 use crate::record::succession::Succession;
+use crate::tender::statements::Amendment;
+use crate::tender::units::UnitRow;
 
 /// The head of a case: the last that q of the newest roster have cosigned, or, when that does not
 /// hold everything and t have cosigned a later one, that one.
@@ -99,6 +103,31 @@ fn enterprise_in(entry: &Entry) -> Option<EnterpriseId> {
         KeyRevocation::TYPE => body::<KeyRevocation>(entry).map(|s| s.body().enterprise),
         _ => None,
     }
+}
+
+/// For each effective amendment of a unit the checkpoint that shows that it was asked before the
+/// deadline it moved, where there is one.
+pub(super) fn asked_in_time(
+    conn: &mut Conn,
+    row: &UnitRow,
+    roster: &Roster,
+) -> Result<Vec<u64>, Error> {
+    let corrupt = |_| DbError::Corrupt("an amendment".to_owned());
+    let (names, few) = (roster.witness_names(), (roster.q(), usize::from(roster.t)));
+    let proposals = record::entries_of_unit(conn, &row.id, PROPOSED)?;
+    let (mut sizes, mut deadline) = (Vec::new(), row.unit.body().deadline);
+    for entry in record::entries_of_unit(conn, &row.id, Amendment::TYPE)? {
+        let amendment = Statement::<Amendment>::parse(&entry.event).map_err(corrupt)?;
+        let asks_it = |proposal: &&Entry| {
+            matches!(json::parse(&proposal.event), Ok(OpeningEvent::Proposed { statement_sha256, .. })
+                if statement_sha256 == amendment.sha256())
+        };
+        if let Some(proposal) = proposals.iter().find(asks_it) {
+            sizes.extend(cosigned::from_before(conn, &names, few, proposal.index, deadline)?);
+        }
+        deadline = amendment.body().deadline;
+    }
+    Ok(sizes)
 }
 
 /// Whom an opening names.

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) use self::entries::head_for;
-use self::entries::{about, bidders, framing, public_of};
+use self::entries::{about, asked_in_time, bidders, framing, public_of};
 use crate::bid::statements::Manifest;
 use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
@@ -181,7 +181,8 @@ impl CaseSource<'_> {
         Ok(found)
     }
 
-    /// The checkpoints on which a unit's claims stand: its freeze, the one that its window runs
+    /// The checkpoints on which a unit's claims stand: those that show when its amendments were asked,
+    /// its freeze, the one that its window runs
     /// from, the first that shows the hour of release.
     fn heads_of(
         &self,
@@ -191,9 +192,12 @@ impl CaseSource<'_> {
     ) -> Result<(), Error> {
         let roster = self.rosters.of(&row.unit.body().roster_sha256);
         let roster = roster.ok_or(Error::NotCosigned)?.body();
-        let (Some(close), Some(index)) = (&row.close, row.close_index) else { return Ok(()) };
-        let mut sizes = vec![close.body().size];
-        if let Some((window, from)) = store::window(conn, index, roster)? {
+        let mut sizes = asked_in_time(conn, row, roster)?;
+        let close = row.close.as_ref().zip(row.close_index);
+        sizes.extend(close.map(|(close, _)| close.body().size));
+        if let Some((_, index)) = close
+            && let Some((window, from)) = store::window(conn, index, roster)?
+        {
             sizes.push(window);
             let (from, names) = (release_from(&row.terms, from), roster.witness_names());
             let (t, above) = (usize::from(row.unit.body().t), window.saturating_sub(1));

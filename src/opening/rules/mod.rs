@@ -100,6 +100,18 @@ impl Terms {
         Close { deadline: self.deadline, lines, open_at: self.open_at, size, unit_id }
     }
 
+    /// Whether an amendment may be asked when its deadline has passed already: only for an outage that
+    /// lay over it. Whatever else moves a deadline is asked before it.
+    #[must_use]
+    pub fn is_moved_late_by(&self, reason: &AmendmentReason) -> bool {
+        match reason {
+            AmendmentReason::Outage { from, until, .. } => {
+                *from <= self.deadline && *until > self.deadline
+            }
+            AmendmentReason::Postponed { .. } => false,
+        }
+    }
+
     /// Whether an outage may move these times so: it lay over the deadline or ended shortly before
     /// it, and what it makes of the times is in proportion. The platform asks for it alone, so this
     /// holds whatever rule pack it judges by.
@@ -133,6 +145,13 @@ pub fn quorum_time(times: &[Time], k: usize) -> Option<Time> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     sorted.get(k.checked_sub(1)?).copied()
+}
+
+/// Whether a checkpoint with these cosignature times shows that what it holds was there before the
+/// deadline: `t` say so, one honest custodian among them.
+#[must_use]
+pub fn is_from_before(times: &[Time], t: usize, deadline: Time) -> bool {
+    quorum_time(times, t).is_some_and(|time| time < deadline)
 }
 
 /// Whether a checkpoint with these cosignature times may freeze the set: q of them at or after the

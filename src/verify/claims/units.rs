@@ -4,7 +4,7 @@ use crate::crypto::note::NoteError;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::error::Reason as _;
-use crate::opening::rules::{AmendmentFault, Terms};
+use crate::opening::rules::{AmendmentFault, Terms, is_freeze, is_from_before};
 use crate::tender::rules::{check_unit, may_buy};
 use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 use crate::verify::facts::Facts;
@@ -83,11 +83,12 @@ pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (body, roster) = terms_of(facts, unit)?;
     let first = unit.units.first().ok_or_else(|| undecided("verify-say-no-unit", []))?;
     let mut terms = Terms::of(body);
-    let mut prev = (0, first.it.sha256());
+    let (mut prev, mut late) = ((0, first.it.sha256()), None);
     for at in &unit.amendments {
         let index = at.index;
         let amendment = at.it.body();
-        terms = terms
+        let before = terms;
+        terms = before
             .amended(prev, amendment)
             .map_err(|fault| bad_amendment(index, fault_word(fault)))?;
         let after_close = unit.close().is_some_and(|close| close.index < index);
@@ -97,11 +98,39 @@ pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         if !amendment_signed(facts, roster, unit, at) {
             return Err(bad_amendment(index, "verify-say-why-signatures"));
         }
+        late = late.or(asked_late(facts, roster, (unit, at), &before)?);
         prev = (amendment.no, at.it.sha256());
+    }
+    if let Some(index) = late {
+        return Err(undecided("verify-say-amendment-late", [("index", text(index))]));
     }
     let (count, deadline) = (text(unit.amendments.len()), terms.deadline);
     let args = [("count", count), ("deadline", deadline.into())];
     none_or_here(facts, unit, said("verify-say-amendments-hold", args))
+}
+
+/// The index of an amendment that this file does not show to have been asked before the deadline it
+/// moves, though no outage lay over that. Then no close may have been possible on it: otherwise whoever
+/// asked may have known who was late.
+fn asked_late(
+    facts: &Facts<'_>,
+    roster: &Roster,
+    (unit, at): (&UnitFacts<'_>, &At<&Statement<Amendment>>),
+    before: &Terms,
+) -> Result<Option<u64>, Stop> {
+    let (t, sha256) = (usize::from(roster.t), at.it.sha256());
+    let asked = unit.asked.iter().find(|asked| asked.it == sha256).map(|asked| asked.index);
+    let heads = facts.cosigned(roster);
+    let is_shown = heads.iter().any(|(size, times)| {
+        asked.is_some_and(|index| *size > index) && is_from_before(times, t, before.deadline)
+    });
+    if is_shown || before.is_moved_late_by(&at.it.body().reason) {
+        return Ok(None);
+    }
+    if heads.iter().any(|(_, times)| is_freeze(times, roster.q(), before.deadline)) {
+        return Err(bad_amendment(at.index, "verify-say-why-amendment-late"));
+    }
+    Ok(Some(at.index))
 }
 
 fn bad_amendment(index: u64, reason: &'static str) -> Stop {

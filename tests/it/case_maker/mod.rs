@@ -309,6 +309,21 @@ impl Maker {
             statement.sign(&self.buyer.key);
         }
         statement.sign(&self.keys.platform);
+        let old = DEADLINE.plus(-30 * MINUTE);
+        if self.is(Twist::AmendmentLate) {
+            self.head(old.plus(2000), &[0, 1, 2, 3]);
+        }
+        let proposed = OpeningEvent::Proposed {
+            statement: statement.encode(),
+            statement_sha256: statement.sha256(),
+            unit_id: id,
+        };
+        self.line(&proposed, Shown::Public);
+        match self.twist {
+            Twist::AmendmentLate => drop(self.head(old.plus(30_000), &[0, 1, 2, 3])),
+            Twist::AmendmentUnshown => drop(self.head(old.plus(1000), &[0, 1, 2])),
+            _ => drop(self.head(old.plus(-1000), &[0, 1, 2])),
+        }
         self.keys.statement.iter().take(4).for_each(|key| statement.sign(key));
         self.note(&statement);
     }

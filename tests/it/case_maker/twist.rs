@@ -22,6 +22,8 @@ pub enum Twist {
     UnitMinimum,
     UnitByBidder,
     AmendmentNumber,
+    AmendmentLate,
+    AmendmentUnshown,
     AmendmentBySelf,
     BidBeforeUnit,
     ManifestByOther,

@@ -57,6 +57,7 @@ const TWISTS: &[(Twist, &[&str], &[&str])] = &[
     (Twist::UnitMinimum, &["unit"], &["unit"]),
     (Twist::UnitByBidder, &["unit"], &["unit"]),
     (Twist::AmendmentNumber, &["amendments"], &["amendments"]),
+    (Twist::AmendmentLate, &["amendments"], &["amendments"]),
     (Twist::AmendmentBySelf, &["amendments"], &["amendments"]),
     (Twist::BidBeforeUnit, &[], &["bids-after-unit"]),
     (Twist::ManifestByOther, &["manifests"], &["manifests"]),
@@ -169,6 +170,8 @@ fn a_claim_that_a_file_cannot_decide_says_so_and_is_never_left_out() {
     let below = report(&make(Twist::HeadBelowQ), KINDS[0]);
     assert!(with(&below, Verdict::NotDecidable).contains("checkpoints"));
     assert_eq!(below.exit(), 0);
+    let unshown = report(&make(Twist::AmendmentUnshown), KINDS[1]);
+    assert!(with(&unshown, Verdict::NotDecidable).contains("amendments"));
     let closed = report(&make(Twist::LeafClosed), KINDS[1]);
     assert!(with(&closed, Verdict::NotDecidable).is_superset(&set(&["leaves", "one-close"])));
     assert_eq!(closed.exit(), 0);

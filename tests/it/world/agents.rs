@@ -222,11 +222,13 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
         }
         Request::Unit(ask) => reply(agent::sign_unit(agent, ask)),
         Request::Amendment(ask) => match agent::sign_amendment(agent, ask) {
-            Err(Refusal::AlreadyClosed) if !rules.holds(Rule::NothingMovesAfterAClose) => {
+            Err(Refusal::AlreadyClosed | Refusal::AskedLate)
+                if !rules.holds(Rule::NothingMovesAfterAClose) =>
+            {
                 let amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes()).unwrap();
                 (Change::Nothing, anyway(agent, amendment))
             }
-            Err(Refusal::NotSilent) if !rules.holds(Rule::OutageIsNoticed) => {
+            Err(Refusal::NotSilent | Refusal::AskedLate) if !rules.holds(Rule::OutageIsNoticed) => {
                 let amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes()).unwrap();
                 (Change::Nothing, anyway(agent, amendment))
             }

@@ -2,6 +2,7 @@
 
 use sealbid::crypto::statement::Statement;
 use sealbid::error::Refusal as _;
+use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{Void, VoidReason};
 use sealbid::record::disclosure::Level;
@@ -16,7 +17,13 @@ use super::record::NotRecorded;
 
 impl World {
     pub fn cancel(&mut self, unit: u8, by: By) -> Result<(), NotRecorded> {
-        let Some(id) = self.unit(unit) else { return Ok(()) };
+        match self.unit(unit) {
+            Some(id) => self.cancel_unit(id, by),
+            None => Ok(()),
+        }
+    }
+
+    pub fn cancel_unit(&mut self, id: UnitId, by: By) -> Result<(), NotRecorded> {
         let key = match by {
             By::Buyer => &self.buyer.key,
             By::Operator => &self.keys.operator,

@@ -5,9 +5,10 @@ use sealbid::crypto::json;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::wire::{AskAmendment, AskClose, AskUnit};
 use sealbid::ids::UnitId;
-use sealbid::opening::rules::{FREEZE_MS, is_spare};
+use sealbid::opening::rules::{FREEZE_MS, has_lapsed, is_spare};
 use sealbid::opening::statements::{Close, LapseReason, OpeningEvent};
 use sealbid::record::disclosure::Level;
+use sealbid::tender::consent::UNBOUND;
 use sealbid::tender::statements::Amendment;
 
 use super::World;
@@ -38,14 +39,17 @@ impl World {
             || Statement::from_note(statement.note().clone()).unwrap(),
             |note| Statement::from_note(note).unwrap(),
         );
+        self.refusals.clear();
         for (place, key) in keys.iter().enumerate() {
             if whole.note().signed_by(key).unwrap() {
                 continue;
             }
             for request in asks(place) {
-                if let Some(Reply::Note(note)) = self.ask(place, &request) {
+                match self.ask(place, &request) {
                     // The answer to a request that prepared the ground is of another text.
-                    let _ = whole.adopt(&note, key);
+                    Some(Reply::Note(note)) => drop(whole.adopt(&note, key)),
+                    Some(Reply::Refused(code)) => self.refusals.push(code),
+                    _ => {}
                 }
             }
         }
@@ -77,11 +81,13 @@ impl World {
 
     fn ask_for_amendments(&self, id: UnitId) -> Vec<Request> {
         let row = self.row(&id);
+        let (deadline, t) = (row.terms.deadline, self.t());
         let ask = |(proposed, amendment): &(u64, Statement<_>)| {
+            let receipt = self.record.receipt_from_before(*proposed, deadline, t);
             Request::Amendment(AskAmendment {
                 amendment: self.with_buyers_word(amendment).encode(),
                 credentials: self.buyer.credentials(),
-                proposed: self.record.latest_receipt(*proposed).encode(),
+                proposed: receipt.encode(),
                 unit_id: id,
             })
         };
@@ -94,20 +100,30 @@ impl World {
         let amendment = self.collect(&amendment, |_| asks.clone());
         let amendment = self.with_buyers_word(&amendment);
         if self.signed_by(&amendment) >= self.q() {
-            self.write(Level::Public, amendment.encode().into_bytes())?;
-        } else if !self.rules.holds(Rule::SilentMayBeBound) {
-            self.drop_early(id, &amendment)?;
+            return self.write(Level::Public, amendment.encode().into_bytes()).map(|_| ());
         }
-        Ok(())
+        if self.refusals.contains(&"custodian-asked-late") {
+            self.asked_late.insert(id);
+        }
+        let deadline = self.row(&id).terms.deadline;
+        let is_given_up = match self.rules.holds(Rule::SilentMayBeBound) {
+            true => has_lapsed(self.unbound(), (self.n(), self.t()), deadline, self.now()),
+            // Without the rule: a minute after the deadline only what was heard of counts.
+            false => {
+                let is_over = self.now() >= deadline.plus(FREEZE_MS);
+                is_over && is_spare(self.signed_by(&amendment), self.n(), self.t())
+            }
+        };
+        if is_given_up { self.lapse(id, &amendment) } else { Ok(()) }
     }
 
-    /// Without the rule: a minute after the deadline only what was heard of counts.
-    fn drop_early(&mut self, id: UnitId, amendment: &Statement<Amendment>) -> Done {
-        let over = self.row(&id).terms.deadline.plus(FREEZE_MS);
-        let spare = is_spare(self.signed_by(amendment), self.n(), self.t());
-        if !spare || self.now() < over {
-            return Ok(());
-        }
+    /// How many custodians have just refused to be bound by what was asked.
+    fn unbound(&self) -> usize {
+        let is_unbound = |code: &&&str| UNBOUND.contains(code);
+        self.refusals.iter().filter(is_unbound).count()
+    }
+
+    fn lapse(&mut self, id: UnitId, amendment: &Statement<Amendment>) -> Done {
         let (statement_sha256, unit_id) = (amendment.sha256(), id);
         let event =
             OpeningEvent::Lapsed { reason: LapseReason::Unsigned, statement_sha256, unit_id };

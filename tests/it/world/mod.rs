@@ -93,6 +93,10 @@ pub struct World {
     downtimes: Vec<Downtime>,
     /// Outages that the buyer signed beside the platform.
     vouched: BTreeMap<Hash, Note>,
+    /// Units of which a custodian said that their deadline was to be moved too late.
+    asked_late: BTreeSet<UnitId>,
+    /// Why custodians did not sign what was last asked of all.
+    refusals: Vec<&'static str>,
     /// The regulator's words by unit, each with the next number.
     words: BTreeMap<UnitId, Vec<Statement<Suspension>>>,
     /// Ciphertext, by its hash.
@@ -190,6 +194,8 @@ impl World {
             believed: vec![0; n],
             downtimes: Vec::new(),
             vouched: BTreeMap::new(),
+            refusals: Vec::new(),
+            asked_late: BTreeSet::new(),
             words: BTreeMap::new(),
             blobs: BTreeMap::new(),
             hidden: BTreeMap::new(),

@@ -7,7 +7,7 @@ use sealbid::opening::statements::SuspensionState;
 use sealbid::tender::statements::{AmendmentReason, ReleaseBy};
 
 use super::World;
-use super::history::{Choice, Word};
+use super::history::{By, Choice, Word};
 use super::record::NotRecorded;
 
 /// More beats than any unit needs from its deadline to its end.
@@ -52,6 +52,13 @@ impl World {
                 self.advance_to_edge(-1_000);
             }
             return Ok(());
+        }
+        // Neither closed nor moved: what is left to a buyer is to tender again.
+        let is_past = now.since(row.terms.deadline) > FREEZE_MS;
+        let is_frozen = row.pending.is_none() && self.freeze(&row, row.terms.deadline).is_some();
+        let is_refused = self.asked_late.contains(&id) && !is_frozen;
+        if row.state == UnitState::Open && is_past && is_refused {
+            return self.cancel_unit(id, By::Buyer);
         }
         let is_outage = |it: &AmendmentReason| matches!(it, AmendmentReason::Outage { .. });
         let asked = row.pending.as_ref().is_some_and(|(_, it)| is_outage(&it.body().reason));

@@ -11,6 +11,7 @@ use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::{Body, Statement, type_of};
 use sealbid::enterprise::statements::Verified;
 use sealbid::ids::UnitId;
+use sealbid::opening::rules::is_from_before;
 use sealbid::opening::statements::{
     Challenged, Close, Opening, OpeningEvent, Order, Release, Suspension, Void,
 };
@@ -225,6 +226,17 @@ impl Record {
     /// The receipt of an entry under the last checkpoint.
     pub fn latest_receipt(&self, index: u64) -> Receipt {
         self.receipt(index, self.checkpoints.last().unwrap())
+    }
+
+    /// The receipt of an entry under the first checkpoint that `k` witnesses cosigned before a deadline;
+    /// under the last when there is none.
+    pub fn receipt_from_before(&self, index: u64, deadline: Time, k: usize) -> Receipt {
+        let shows = |c: &&Cosigned| {
+            let times: Vec<Time> = c.cosignatures().iter().map(|c| c.time).collect();
+            c.checkpoint().size > index && is_from_before(&times, k, deadline)
+        };
+        let shown = self.checkpoints.iter().find(shows);
+        self.receipt(index, shown.unwrap_or_else(|| self.checkpoints.last().unwrap()))
     }
 
     /// The first checkpoint that holds an entry and that `k` witnesses cosigned.

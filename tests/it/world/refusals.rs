@@ -175,6 +175,7 @@ fn ask_amendment(world: &mut World, id: UnitId, no: u32) -> AskAmendment {
     let (event, now) = (proposed(id, &amendment), world.now());
     let index = world.record.append(Hand::Rival, Level::Public, now, event).unwrap();
     world.publish();
+    world.witness();
     AskAmendment {
         amendment: amendment.encode(),
         credentials: world.buyer.credentials(),

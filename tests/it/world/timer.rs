@@ -47,7 +47,10 @@ impl World {
             }
             let Some(Reply::Cosigned(line)) = reply else { continue };
             let last = self.record.checkpoints.last_mut().unwrap();
-            last.add(&[line], &keys).unwrap();
+            // What was kept first stays: when somebody saw it is never later.
+            if last.time_of(&keys[place]).is_none() {
+                last.add(&[line], &keys).unwrap();
+            }
             self.believed[place] = last.checkpoint().size;
         }
     }

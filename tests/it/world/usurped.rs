@@ -55,6 +55,7 @@ fn record(world: &mut World, level: Level, event: Vec<u8>) -> String {
     let now = world.now();
     let index = world.record.append(Hand::Rival, level, now, event).unwrap();
     world.publish();
+    world.witness();
     world.record.latest_receipt(index).encode()
 }
 
