@@ -43,7 +43,6 @@ use crate::crypto::key::SigningKey;
 use crate::error::{Args, Error, Refusal, Said};
 use crate::verify::{EXIT_UNREADABLE, Trust as Pin};
 use crate::web::i18n::Lang;
-use crate::web::problem::terminal;
 
 use self::client::Client;
 use self::failed::Failed;
@@ -193,7 +192,10 @@ impl Context {
             return Ok(pin);
         }
         let none = || Failed::Pin(text.to_owned());
-        let bytes = std::fs::read(text).map_err(|_| none())?;
+        // A file that is no pin may be of any size.
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(text).map_err(|_| none())?;
+        file.take(MAX_PIN).read_to_end(&mut bytes).map_err(|_| none())?;
         let file = String::from_utf8_lossy(&bytes);
         let word = file.split_whitespace().next().unwrap_or_default();
         word.parse().map_err(|_| none())
@@ -223,7 +225,7 @@ impl Cli {
     /// Does what was asked.
     ///
     /// # Errors
-    /// The refusal, for [`terminal`] and its exit code.
+    /// The refusal, for [`terminal`](crate::web::problem::terminal) and its exit code.
     pub fn run(self, lang: Lang, progress: Arc<dyn Progress>) -> Result<Report, Error> {
         let Options { server, key, trust, roster, .. } = self.options;
         let context = Context {
@@ -250,34 +252,29 @@ impl Cli {
             Command::Init(file) => operator::init(&file, &context)?,
             Command::Migrate(file) => operator::migrate(&file)?,
             Command::Serve(file) => operator::serve(&file, &context)?,
-            Command::Verify(args) => judge(args, &context),
+            Command::Verify(args) => judge(args, &context)?,
         };
         Ok(report)
     }
 }
 
+/// Of a file that should begin with a pin, so much is looked at.
+const MAX_PIN: u64 = 4096;
+
 /// `sealbid verify` has exit codes of its own, also for what cannot be read: a mistyped pin must not
 /// look like a claim that failed.
-fn judge(mut args: verify::VerifyArgs, context: &Context) -> Report {
-    let unjudged = |failed: Failed| {
-        let text = terminal(&Error::from(failed), context.lang);
-        Report::plain(text).ending_with(EXIT_UNREADABLE)
-    };
-    args.pin = match context.trust.as_ref().map(|_| context.pin()).transpose() {
-        Ok(pin) => pin,
-        Err(failed) => return unjudged(failed),
-    };
+fn judge(mut args: verify::VerifyArgs, context: &Context) -> Result<Report, Error> {
+    let unjudged = |failed: Failed| Error::from(failed).ending_with(EXIT_UNREADABLE);
+    args.pin = context.trust.as_ref().map(|_| context.pin()).transpose().map_err(unjudged)?;
     let json = args.json;
-    let report = match verify::run(&args) {
-        Ok(report) => report,
-        Err(error) => return unjudged(Failed::file(Path::new(&error.path), &error.cause)),
-    };
+    let report = verify::run(&args)
+        .map_err(|error| unjudged(Failed::file(Path::new(&error.path), &error.cause)))?;
     let text = if json {
         verify::json(&report, context.lang)
     } else {
         verify::text(&report, context.lang)
     };
-    Report::plain(text).ending_with(report.exit())
+    Ok(Report::plain(text).ending_with(report.exit()))
 }
 
 /// The largest file that is read whole: notes, receipts, plans. What may be larger is streamed.

@@ -27,6 +27,9 @@ JSON (--json):
    \"claims\": [{\"id\", \"unit\"?, \"verdict\": \"ok|failed|not-decidable\", \"code\", \"detail\"}…],
    \"counts\": {\"ok\", \"failed\", \"not-decidable\"}, \"exit\"}";
 
+/// A receipt holds one bidder's statement: a few KiB.
+const MAX_RECEIPT: u64 = 4 << 20;
+
 /// What `sealbid verify` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -67,7 +70,7 @@ pub fn run(args: &VerifyArgs) -> Result<Report, NotReadable> {
         let path = path.display().to_string();
         move |cause| NotReadable { path, cause }
     };
-    let read = |path: &PathBuf| std::fs::read(path).map_err(at(path));
+    let read = |path: &PathBuf| receipt_in(path).map_err(at(path));
     let receipt = args.receipt.as_ref().map(read).transpose()?;
     let later = args.later.as_ref().map(read).transpose()?;
     File::open(&args.case).map_err(at(&args.case))?;
@@ -76,6 +79,17 @@ pub fn run(args: &VerifyArgs) -> Result<Report, NotReadable> {
     };
     let receipts = receipt.as_deref().map(|receipt| Receipts { receipt, later: later.as_deref() });
     Ok(verify(&mut source, args.pin.as_ref(), receipts))
+}
+
+/// A receipt's bytes. A file that is no receipt may be of any size.
+fn receipt_in(path: &PathBuf) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(MAX_RECEIPT + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= MAX_RECEIPT) {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::FileTooLarge.into())
+    }
 }
 
 /// The report as text for people: the pin first, then one line a claim, then how many came to what.

@@ -3,9 +3,9 @@
 //! Invariant: every event is read and filed once, so that a record of any size costs the claims no
 //! more than its own length.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::bid::statements::Manifest;
+use crate::bid::statements::{BidEvent, Manifest};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
@@ -15,6 +15,7 @@ use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::record::checkpoint::{CheckpointError, Cosigned};
+use crate::record::tree::{Frontier, leaf_hash};
 use crate::tender::statements::Unit;
 
 use super::bodies::Bodies;
@@ -80,6 +81,42 @@ impl<'a> Facts<'a> {
             }
             _ => None,
         })
+    }
+
+    /// The root of the record at a size, where all leaves or a checkpoint show it.
+    pub(super) fn root_at(&self, size: u64) -> Option<Hash> {
+        let leaves = self.file.tree.as_ref().map(|tree| tree.leaves.as_slice());
+        let first = leaves.and_then(|leaves| leaves.get(..usize::try_from(size).ok()?));
+        if let Some(first) = first {
+            let mut tree = Frontier::new();
+            first.iter().for_each(|leaf| tree.push(leaf_hash(leaf.as_bytes())));
+            return Some(tree.root());
+        }
+        let heads = self.heads.iter().filter_map(|head| head.as_ref().ok());
+        let mut same = heads.map(Cosigned::checkpoint).filter(|head| head.size == size);
+        same.next().map(|head| head.root)
+    }
+
+    /// A sealed file that no bid of the record names: nothing would say what it is.
+    pub(super) fn stray(&self) -> Option<Hash> {
+        if self.file.sealed.is_empty() {
+            return None;
+        }
+        let mut named: HashSet<Hash> = HashSet::new();
+        let mut name = |manifest: &str| {
+            if let Ok(manifest) = Statement::<Manifest>::parse(manifest.as_bytes()) {
+                named.insert(manifest.body().bid.sha256);
+                named.extend(&manifest.body().shares);
+            }
+        };
+        for event in &self.events {
+            match &event.what {
+                What::Bid(BidEvent::Accepted { manifest, .. }) => name(manifest),
+                What::Opening(s) => s.body().lines.iter().for_each(|line| name(&line.manifest)),
+                _ => {}
+            }
+        }
+        self.file.sealed.iter().map(|(sha256, _)| *sha256).find(|sha256| !named.contains(sha256))
     }
 
     /// The roster of this hash.

@@ -7,13 +7,13 @@ use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::note::Note;
 use sealbid::crypto::tar::{Limits, Reader, Writer};
 use sealbid::ids::UnitId;
-use sealbid::record::checkpoint::{Checkpoint, cosign};
+use sealbid::record::checkpoint::{Checkpoint, Cosigned, cosign};
 use sealbid::record::leaf::{PadKey, Salt, leaf};
 use sealbid::record::tiles::encode_bundle;
 use sealbid::record::tree;
 use sealbid::verify::casefile::{
-    self, CaseEntry, CaseError, CaseFile, CaseHeader, CaseKind, CaseWriter, FORMAT, MemberName,
-    OpenedLeaf, RecordError, encode_opened, parse_opened,
+    self, CaseEntry, CaseError, CaseFile, CaseHeader, CaseHeads, CaseKind, CaseWriter, FORMAT,
+    MemberName, NotABeginning, NotInRecord, OpenedLeaf, OtherTree, encode_opened, parse_opened,
 };
 
 use crate::record_formats::{ORIGIN, Plain, log_key, witness_key, witnesses};
@@ -106,6 +106,15 @@ fn read(bytes: &[u8]) -> Result<CaseFile, CaseError> {
     casefile::read(bytes)
 }
 
+/// The checkpoints of a case, as the verifier reads them.
+fn heads(case: &CaseFile) -> CaseHeads {
+    let (log, keys) = (log_key(), witnesses(3));
+    let read = |note| Cosigned::from_case(note, log.verifying(), &keys).unwrap();
+    let mut older: Vec<Cosigned> = case.checkpoints.iter().map(read).collect();
+    let head = older.pop().unwrap();
+    CaseHeads { older, head }
+}
+
 #[test]
 fn a_case_gives_back_what_it_was_given_and_its_record_holds() {
     for kind in [CaseKind::Public, CaseKind::Auditor] {
@@ -115,8 +124,8 @@ fn a_case_gives_back_what_it_was_given_and_its_record_holds() {
         assert_eq!(case.rosters, [(1, roster())]);
         assert_eq!(case.checkpoints, [record.head(OLDER), record.head(HEAD)]);
         assert_eq!(case.entries, [record.entry(3), record.entry(40)]);
-        let heads = case.heads(log_key().verifying(), &witnesses(3)).unwrap();
-        assert_eq!(heads.head().unwrap().checkpoint().size, HEAD);
+        let heads = heads(&case);
+        assert_eq!(heads.head.checkpoint().size, HEAD);
         assert_eq!(case.check_growth(&heads), Ok(()));
         assert_eq!(case.check_entries(&heads), Ok(()));
         assert_eq!(case.check_tree(&heads), Ok(()));
@@ -146,7 +155,7 @@ fn names(bytes: &[u8]) -> Vec<String> {
     members(bytes).into_iter().map(|(name, _)| name).collect()
 }
 
-fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let limits = Limits { members: 100, member_size: 1 << 20, total: 1 << 20 };
     let mut tar = Reader::new(bytes, "index.json", limits);
     let mut members = Vec::new();
@@ -158,7 +167,7 @@ fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The members as a tar file again, the index kept as it is or made anew.
-fn rebuilt(members: &[(String, Vec<u8>)], new_index: bool) -> Vec<u8> {
+pub fn rebuilt(members: &[(String, Vec<u8>)], new_index: bool) -> Vec<u8> {
     let mut members = members.to_vec();
     if new_index {
         let lines: Vec<_> = members[1..]
@@ -251,23 +260,22 @@ fn an_index_made_anew_does_not_hide_what_is_missing_or_misplaced() {
 #[test]
 fn each_claim_about_the_record_fails_by_itself() {
     let good = read(&file(CaseKind::Auditor)).unwrap();
-    let (log, keys) = (log_key(), witnesses(3));
-    let heads = good.heads(log.verifying(), &keys).unwrap();
-    let fewer = good.heads(log.verifying(), &witnesses(2));
-    assert!(matches!(fewer, Err(RecordError::Checkpoint { place: 0, .. })));
+    let heads = heads(&good);
+    let fewer = Cosigned::from_case(&good.checkpoints[0], log_key().verifying(), &witnesses(2));
+    assert!(fewer.is_err(), "a line by nobody");
     let mut case = good.clone();
     case.consistency[0].1[0] = Hash::of(b"");
-    assert!(matches!(case.check_growth(&heads), Err(RecordError::Growth { size: OLDER, .. })));
+    assert!(matches!(case.check_growth(&heads), Err(NotABeginning { size: OLDER, .. })));
     let mut case = good.clone();
     case.entries[1].event.push(b'x');
-    assert!(matches!(case.check_entries(&heads), Err(RecordError::Entry { index: 40, .. })));
+    assert!(matches!(case.check_entries(&heads), Err(NotInRecord { index: 40, .. })));
     let mut case = good.clone();
     case.opened[7].salt = Salt::from_bytes([0; 32]);
-    assert!(matches!(case.check_entries(&heads), Err(RecordError::Entry { index: 7, .. })));
+    assert!(matches!(case.check_entries(&heads), Err(NotInRecord { index: 7, .. })));
     let mut case = good;
     let whole = case.tree.as_mut().unwrap();
     whole.root = Hash::of(b"");
-    assert_eq!(case.check_tree(&heads), Err(RecordError::Tree));
+    assert_eq!(case.check_tree(&heads), Err(OtherTree));
 }
 
 #[test]

@@ -22,11 +22,10 @@ pub use writer::CaseWriter;
 
 use crate::crypto::hash::{Hash, Hasher};
 use crate::crypto::json::JsonError;
-use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::tar::TarError;
 use crate::ids::UnitId;
-use crate::record::checkpoint::{CheckpointError, Cosigned};
+use crate::record::checkpoint::Cosigned;
 use crate::record::tree::{self, ProofError, leaf_hash};
 
 /// The first member.
@@ -172,76 +171,51 @@ pub struct CaseFile {
     pub sealed: Vec<(Hash, u64)>,
 }
 
-/// What the record's part of a case shows, once it holds.
+/// What the record's part of a case shows, once it holds: its checkpoints, verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseHeads {
-    /// All checkpoints, ascending, verified; the last is the head.
-    pub heads: Vec<Cosigned>,
+    /// All but the largest, ascending.
+    pub older: Vec<Cosigned>,
+    /// The largest, to which all proofs lead.
+    pub head: Cosigned,
 }
 
-/// Why the record's part of a case does not hold.
+/// An older checkpoint is not a beginning of the head.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// A checkpoint is not signed as it must be.
-    #[error("checkpoint number {place}: {error}")]
-    Checkpoint {
-        /// Its place among the checkpoints, from 0.
-        place: usize,
-        /// What is wrong.
-        error: CheckpointError,
-    },
-    /// There is no checkpoint.
-    #[error("there is no checkpoint")]
-    NoHead,
-    /// An older checkpoint is not a beginning of the head.
-    #[error("the record at size {size} is not a beginning of the head: {error}")]
-    Growth {
-        /// The older size.
-        size: u64,
-        /// What is wrong.
-        error: ProofError,
-    },
-    /// An entry is not in the record.
-    #[error("the entry {index} is not in the record: {error}")]
-    Entry {
-        /// Its index.
-        index: u64,
-        /// What is wrong.
-        error: ProofError,
-    },
-    /// The leaves lead to another root or size than the head.
-    #[error("all leaves together give another root than the head")]
-    Tree,
+#[error("the record at size {size} is not a beginning of the head: {error}")]
+pub struct NotABeginning {
+    /// The older size.
+    pub size: u64,
+    /// What is wrong.
+    pub error: ProofError,
 }
+
+/// An entry is not in the record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the entry {index} is not in the record: {error}")]
+pub struct NotInRecord {
+    /// Its index.
+    pub index: u64,
+    /// What is wrong.
+    pub error: ProofError,
+}
+
+/// The leaves lead to another root or size than the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("all leaves together give another root than the head")]
+pub struct OtherTree;
 
 impl CaseFile {
-    /// Verifies every checkpoint, strictly: lines by other keys are refused.
-    ///
-    /// # Errors
-    /// [`RecordError::Checkpoint`], [`RecordError::NoHead`].
-    pub fn heads(
-        &self,
-        log_key: &VerifyingKey,
-        witnesses: &[VerifyingKey],
-    ) -> Result<CaseHeads, RecordError> {
-        let mut heads = Vec::new();
-        for (place, note) in self.checkpoints.iter().enumerate() {
-            let head = Cosigned::from_case(note, log_key, witnesses);
-            heads.push(head.map_err(|error| RecordError::Checkpoint { place, error })?);
-        }
-        if heads.is_empty() { Err(RecordError::NoHead) } else { Ok(CaseHeads { heads }) }
-    }
-
     /// Checks that every older checkpoint is a beginning of the head.
     ///
     /// # Errors
-    /// [`RecordError::Growth`] for the first that is not.
-    pub fn check_growth(&self, heads: &CaseHeads) -> Result<(), RecordError> {
-        let head = heads.head().ok_or(RecordError::NoHead)?.checkpoint();
-        for (older, (size, proof)) in heads.heads.iter().zip(&self.consistency) {
+    /// [`NotABeginning`] for the first that is not.
+    pub fn check_growth(&self, heads: &CaseHeads) -> Result<(), NotABeginning> {
+        let head = heads.head.checkpoint();
+        for (older, (size, proof)) in heads.older.iter().zip(&self.consistency) {
             let (old, new) = (older.checkpoint(), (head.size, &head.root));
             tree::verify_consistency((old.size, &old.root), new, proof)
-                .map_err(|error| RecordError::Growth { size: *size, error })?;
+                .map_err(|error| NotABeginning { size: *size, error })?;
         }
         Ok(())
     }
@@ -249,13 +223,13 @@ impl CaseFile {
     /// Checks that every disclosed entry is in the record: by its proof, or among all leaves.
     ///
     /// # Errors
-    /// [`RecordError::Entry`] for the first that is not.
-    pub fn check_entries(&self, heads: &CaseHeads) -> Result<(), RecordError> {
-        let head = heads.head().ok_or(RecordError::NoHead)?.checkpoint();
+    /// [`NotInRecord`] for the first that is not.
+    pub fn check_entries(&self, heads: &CaseHeads) -> Result<(), NotInRecord> {
+        let head = heads.head.checkpoint();
         for entry in &self.entries {
             let leaf = leaf_hash(entry.leaf().as_bytes());
             tree::verify_inclusion(&leaf, entry.index, head.size, &head.root, &entry.proof)
-                .map_err(|error| RecordError::Entry { index: entry.index, error })?;
+                .map_err(|error| NotInRecord { index: entry.index, error })?;
         }
         let leaf_at = |index: u64| {
             let tree = self.tree.as_ref()?;
@@ -264,7 +238,7 @@ impl CaseFile {
         for opened in &self.opened {
             let (index, leaf) = (opened.index, opened.leaf());
             if leaf_at(index) != Some(&leaf) {
-                return Err(RecordError::Entry { index, error: ProofError::Root });
+                return Err(NotInRecord { index, error: ProofError::Root });
             }
         }
         Ok(())
@@ -273,13 +247,13 @@ impl CaseFile {
     /// Checks that all leaves give the head's root; nothing to check without them.
     ///
     /// # Errors
-    /// [`RecordError::Tree`].
-    pub fn check_tree(&self, heads: &CaseHeads) -> Result<(), RecordError> {
-        let head = heads.head().ok_or(RecordError::NoHead)?.checkpoint();
+    /// [`OtherTree`].
+    pub fn check_tree(&self, heads: &CaseHeads) -> Result<(), OtherTree> {
+        let head = heads.head.checkpoint();
         let Some(tree) = &self.tree else { return Ok(()) };
         let size = u64::try_from(tree.leaves.len()).ok();
         let holds = size == Some(head.size) && tree.root == head.root;
-        if holds { Ok(()) } else { Err(RecordError::Tree) }
+        if holds { Ok(()) } else { Err(OtherTree) }
     }
 
     /// Every disclosed event with its index and salt, ascending, pads left out.
@@ -289,14 +263,6 @@ impl CaseFile {
         all.sort_by_key(|leaf| leaf.index);
         all.dedup_by_key(|leaf| leaf.index);
         all.into_iter().filter(|leaf| !leaf.event.is_empty())
-    }
-}
-
-impl CaseHeads {
-    /// The head that all proofs lead to.
-    #[must_use]
-    pub fn head(&self) -> Option<&Cosigned> {
-        self.heads.last()
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn outcomes(
         jobs.push(Job { line, manifest, found });
     }
     let count = ("count", text(jobs.len()));
-    for job in decrypted(jobs, source)? {
+    for job in decrypted(facts, jobs, source)? {
         let expected = outcome(unit.id, job.manifest.body(), job.line.bidder, job.decryption);
         if expected != job.line.outcome {
             return Err(bad(job.line));
@@ -143,7 +143,11 @@ struct Done<'a> {
 
 /// Decrypts the envelopes in one reading. A copied envelope serves several lines, each with an
 /// identity of its own making.
-fn decrypted<'a>(jobs: Vec<Job<'a>>, source: &mut Source<'_>) -> Result<Vec<Done<'a>>, Stop> {
+fn decrypted<'a>(
+    facts: &Facts<'_>,
+    jobs: Vec<Job<'a>>,
+    source: &mut Source<'_>,
+) -> Result<Vec<Done<'a>>, Stop> {
     let mut done = Vec::new();
     let mut waiting = Vec::new();
     let mut envelopes = Envelopes::default();
@@ -161,15 +165,12 @@ fn decrypted<'a>(jobs: Vec<Job<'a>>, source: &mut Source<'_>) -> Result<Vec<Done
         return Ok(done);
     }
     let read = open_envelopes(source, &envelopes);
-    let read = read.map_err(|error| {
-        failed(
-            "verify-say-archive-bad",
-            [("member", text(error.member().unwrap_or("-"))), ("reason", text(&error))],
-        )
-    })?;
+    let read =
+        read.map_err(|error| failed("verify-say-archive-bad", [("reason", text(&error))]))?;
     for (line, manifest, recipient) in waiting {
         let decryption = read.get(&(manifest.body().bid.sha256, recipient)).cloned();
-        let decryption = decryption.ok_or_else(|| undecided("verify-say-no-sealed", []))?;
+        // Absent only when the file is another at its second reading.
+        let decryption = decryption.ok_or_else(|| not_held(facts, line))?;
         done.push(Done { line, manifest, decryption });
     }
     Ok(done)

@@ -4,11 +4,11 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, check_next};
 use crate::error::{Reason as _, Said};
 use crate::record::checkpoint::Cosigned;
-use crate::record::succession::{self, Electors};
-use crate::verify::casefile::{CaseHeads, RecordError};
+use crate::record::succession::{self, Electors, Held};
+use crate::verify::casefile::CaseHeads;
 use crate::verify::events::What;
 use crate::verify::facts::Facts;
-use crate::verify::report::{Finding, Pin, Stop, failed, said, text, undecided};
+use crate::verify::report::{Finding, Pin, Stop, failed, said, text, undecided, why};
 use crate::verify::trust::Trust;
 
 /// Whether what the reader trusts is behind the rosters.
@@ -101,10 +101,13 @@ fn successions(facts: &Facts<'_>) -> Result<(), Stop> {
             custodians: &custodians,
             q: roster.q(),
         };
-        succession::check(succession, &electors).map_err(|error| {
-            let args = [("index", text(event.index)), ("reason", error.arg())];
-            failed("verify-say-succession-bad", args)
-        })?;
+        let bad = |reason| {
+            failed("verify-say-succession-bad", [("index", text(event.index)), ("reason", reason)])
+        };
+        succession::check(succession, &electors).map_err(|error| bad(error.arg()))?;
+        if !is_held(facts, &succession.body().last_checkpoint, event.index) {
+            return Err(bad(why("verify-say-why-succession-tree")));
+        }
         spans.push((event.index, &succession.body().new_log_key));
     }
     for head in facts.heads.iter().filter_map(|head| head.as_ref().ok()) {
@@ -115,6 +118,11 @@ fn successions(facts: &Facts<'_>) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// Whether the record went on with the tree that a succession names, as far as the file shows it.
+fn is_held(facts: &Facts<'_>, held: &Held, index: u64) -> bool {
+    held.size <= index && facts.root_at(held.size).is_none_or(|root| root == held.root)
 }
 
 fn bad_roster(version: &u32, reason: &dyn std::fmt::Display) -> crate::verify::report::Stop {
@@ -172,35 +180,37 @@ fn newest<'a>(facts: &'a Facts<'_>, head: &Cosigned) -> (usize, Option<&'a Roste
 fn heads(facts: &Facts<'_>) -> Result<CaseHeads, crate::verify::report::Stop> {
     let heads: Option<Vec<Cosigned>> =
         facts.heads.iter().map(|head| head.as_ref().ok().cloned()).collect();
-    match heads {
-        Some(heads) if !heads.is_empty() => Ok(CaseHeads { heads }),
-        _ => Err(undecided("verify-say-no-heads", [])),
-    }
+    let split = |mut older: Vec<Cosigned>| {
+        let head = older.pop()?;
+        Some(CaseHeads { older, head })
+    };
+    heads.and_then(split).ok_or_else(|| undecided("verify-say-no-heads", []))
 }
 
 /// Every checkpoint is a beginning of the head.
 pub(super) fn consistency(facts: &Facts<'_>) -> Finding {
     let heads = heads(facts)?;
-    facts.file.check_growth(&heads).map_err(|error| match error {
-        RecordError::Growth { size, .. } => failed("verify-say-growth-bad", [("size", text(size))]),
-        other => failed("verify-say-record-bad", [("reason", text(other))]),
-    })?;
+    facts
+        .file
+        .check_growth(&heads)
+        .map_err(|error| failed("verify-say-growth-bad", [("size", text(error.size))]))?;
     Ok(said("verify-say-growth-holds", [("size", head_size(&heads))]))
 }
 
 fn head_size(heads: &CaseHeads) -> crate::error::Arg {
-    text(heads.head().map_or(0, |head| head.checkpoint().size))
+    text(heads.head.checkpoint().size)
 }
 
-/// Everything shown stands in the record.
+/// Everything shown stands in the record, sealed files by the manifests that name them.
 pub(super) fn inclusion(facts: &Facts<'_>) -> Finding {
     let heads = heads(facts)?;
-    facts.file.check_entries(&heads).map_err(|error| match error {
-        RecordError::Entry { index, .. } => {
-            failed("verify-say-entry-bad", [("index", text(index))])
-        }
-        other => failed("verify-say-record-bad", [("reason", text(other))]),
-    })?;
+    facts
+        .file
+        .check_entries(&heads)
+        .map_err(|error| failed("verify-say-entry-bad", [("index", text(error.index))]))?;
+    if let Some(stray) = facts.stray() {
+        return Err(failed("verify-say-sealed-stray", [("sha256", text(stray))]));
+    }
     let count = facts.file.entries.len() + facts.file.opened.len();
     Ok(said("verify-say-entry-holds", [("count", text(count))]))
 }

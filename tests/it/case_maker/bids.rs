@@ -58,8 +58,10 @@ impl Maker {
             Spoil::Secret => LineStatus::Failed { code: FailCode::WrongSecret, custodian: None },
             Spoil::Garbage => LineStatus::Rejected { code: RejectCode::Garbage, named: None },
         };
+        let other = u64::from(self.is(Twist::EnvelopeSize) && bidder == 2);
+        let size = u64::try_from(bid.len()).unwrap() + other;
         let manifest = Manifest {
-            bid: BlobRef { sha256: Hash::of(&bid), size: u64::try_from(bid.len()).unwrap() },
+            bid: BlobRef { sha256: Hash::of(&bid), size },
             bid_id,
             prev_sha256: prev.map(|bid| bid.manifest.sha256()),
             seal_recipient: recipient.to_string(),
@@ -99,7 +101,9 @@ impl Maker {
         arrived_at: Time,
         lodged: Option<String>,
     ) -> Entered {
-        let manifest_sha256 = bid.manifest.sha256();
+        let replaced = (bid.bidder, bid.manifest.body().seq) == (0, 1);
+        let other = self.is(Twist::AcceptedOther) && replaced;
+        let manifest_sha256 = if other { Hash::of(b"another") } else { bid.manifest.sha256() };
         let unit_id = bid.manifest.body().unit_id;
         let manifest = bid.manifest.encode();
         let event = BidEvent::Accepted { arrived_at, lodged, manifest, manifest_sha256, unit_id };
@@ -137,7 +141,12 @@ impl Maker {
     pub(super) fn withdraw(&mut self, bid: &Bid, arrived_at: Time) {
         let manifest_sha256 = bid.manifest.sha256();
         let unit_id = bid.manifest.body().unit_id;
-        let body = Withdrawal { manifest_sha256, seq: bid.manifest.body().seq + 1, unit_id };
+        let other = self.is(Twist::WithdrawnOther);
+        let body = Withdrawal {
+            manifest_sha256: if other { Hash::of(b"another") } else { manifest_sha256 },
+            seq: bid.manifest.body().seq + 1 + u32::from(self.withdrawal.is_some()),
+            unit_id,
+        };
         if self.is(Twist::TakenOver) {
             self.usurp_bidder(bid.bidder);
         }
@@ -175,8 +184,16 @@ impl Maker {
             key(self.bidders[bid.bidder].key.verifying().name(), KeyKind::Statement, [66, 8]);
         let by =
             if self.is(Twist::RefusedByNobody) { &forged } else { &self.bidders[bid.bidder].key };
-        let statement = Statement::signed(bid.manifest.body().clone(), by).unwrap().encode();
-        let (code, unit_id) = (code.to_owned(), bid.manifest.body().unit_id);
+        let mut manifest = bid.manifest.body().clone();
+        let (code, unit_id) = (code.to_owned(), manifest.unit_id);
+        if self.is(Twist::RefusedElsewhere) {
+            manifest.unit_id = self.units[1];
+        }
+        let mut statement = Statement::signed(manifest, by).unwrap().encode();
+        if self.is(Twist::RefusedNothing) {
+            // A true statement, and none of a bidder's.
+            statement = self.roster.encode();
+        }
         let event =
             BidEvent::Refused { arrived_at, code, fault, provisional: false, statement, unit_id };
         self.refusal = Some(self.told(&event, arrived_at));

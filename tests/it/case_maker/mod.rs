@@ -3,6 +3,9 @@
 //! signs everything after it anew, so that nothing else is wrong.
 
 mod bids;
+mod broken;
+mod changes;
+mod file;
 mod people;
 mod story;
 mod twist;
@@ -11,9 +14,9 @@ pub use people::{Keys, Who};
 pub use story::{make, make_many};
 pub use twist::Twist;
 
-use people::{custodian_identity, custodian_seed, key, roster, who};
+use people::{custodian_identity, custodian_seed, key, member, roster, who};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Cursor;
 
 use sealbid::bid::rules::line;
@@ -49,6 +52,8 @@ use sealbid::verify::casefile::{
 };
 
 pub const ORIGIN: &str = "bids.example/record";
+/// The record's origin after a succession.
+const NEXT_ORIGIN: &str = "bids.example/record/2";
 const N: u8 = 5;
 const T: u8 = 3;
 /// 15 January 2027, 08:00 UTC.
@@ -97,6 +102,8 @@ struct Head {
     size: u64,
     at: Time,
     witnesses: Vec<usize>,
+    /// Which log key signs it.
+    log: usize,
 }
 
 /// A sealed bid.
@@ -124,9 +131,14 @@ pub struct Maker {
     pub bidders: Vec<Who>,
     entropy: SeededEntropy,
     pub roster: Statement<Roster>,
+    next_roster: Option<Statement<Roster>>,
+    /// The log key in force.
+    log: usize,
     leaves: Vec<Leaf>,
     heads: Vec<Head>,
     sealed: HashMap<Hash, Vec<u8>>,
+    /// Sealed files that an opening tried: those of its lines.
+    tried: BTreeSet<Hash>,
     pub units: Vec<UnitId>,
     /// Accepted bids of the first unit by who and seq.
     pub entered: HashMap<(usize, u32), Entered>,
@@ -157,9 +169,12 @@ impl Maker {
             bidders: (1..=bidders).map(|number| who(number, Kind::Enterprise)).collect(),
             entropy: SeededEntropy::new(7),
             roster,
+            next_roster: None,
+            log: 0,
             leaves: Vec::new(),
             heads: Vec::new(),
             sealed: HashMap::new(),
+            tried: BTreeSet::new(),
             units: Vec::new(),
             entered: HashMap::new(),
             withdrawal: None,
@@ -205,13 +220,15 @@ impl Maker {
     fn head(&mut self, at: Time, witnesses: &[usize]) -> u64 {
         self.pads();
         let size = self.size();
-        self.heads.push(Head { size, at, witnesses: witnesses.to_vec() });
+        self.heads.push(Head { size, at, witnesses: witnesses.to_vec(), log: self.log });
         size
     }
 
     fn unit(&mut self, number: u8, min: u32) -> (UnitId, Unit) {
-        let ordered =
-            matches!(self.twist, Twist::Ordered | Twist::OrderMissing | Twist::OrderBySelf);
+        let ordered = matches!(
+            self.twist,
+            Twist::Ordered | Twist::OrderMissing | Twist::OrderBySelf | Twist::OrderPending
+        );
         let mut unit = Unit {
             challenge_ms: if self.is(Twist::WindowEarly) { 4 * CHALLENGE } else { CHALLENGE },
             deadline: if number == 1 { DEADLINE.plus(-30 * MINUTE) } else { DEADLINE },
@@ -233,6 +250,7 @@ impl Maker {
             t: if self.is(Twist::UnitThreshold) && number == 1 { 2 } else { T },
             tender: format!("tnd_{:032x}", 1).parse::<TenderId>().unwrap(),
         };
+        self.break_terms(&mut unit, number);
         let id = unit.id().unwrap();
         for (place, member) in self.roster.body().custodians.iter().enumerate() {
             let recipient = custodian_identity(place, id).recipient().to_string();
@@ -241,6 +259,7 @@ impl Maker {
         if self.is(Twist::UnitSameRecipients) && number == 1 {
             unit.recipients[2].recipient = unit.recipients[0].recipient.clone();
         }
+        self.break_recipients(&mut unit, number);
         self.units.push(id);
         (id, unit)
     }
@@ -252,7 +271,7 @@ impl Maker {
         }
         statement.sign(&self.keys.platform);
         let skip = usize::from(self.is(Twist::UnitUnsigned) && number == 1);
-        self.keys.statement.iter().skip(skip).for_each(|key| statement.sign(key));
+        self.keys.statement[skip..usize::from(N)].iter().for_each(|key| statement.sign(key));
         if self.is(Twist::HungSignature) && number == 1 {
             statement.sign(&key("elsewhere.example/x", KeyKind::Statement, [77, 7]));
         }
@@ -284,7 +303,7 @@ impl Maker {
         }
     }
 
-    fn amend(&mut self, id: UnitId, prev: Hash) {
+    fn amend(&mut self, id: UnitId, prev: Hash) -> Hash {
         if self.is(Twist::BuyerTakenOver) {
             let old = self.buyer.key.verifying().clone();
             self.buyer.key = self.usurp(self.buyer.id, Kind::Organisation, old);
@@ -304,6 +323,14 @@ impl Maker {
         if self.is(Twist::AmendmentNumber) {
             amendment.no = 2;
         }
+        if self.is(Twist::AmendmentEarlier) {
+            amendment.open_at = OPEN_AT.plus(-1);
+        }
+        self.sign_amendment(amendment)
+    }
+
+    fn sign_amendment(&mut self, amendment: Amendment) -> Hash {
+        let id = amendment.unit_id;
         let mut statement = Statement::new(amendment).unwrap();
         if !self.is(Twist::AmendmentBySelf) {
             statement.sign(&self.buyer.key);
@@ -326,11 +353,14 @@ impl Maker {
         }
         self.keys.statement.iter().take(4).for_each(|key| statement.sign(key));
         self.note(&statement);
+        statement.sha256()
     }
 
     fn close(&mut self, id: UnitId, size: u64, lines: Vec<Hash>) -> Statement<Close> {
         let is_old = self.is(Twist::CloseOtherTimes) && id == self.units[0];
-        let (deadline, open_at) = (DEADLINE, if is_old { DEADLINE } else { OPEN_AT });
+        let is_early = self.is(Twist::AmendmentEarlier) && id == self.units[0];
+        let open_at = if is_old { DEADLINE } else { OPEN_AT.plus(-i64::from(is_early)) };
+        let deadline = DEADLINE;
         let close = Close { deadline, lines, open_at, size, unit_id: id };
         let mut close = Statement::new(close).unwrap();
         close.sign(&self.keys.platform);
@@ -347,7 +377,9 @@ impl Maker {
         let body = Release { close_sha256: close, custodian, identity, unit_id: id };
         let release = Statement::signed(body, &self.keys.statement[place]).unwrap();
         if !(self.is(Twist::IdentityMissing) && place == 0) {
-            self.put(release.encode().into_bytes(), Shown::Auditor);
+            let public = self.is(Twist::IdentitiesPublic);
+            let shown = if public { Shown::Public } else { Shown::Auditor };
+            self.put(release.encode().into_bytes(), shown);
         }
     }
 

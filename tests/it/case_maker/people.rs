@@ -4,10 +4,14 @@ use super::*;
 
 /// Keys of everybody, from small seeds.
 pub struct Keys {
-    pub log: SigningKey,
+    /// Of the record, and of the one after a succession.
+    pub log: [SigningKey; 2],
     pub platform: SigningKey,
     pub regulator: SigningKey,
     pub operator: SigningKey,
+    /// What the second roster has instead of the three before.
+    pub next: [SigningKey; 3],
+    /// Five of the first roster, five of the second.
     pub statement: Vec<SigningKey>,
     pub witness: Vec<SigningKey>,
 }
@@ -23,13 +27,16 @@ impl Keys {
         let signs = KeyKind::Statement;
         let regulator = if twist == Twist::OtherRegulator { 99 } else { 3 };
         let of = |role: &str, kind, from: u8| {
-            (1..=N).map(|i| key(&format!("{ORIGIN}/{role}/c{i}"), kind, [from, i])).collect()
+            let place = |i| format!("{ORIGIN}/{role}/c{}", (i - 1) % N + 1);
+            (1..=2 * N).map(|i| key(&place(i), kind, [from, i])).collect()
         };
+        let next = |role: &str, seed| key(&format!("{ORIGIN}/{role}"), signs, [seed, 2]);
         Self {
-            log: key(ORIGIN, signs, [1, 0]),
+            log: [key(ORIGIN, signs, [1, 0]), key(NEXT_ORIGIN, signs, [1, 1])],
             platform: key(&format!("{ORIGIN}/platform/p"), signs, [2, 0]),
             regulator: key(&format!("{ORIGIN}/regulator/r"), signs, [regulator, 0]),
             operator: key(&format!("{ORIGIN}/operator/o"), signs, [4, 0]),
+            next: [next("platform/p", 2), next("regulator/r", 3), next("operator/o", 4)],
             statement: of("custodian", signs, 5),
             witness: of("witness", KeyKind::Cosignature, 6),
         }
@@ -57,19 +64,23 @@ pub(super) fn custodian_identity(place: usize, id: UnitId) -> Identity {
     unit_identity(custodian_seed(place).as_bytes(), &id.0)
 }
 
-pub(super) fn roster(keys: &Keys, twist: Twist) -> Statement<Roster> {
-    let member = |place: usize| Member {
+/// The custodian of a place, with the keys of its seed: the second roster's stand behind the first's.
+pub(super) fn member(keys: &Keys, place: usize, seed: usize) -> Member {
+    Member {
         address: format!("https://c{}.example", place + 1),
         id: format!("c{}", place + 1).parse().unwrap(),
         name: format!("保管人{}", place + 1),
-        statement_key: keys.statement[place].verifying().clone(),
-        witness_key: keys.witness[place].verifying().clone(),
-    };
+        statement_key: keys.statement[seed].verifying().clone(),
+        witness_key: keys.witness[seed].verifying().clone(),
+    }
+}
+
+pub(super) fn roster(keys: &Keys, twist: Twist) -> Statement<Roster> {
     let operator = keys.operator.verifying().clone();
     let mut body = Roster {
-        custodians: (0..usize::from(N)).map(member).collect(),
+        custodians: (0..usize::from(N)).map(|place| member(keys, place, place)).collect(),
         issued_at: START,
-        log_key: keys.log.verifying().clone(),
+        log_key: keys.log[0].verifying().clone(),
         operator_keys: vec![operator],
         origin: ORIGIN.into(),
         platform_key: keys.platform.verifying().clone(),
@@ -114,17 +125,32 @@ impl Maker {
         self.note(&rotation);
     }
 
-    /// The operator revokes a body's key and vouches for another in its name.
+    /// The operator revokes a body's key.
+    pub(super) fn revoke(&mut self, id: EnterpriseId, key: VerifyingKey) {
+        let gone = KeyRevocation { enterprise: id, key, reason: "遗失".into() };
+        self.note(&Statement::signed(gone, &self.keys.operator).unwrap());
+    }
+
+    /// The same, and vouches for another in its name.
     pub(super) fn usurp(&mut self, id: EnterpriseId, kind: Kind, old: VerifyingKey) -> SigningKey {
         let new = key(old.name(), KeyKind::Statement, [88, 8]);
-        let gone = KeyRevocation { enterprise: id, key: old, reason: "遗失".into() };
-        self.note(&Statement::signed(gone, &self.keys.operator).unwrap());
+        self.revoke(id, old);
         let again = self.verified(id, kind, new.verifying().clone());
         self.note(&again);
         new
     }
 
     fn verified(&self, id: EnterpriseId, kind: Kind, key: VerifyingKey) -> Statement<Verified> {
+        self.verified_by(&self.keys.operator, id, kind, key)
+    }
+
+    pub(super) fn verified_by(
+        &self,
+        operator: &SigningKey,
+        id: EnterpriseId,
+        kind: Kind,
+        key: VerifyingKey,
+    ) -> Statement<Verified> {
         let body = Verified {
             application_sha256: Hash::of(b"application"),
             enterprise: id,
@@ -133,6 +159,6 @@ impl Maker {
             name: "某公司".into(),
             uscc: "000000000000000000".into(),
         };
-        Statement::signed(body, &self.keys.operator).unwrap()
+        Statement::signed(body, operator).unwrap()
     }
 }

@@ -16,6 +16,7 @@ pub fn make(twist: Twist) -> Maker {
         let at = maker.accept(&good, arrived, None);
         entered.push((at, &good));
     }
+    maker.change_before_units();
     maker.notice(&[&unit, &small]);
     let statement = maker.signed_unit(&unit, 1);
     maker.note(&statement);
@@ -27,7 +28,7 @@ pub fn make(twist: Twist) -> Maker {
     }
     let other = maker.signed_unit(&small, 2);
     maker.note(&other);
-    maker.amend(first, statement.sha256());
+    let amended = maker.amend(first, statement.sha256());
     let old = maker.seal(&unit, 0, None, Spoil::Nothing);
     let mut new = maker.seal(&unit, 0, Some(&old), Spoil::Nothing);
     let late = maker.seal(&unit, 2, Some(&good), Spoil::Nothing);
@@ -41,6 +42,7 @@ pub fn make(twist: Twist) -> Maker {
         maker.usurp_bidder(0);
         new.manifest = maker.signed_manifest(new.manifest.body().clone(), 0);
     }
+    maker.break_key();
     let withdrawn = maker.accept(&gone, arrived.plus(1), None);
     if !early {
         let is_late = maker.is(Twist::LateByOne);
@@ -56,6 +58,9 @@ pub fn make(twist: Twist) -> Maker {
         entered.push((at, bid));
     }
     maker.withdraw(&gone, DEADLINE.plus(-1));
+    if twist == Twist::WithdrawnTwice {
+        maker.withdraw(&gone, DEADLINE.plus(-1));
+    }
     if twist != Twist::Undecided {
         maker.refuse(&late);
     }
@@ -64,7 +69,8 @@ pub fn make(twist: Twist) -> Maker {
         let word = maker.lodged(&garbage, arrived);
         maker.accept(&garbage, arrived, Some(word))
     };
-    if twist == Twist::NeverTakenIn {
+    if matches!(twist, Twist::NeverTakenIn | Twist::LodgedLate) {
+        let arrived = if twist == Twist::LodgedLate { DEADLINE } else { arrived };
         maker.lodged(&garbage, arrived);
     } else if !late_line {
         let at = lodge(&mut maker);
@@ -72,6 +78,7 @@ pub fn make(twist: Twist) -> Maker {
     }
     let single = maker.seal(&small, 2, None, Spoil::Nothing);
     let alone = maker.accept(&single, arrived, None);
+    maker.change_amid_bids();
     let stale = maker.is(Twist::CloseStale);
     let frozen = DEADLINE.plus(if stale { 61_000 } else { 2000 });
     let size = maker.head(frozen, &[0, 1, 2, 3]);
@@ -93,6 +100,9 @@ pub fn make(twist: Twist) -> Maker {
     }
     let lines: Vec<Hash> = entered.iter().map(|(at, _)| at.line).collect();
     let close = maker.close(first, size, lines.clone());
+    if twist == Twist::ReleasedBeforeClose {
+        maker.sign_release(first, close.sha256(), 2);
+    }
     maker.note(&close);
     let small_close = maker.close(second, size, vec![alone.line]);
     maker.note(&small_close);
@@ -106,18 +116,19 @@ pub fn make(twist: Twist) -> Maker {
     if twist == Twist::SealedMissing {
         maker.sealed.remove(&good.manifest.body().bid.sha256).unwrap();
     }
-    maker.head(frozen.plus(8000), &[1, 2, 3, 4]);
+    maker.amend_late(first, amended);
+    let seen: &[usize] = if maker.is(Twist::WindowUnseen) { &[1, 2, 3] } else { &[1, 2, 3, 4] };
+    maker.head(frozen.plus(8000), seen);
     if twist == Twist::SignedEarly {
         maker.sign_release(first, close.sha256(), 2);
     }
-    maker.open(&unit, &close, &entered);
+    if twist != Twist::OrderPending {
+        maker.open(&unit, &close, &entered);
+    }
     maker.fail(second, &small_close);
-    let witnesses: &[usize] = match twist {
-        Twist::CheckpointFew => &[0, 1],
-        Twist::HeadBelowQ => &[0, 1, 4],
-        _ => &[0, 1, 3, 4],
-    };
-    maker.head(OPEN_AT.plus(MINUTE), witnesses);
+    let late = if twist == Twist::SharesLate { 26 * 60 * MINUTE } else { MINUTE };
+    let witnesses = maker.last_witnesses();
+    maker.head(OPEN_AT.plus(late), &witnesses);
     maker
 }
 
@@ -151,7 +162,12 @@ impl Maker {
         let id = close.body().unit_id;
         let early = self.is(Twist::ReleaseEarly);
         let released = if early { DEADLINE.plus(6 * MINUTE) } else { OPEN_AT.plus(5000) };
+        let log = self.log;
+        if self.is(Twist::SuccessionSide) {
+            self.log = 0;
+        }
         self.head(released, &[0, 2, 4]);
+        self.log = log;
         let mut entered: Vec<&(Entered, &Bid)> = entered.iter().collect();
         if unit.release == ReleaseBy::Order && !self.is(Twist::OrderMissing) {
             entered.truncate(4);
@@ -163,10 +179,10 @@ impl Maker {
             }
             self.note(&order);
         }
-        if self.is(Twist::Suspended) {
+        if let Some(by) = self.suspender() {
             let (no, reason, state) = (1, "投诉".into(), SuspensionState::Suspended);
             let body = Suspension { no, reason, state, unit_id: id };
-            let suspension = Statement::signed(body, &self.keys.regulator).unwrap();
+            let suspension = Statement::signed(body, by).unwrap();
             self.note(&suspension);
         }
         if self.is(Twist::ReleaseChallenged) {
@@ -190,6 +206,10 @@ impl Maker {
         if self.is(Twist::OpeningReleases) {
             releases.swap(0, 1);
         }
+        for (_, bid) in &entered {
+            let manifest = bid.manifest.body();
+            self.tried.extend(manifest.shares.iter().chain([&manifest.bid.sha256]));
+        }
         let mut lines: Vec<OpenedLine> =
             entered.iter().map(|(at, bid)| self.opened(at, bid)).collect();
         if self.is(Twist::OpeningMisses) {
@@ -198,8 +218,9 @@ impl Maker {
         let close_sha256 = close.sha256();
         let opened_at = OPEN_AT.plus(6000);
         let body = Opening { close_sha256, lines, opened_at, releases, unit_id: id };
-        let opening = Statement::signed(body.clone(), &self.keys.platform).unwrap();
+        let opening = self.signed_opening(body.clone());
         self.note(&opening);
+        self.shares(id);
         if self.is(Twist::SecondOpening) {
             let body = Opening { opened_at: opened_at.plus(1), ..body };
             let second = Statement::signed(body, &self.keys.platform).unwrap();
@@ -251,126 +272,5 @@ impl Maker {
         let body = Void { close_sha256, fault, reason, unit_id: id };
         let void = Statement::signed(body, &self.keys.platform).unwrap();
         self.note(&void);
-    }
-
-    fn tree(&self) -> (Vec<Hash>, Levels) {
-        let leaves: Vec<Hash> = self.leaves.iter().map(|one| leaf(&one.salt, &one.event)).collect();
-        let levels = Levels::of(&leaves);
-        (leaves, levels)
-    }
-
-    fn checkpoint(&self, levels: &Levels, place: usize) -> Note {
-        let Head { size, at, witnesses } = &self.heads[place];
-        let mut root = tree::root(levels, *size).unwrap();
-        if self.is(Twist::Fork) && place == 0 {
-            root = Hash::of(b"another history");
-        }
-        let checkpoint = Checkpoint { origin: ORIGIN.into(), size: *size, root };
-        let mut note = checkpoint.signed(&self.keys.log).unwrap();
-        for witness in witnesses {
-            let mut line = cosign(note.text(), &self.keys.witness[*witness], *at).unwrap();
-            if self.is(Twist::CheckpointForged) && place == 0 {
-                line.bytes[20] ^= 1;
-            }
-            note.push(line);
-        }
-        note
-    }
-
-    /// The case file of a kind.
-    pub fn case(&self, kind: CaseKind) -> Vec<u8> {
-        self.case_without(kind, &self.units, &[])
-    }
-
-    /// The case file of some units, with the public events of these types left out.
-    pub fn case_without(&self, kind: CaseKind, units: &[UnitId], left_out: &[&str]) -> Vec<u8> {
-        let units = units.to_vec();
-        let is_left_out = |one: &Leaf| {
-            let event = String::from_utf8_lossy(&one.event);
-            left_out.iter().any(|kind| event.contains(kind))
-        };
-        let header = CaseHeader { format: FORMAT, kind, origin: ORIGIN.into(), units };
-        let mut case = CaseWriter::new(&header).unwrap();
-        case.roster(1, self.roster.note());
-        let (mut leaves, levels) = self.tree();
-        let head = self.size();
-        for (place, Head { size, .. }) in self.heads.iter().enumerate() {
-            case.checkpoint(&self.checkpoint(&levels, place)).unwrap();
-            if *size < head {
-                case.consistency(*size, &tree::prove_consistency(&levels, *size, head).unwrap());
-            }
-        }
-        let public = (0..).zip(&self.leaves).filter(|(_, one)| one.shown == Shown::Public);
-        for (index, one) in public.filter(|(_, one)| !is_left_out(one)) {
-            let mut proof = tree::prove_inclusion(&levels, index, head).unwrap();
-            if self.is(Twist::WrongProof) {
-                proof[1] = Hash::of(b"wrong");
-            }
-            let (salt, event) = (one.salt, one.event.clone());
-            case.entry(&CaseEntry { index, salt, event, proof });
-        }
-        if kind == CaseKind::Auditor {
-            self.whole(&mut case, &mut leaves);
-        }
-        let mut out = Vec::new();
-        let open = &mut |name: &MemberName| {
-            let MemberName::Sealed(sha256) = name else { panic!("{name} was not announced") };
-            let bytes = self.sealed[sha256].clone();
-            Ok(Box::new(Cursor::new(bytes)) as Box<dyn std::io::Read>)
-        };
-        case.write(&mut out, open).unwrap();
-        out
-    }
-
-    /// What only auditors get.
-    fn whole(&self, case: &mut CaseWriter, leaves: &mut [Hash]) {
-        let opened = |(index, one): (u64, &Leaf)| OpenedLeaf {
-            index,
-            salt: one.salt,
-            event: one.event.clone(),
-        };
-        let mut opened: Vec<OpenedLeaf> = (0..).zip(&self.leaves).map(opened).collect();
-        // A pad: nothing else is known of it.
-        let pad = opened.iter().position(|leaf| leaf.event.is_empty()).unwrap();
-        if self.is(Twist::OtherLeaf) {
-            opened.remove(pad);
-        }
-        if matches!(self.twist, Twist::LeafClosed | Twist::WithdrawalForged) {
-            // Behind a closed leaf chains are not judged; signatures are.
-            let closed = self.entered[&(1, 1)].index;
-            opened.retain(|leaf| leaf.index != closed);
-        }
-        if self.is(Twist::OtherLeaf) {
-            leaves[pad] = Hash::of(b"another leaf");
-        }
-        case.opened(&opened);
-        for (number, bundle) in (0..).zip(leaves.chunks(256)) {
-            case.bundle(number, encode_bundle(bundle));
-        }
-        for (sha256, bytes) in &self.sealed {
-            case.sealed(*sha256, u64::try_from(bytes.len()).unwrap());
-        }
-    }
-
-    /// A bidder's receipt with the cosignatures of the first `count` witnesses, from the checkpoint
-    /// at which the set was frozen.
-    pub fn receipt(&self, entered: &Entered, count: usize) -> Vec<u8> {
-        let (_, levels) = self.tree();
-        let place = self.heads.iter().position(|head| head.size > entered.index).unwrap();
-        let size = self.heads[place].size;
-        let note = self.checkpoint(&levels, place);
-        let keys: Vec<_> = std::iter::once(self.keys.log.verifying())
-            .chain(self.keys.witness.iter().take(count).map(SigningKey::verifying))
-            .cloned()
-            .collect();
-        Receipt {
-            salt: entered.salt,
-            event: entered.event.clone(),
-            index: entered.index,
-            hashes: tree::prove_inclusion(&levels, entered.index, size).unwrap(),
-            checkpoint: note.ordered(&keys),
-        }
-        .encode()
-        .into_bytes()
     }
 }

@@ -1,10 +1,10 @@
 //! What does a bidder learn from its receipts, and is nobody accused falsely?
 
 use sealbid::verify::casefile::CaseKind;
-use sealbid::verify::{Claim, Receipts, Verdict, verify_bytes};
+use sealbid::verify::{Claim, Receipts, Report, Verdict, verify_bytes};
 
 use super::{KINDS, set, trust, with};
-use crate::case_maker::{Maker, Twist, make};
+use crate::case_maker::{DEADLINE, Maker, Twist, make};
 
 /// The claim about what a bidder shows.
 fn shown(maker: &Maker, kind: CaseKind, receipts: Receipts<'_>) -> Claim {
@@ -124,4 +124,76 @@ fn a_bidder_whose_line_was_left_out_sees_it_and_a_forged_receipt_is_refused() {
     let case = maker.case(CaseKind::Auditor);
     let report = verify_bytes(&case, Some(&pin), Some(Receipts::one(&foreign)));
     assert_eq!(with(&report, Verdict::Failed), set(&["my-line"]), "another history's receipt");
+}
+
+/// A bidder's receipt with one character of the record's signature spoilt.
+fn forged(receipt: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8(receipt.to_vec()).unwrap();
+    let line = text.find("\n\u{2014} bids.example/record ").unwrap();
+    let at = line + "\n\u{2014} bids.example/record ".len() + 20;
+    let other = if text.as_bytes()[at] == b'A' { 'B' } else { 'A' };
+    format!("{}{other}{}", &text[..at], &text[at + 1..]).into_bytes()
+}
+
+/// One question of a bidder, and the code of the answer.
+type Asked<'a> = (&'static str, &'a Maker, CaseKind, Vec<u8>);
+
+/// Reports on everything that a bidder may ask, each of which must be told by its code.
+pub(super) fn all() -> Vec<Report> {
+    use CaseKind::{Auditor, Public};
+    let (good, other) = (make(Twist::None), make(Twist::OtherRegulator));
+    let (behind, left_out) = (make(Twist::BehindClose), make(Twist::LineLeftOut));
+    let (kept, out) = (make(Twist::WithdrawnKept), make(Twist::NeverTakenIn));
+    let (undecided, lodged_late) = (make(Twist::Undecided), make(Twist::LodgedLate));
+    let turned_away = make(Twist::RefusedInTime);
+    let of = |maker: &Maker, who| maker.receipt(&maker.entered[&who], 4);
+    let gone = |maker: &Maker| maker.receipt(maker.withdrawal.as_ref().unwrap(), 4);
+    // Of all five, for the refusal of one case is cosigned by the second to the fifth.
+    let refused = |maker: &Maker| maker.receipt(maker.refusal.as_ref().unwrap(), 5);
+    let word = |maker: &Maker| maker.word.clone().unwrap().into_bytes();
+    let notice = good.receipt(&good.entry_with("sealbid/notice/v1"), 4);
+    let between = other.receipt_between(&other.entered[&(2, 1)], 60);
+    let replaced = good.lodged_word(0, &good.entered[&(0, 1)], DEADLINE.plus(-1)).into_bytes();
+    let missing = left_out.entered.keys().find(|who| {
+        let claim = mine(&left_out, Auditor, **who, 4);
+        claim.detail.key == "verify-say-my-line-out"
+    });
+    let missing = of(&left_out, *missing.unwrap());
+    let asked: Vec<Asked<'_>> = vec![
+        ("receipt-bad", &good, Public, b"no receipt".to_vec()),
+        ("why-receipt-foreign", &good, Public, forged(&of(&good, (2, 1)))),
+        ("why-receipt-fork", &good, Public, of(&other, (2, 1))),
+        ("why-receipt-other", &good, Auditor, between),
+        ("why-receipt-not-bid", &good, Public, notice),
+        ("receipt-provisional", &good, Public, good.receipt(&good.entered[&(2, 1)], 3)),
+        ("receipt-after", &behind, Public, of(&behind, (6, 1))),
+        ("my-line-in", &good, Public, of(&good, (2, 1))),
+        ("my-line-followed", &good, Auditor, of(&good, (0, 1))),
+        ("my-line-unexplained", &left_out, Public, missing.clone()),
+        ("my-line-out", &left_out, Auditor, missing),
+        ("my-line-again", &kept, Public, gone(&kept)),
+        ("my-withdrawal", &good, Public, gone(&good)),
+        ("my-refusal", &good, Auditor, refused(&good)),
+        ("my-refusal-here", &good, Public, refused(&good)),
+        ("why-not-late", &turned_away, Public, refused(&turned_away)),
+        ("my-refusal-own", &undecided, Auditor, refused(&undecided)),
+        ("my-lodged-late", &lodged_late, Auditor, word(&lodged_late)),
+        ("my-lodged-followed", &good, Auditor, replaced),
+        ("my-lodged-unexplained", &out, Public, word(&out)),
+        ("my-lodged-out", &out, Auditor, word(&out)),
+    ];
+    let mut reports = Vec::new();
+    for (code, maker, kind, receipt) in &asked {
+        let case = maker.case(*kind);
+        let report = verify_bytes(&case, Some(&trust(maker)), Some(Receipts::one(receipt)));
+        let told = format!("{:?}", report.claims.last().unwrap());
+        assert!(told.contains(&format!("\"verify-say-{code}\"")), "{code}: {told}");
+        reports.push(report);
+    }
+    let second = good.case_without(Public, &good.units[1..], &[]);
+    let receipt = of(&good, (2, 1));
+    let elsewhere = verify_bytes(&second, Some(&trust(&good)), Some(Receipts::one(&receipt)));
+    assert_eq!(elsewhere.claims.last().unwrap().detail.key, "verify-say-receipt-elsewhere");
+    reports.push(elsewhere);
+    reports
 }
