@@ -16,7 +16,8 @@ use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 
 /// What came in time and is decided after the unit went on, or when it might have, is the platform's
-/// fault. `now` is absent for what came through a custodian.
+/// fault. `now` is absent for what came through a custodian, and where the clock is doubtful: then no
+/// unit goes on by it.
 pub(super) fn in_time(
     place: &Place,
     decided: Result<(), Refused>,
@@ -66,15 +67,21 @@ pub(super) fn refuse(
 
 /// Refuses a lodged note that no key in force signed, once. The portal records no such refusal, for
 /// anybody could send it; custodians lodge for bidders alone, and wait for a word about each bid.
+/// `signer` is whom it names, with the number of statements by which no key of theirs signed it.
 ///
 /// # Errors
-/// The database's.
+/// [`Error::NoKey`] when there are others by now, the database's.
 pub fn refuse_unsigned(
     tx: &mut Tx<'_>,
     unit: UnitId,
-    note: String,
-    arrived_at: Time,
+    signer: Option<(EnterpriseId, i64)>,
+    (note, arrived_at): (String, Time),
 ) -> Result<(), Error> {
+    if let Some((signer, statements)) = signer
+        && store::place(tx.conn(), unit, signer, None)?.statements != statements
+    {
+        return Err(Error::NoKey);
+    }
     let (sha256, refused) = (Hash::of(note.as_bytes()), Refused::Signature);
     if store::refused_before(tx.conn(), &sha256, refused.code())?.is_none() {
         let statement = Refusal { author: None, note, arrived_at, doubted: false };

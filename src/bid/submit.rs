@@ -269,7 +269,7 @@ impl Prepared {
         let (line, arrived_at, id) = (&self.line, self.arrived_at, body.unit_id);
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
         // What was lodged with a custodian is decided when it is fetched.
-        let now = (self.through == Through::Us).then(|| tx.now());
+        let now = (self.through == Through::Us && !self.doubted).then(|| tx.now());
         let decided = in_time(&place, decided, now).and(self.content);
         let (about, known) = ((self.bidder, &*self.manifest), (place.upload, self.without));
         let ((manifest, shares), blob) =

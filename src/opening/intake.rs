@@ -13,7 +13,7 @@ use crate::bid::refusing::refuse_unsigned;
 use crate::bid::rules::{Refused, check_signature};
 use crate::bid::statements::Manifest;
 use crate::bid::submit::{Answer, Outcome, Submission, submit};
-use crate::bid::{self, upload};
+use crate::bid::upload;
 use crate::blob::Append;
 use crate::crypto::statement::Statement;
 use crate::custodian::client::Pending;
@@ -47,7 +47,10 @@ impl ByPlatform {
         if envelope.manifest_note != held.manifest.encode().as_bytes() {
             return Err("the file is not the bid that was lodged".to_owned());
         }
-        let Some(bidder) = self.bidder(held).await? else { return self.refuse(held).await };
+        let bidder = match self.bidder(held).await? {
+            Ok(bidder) => bidder,
+            Err(unsigned) => return self.refuse(held, unsigned).await,
+        };
         let upload = self.upload(bidder, &held.manifest, file).await?;
         let submission = Submission {
             unit: held.lodged.body().unit_id,
@@ -70,21 +73,24 @@ impl ByPlatform {
                 Err(said(refused))
             }
             Ok(_) => Ok(()),
-            // Its key was handed over or revoked since.
-            Err(bid::Error::NoKey | bid::Error::Refused(Refused::Signature)) => {
-                self.refuse(held).await
-            }
+            // Its key was handed over or revoked since: asked again later.
             Err(error) => Err(said(error)),
         }
     }
 
-    /// Whose bid it is: the enterprise whose key in force signed it, alone.
-    async fn bidder(&self, held: &Held) -> Result<Option<EnterpriseId>, String> {
-        let Some(signer) = signer(held.manifest.note()) else { return Ok(None) };
+    /// Whose bid it is: the enterprise whose key in force signed it, alone. Otherwise whom it names,
+    /// if anybody, and by how many statements no key of theirs signed it.
+    async fn bidder(
+        &self,
+        held: &Held,
+    ) -> Result<Result<EnterpriseId, Option<(EnterpriseId, i64)>>, String> {
+        let Some(signer) = signer(held.manifest.note()) else { return Ok(Err(None)) };
         let speaker = self.0.credential(signer).await.map_err(said)?;
-        let key = speaker.map(|held| held.credential).filter(|it| it.kind == Kind::Enterprise);
-        let key = key.and_then(|credential| credential.key);
-        Ok(key.filter(|key| check_signature(&held.manifest, key).is_ok()).map(|_| signer))
+        let statements = speaker.as_ref().map_or(0, |speaker| speaker.statements);
+        let credential = speaker.map(|it| it.credential).filter(|it| it.kind == Kind::Enterprise);
+        let key = credential.and_then(|credential| credential.key);
+        let is_its = key.is_some_and(|key| check_signature(&held.manifest, &key).is_ok());
+        Ok(if is_its { Ok(signer) } else { Err(Some((signer, statements))) })
     }
 
     /// Reads the file to its proven end, its envelope into `into`.
@@ -118,11 +124,11 @@ impl ByPlatform {
         Ok(id)
     }
 
-    /// Refuses what the bidder's key in force did not sign.
-    async fn refuse(&self, held: &Held) -> Result<(), String> {
-        let (unit, arrived_at) = (held.lodged.body().unit_id, held.lodged.body().arrived_at);
-        let note = held.manifest.encode();
-        let written = self.0.db.write(move |tx| refuse_unsigned(tx, unit, note, arrived_at));
+    /// Refuses what the key in force of whom it names did not sign.
+    async fn refuse(&self, held: &Held, signer: Option<(EnterpriseId, i64)>) -> Result<(), String> {
+        let unit = held.lodged.body().unit_id;
+        let told = (held.manifest.encode(), held.lodged.body().arrived_at);
+        let written = self.0.db.write(move |tx| refuse_unsigned(tx, unit, signer, told));
         written.await.map_err(said)
     }
 }

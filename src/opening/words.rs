@@ -55,7 +55,8 @@ impl Opener {
         takes_order(row.state, unit.release, row.order.as_deref())?;
         let entity = unit.procuring_entity;
         let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
-        let buyer = credential(self.parts.rosters.chain().first(), &notes);
+        let (statements, first) = (notes.len(), self.parts.rosters.chain().first());
+        let buyer = credential(first, &notes);
         let buyer = buyer.ok().and_then(|found| found.key_after(row.unit.note()).cloned());
         let buyer = buyer.ok_or(Misplaced::NoKey)?;
         order.note().require(&roster.regulator_key)?;
@@ -68,11 +69,13 @@ impl Opener {
         let event = public(id, Order::TYPE, text.clone());
         self.db()
             .write(move |tx| {
+                if store::credentials(tx.conn(), &entity)?.len() != statements {
+                    return Err(Error::from(Misplaced::NoKey));
+                }
                 tx.record(event)?;
-                moves::take_order(tx, &id, &text)
+                Ok(moves::take_order(tx, &id, &text)?)
             })
-            .await?;
-        Ok(())
+            .await
     }
 
     /// Deletes the ciphertexts that the recorded order leaves out. Done at every step until the

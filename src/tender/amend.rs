@@ -13,7 +13,7 @@ use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::Roster;
 use crate::db::{self, Conn, Tx};
 use crate::enterprise::credentials::Credential;
-use crate::ids::UnitId;
+use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::{AmendmentFault, UnitAct};
 use crate::opening::statements::{OpeningEvent, Void};
 use crate::record::store as record;
@@ -48,7 +48,7 @@ pub async fn postpone(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, 
     signed_alone(amendment.note(), key)?;
     judge(p, &row, amendment.body()).await?;
     amendment.sign(&p.key);
-    propose(p, amendment, None).await
+    propose(p, amendment, Cause::Buyer(buyer, held.statements)).await
 }
 
 /// Whether a postponed unit still keeps the law: the hour of opening above all, which must follow the
@@ -107,7 +107,7 @@ pub async fn outage(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Er
         reason: AmendmentReason::Outage { from: window.from, until: window.recovered, text },
         unit_id: id,
     };
-    propose(p, Statement::signed(amendment, &p.key)?, Some(registered)).await
+    propose(p, Statement::signed(amendment, &p.key)?, Cause::Outage(registered)).await
 }
 
 /// Takes the buyer's signature on the outage that is asked: custodians that cosigned while the
@@ -141,10 +141,18 @@ async fn load(p: &Platform, id: UnitId) -> Result<UnitRow, Error> {
     Ok(p.db.query(move |conn| units::unit(conn, id)).await?)
 }
 
+/// On whose word an amendment is proposed.
+enum Cause {
+    /// The buyer's, by so many statements about whose key it is.
+    Buyer(EnterpriseId, i64),
+    /// The operator's, who registers an outage.
+    Outage(Statement<Outage>),
+}
+
 async fn propose(
     p: &Platform,
     amendment: Statement<Amendment>,
-    registered: Option<Statement<Outage>>,
+    cause: Cause,
 ) -> Result<Asked, Error> {
     let id = amendment.body().unit_id;
     let this = p.clone();
@@ -165,8 +173,15 @@ async fn propose(
         let may_be_late = outage::cannot_close(tx, &row, roster)? || asked_before.is_some();
         let standing = Standing { may_be_late, ..standing(&row) };
         check_request(&standing, amendment.body(), tx.now())?;
-        if let Some(registered) = registered {
-            tx.record(note_event::<Outage>(Some(id), &registered.encode()))?;
+        match cause {
+            Cause::Buyer(buyer, statements) => {
+                if store::credential_count(tx.conn(), buyer)? != statements {
+                    return Err(Refused::NoKey.into());
+                }
+            }
+            Cause::Outage(registered) => {
+                tx.record(note_event::<Outage>(Some(id), &registered.encode()))?;
+            }
         }
         let recorded = record_proposed(tx, id, note.clone(), sha256)?;
         // Custodians want to see that it was asked in its time.

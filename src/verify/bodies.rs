@@ -85,11 +85,6 @@ impl Bodies {
         Some(Standing { kind: known.credential.kind, line })
     }
 
-    /// The key in force just before an index.
-    pub(super) fn key_at(&self, enterprise: EnterpriseId, index: u64) -> Option<&VerifyingKey> {
-        self.at(enterprise, index).and_then(|found| found.line)?.last()
-    }
-
     /// Every key that was in force at some time before an index.
     pub(super) fn keys_before(
         &self,

@@ -14,6 +14,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
+use crate::opening::statements::OpeningEvent;
 use crate::record::checkpoint::{CheckpointError, Cosigned};
 use crate::record::tree::{Frontier, leaf_hash};
 use crate::tender::statements::Unit;
@@ -149,18 +150,32 @@ impl<'a> Facts<'a> {
     }
 
     /// A unit by itself, and where it took effect.
-    pub(super) fn effective(&self, id: UnitId) -> Option<(u64, &Unit)> {
+    pub(super) fn effective(&self, id: UnitId) -> Option<(u64, &Statement<Unit>)> {
         let places = self.by_unit.get(&id).map(Vec::as_slice).unwrap_or_default();
         let mut events = places.iter().filter_map(|place| self.events.get(*place));
         events.find_map(|event| match &event.what {
-            What::Unit(s) => Some((event.index, s.body())),
+            What::Unit(s) => Some((event.index, s)),
             _ => None,
         })
     }
 
+    /// Where custodians were asked for a statement about a unit, as far as the file shows it, and then
+    /// the index at which it stands: whose key was in force at one of them could sign it.
+    pub(super) fn signed_at(&self, id: UnitId, sha256: Hash, index: u64) -> Vec<u64> {
+        let places = self.by_unit.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let events = places.iter().filter_map(|place| self.events.get(*place));
+        let asked = events.filter(|event| match &event.what {
+            What::Step(OpeningEvent::Proposed { statement_sha256, .. }) => {
+                event.index < index && *statement_sha256 == sha256
+            }
+            _ => false,
+        });
+        asked.map(|event| event.index).chain([index]).collect()
+    }
+
     /// Whose unit it is.
     pub(super) fn buyer(&self, id: UnitId) -> Option<EnterpriseId> {
-        self.effective(id).map(|(_, unit)| unit.procuring_entity)
+        self.effective(id).map(|(_, unit)| unit.body().procuring_entity)
     }
 
     /// The bidder whose signature a manifest claims to carry.

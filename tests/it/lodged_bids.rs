@@ -199,6 +199,9 @@ on_both! {
         assert!(signed_by(&world, 3), "it was shown who speaks for the bidder now");
         let kept = world.agents.state(3).units[&world.id].lodged.clone();
         assert!(kept.values().all(|bid| bid.file == KeptFile::Needless), "its file may go");
+        world.to(OPEN_AT);
+        world.settle(4);
+        verified(&world);
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod access;
 mod agent_crash;
+mod agreement;
 mod architecture;
 mod at_once;
 mod behind;

@@ -5,7 +5,9 @@ use std::fs;
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
+use sealbid::auth::Actor;
 use sealbid::cli::trust::Pinned;
+use sealbid::clock::Time;
 use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::agent::Keys;
@@ -17,14 +19,15 @@ use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
 use sealbid::opening::statements::Close;
 use sealbid::record::store as record;
-use sealbid::tender::statements::{Stage, Unit};
+use sealbid::tender::amend;
+use sealbid::tender::statements::{Outage, Stage, Unit};
 use sealbid::verify::{Trust, verify_bytes};
 use sealbid::web::i18n::Lang;
 use sealbid::web::problem::terminal;
 use sealbid::web::start::platform_key_name;
 
 use crate::on_both;
-use crate::play::Play;
+use crate::play::{DEADLINE, Play, WINDOW};
 use crate::registration::{ORIGIN, application, key, operator, signed, signer, vouched};
 use crate::server::{Server, platform_key, regulator};
 use crate::support::{TestBase, wait};
@@ -90,6 +93,39 @@ on_both! {
         for unit in [old, new] {
             verified(&play, &unit, &rosters);
         }
+    }
+}
+
+on_both! {
+    fn an_outage_is_registered_by_an_operator_of_the_roster_in_force(base: TestBase) {
+        let mut play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single]).remove(0);
+        bids(&play, &unit);
+        let rosters = succeed(&mut play);
+        play.to(DEADLINE.plus(-10_000));
+        play.server.alive();
+        play.to(DEADLINE.plus(20_000));
+        play.server.alive();
+        let prev_sha256 = Statement::<Unit>::parse(&note(&play, &unit, Unit::TYPE)).unwrap().sha256();
+        let body = Outage { prev_sha256, text: "no power".to_owned(), unit_id: unit };
+        let by = Actor::Operator("op".to_owned());
+        let register = |key: &SigningKey| {
+            let note = Statement::signed(body.clone(), key).unwrap().encode();
+            wait(amend::outage(&play.server.app().platform, &by, &note))
+        };
+        register(&operator()).unwrap_err();
+        register(&successor()).unwrap();
+        play.server.tick();
+        play.server.tick();
+        let moved = play.unit(&unit);
+        assert_eq!(moved["amendments"].as_array().unwrap().len(), 1, "{moved}");
+        play.to(Time::from_millis(moved["deadline"].as_i64().unwrap()));
+        play.until(&unit, "closed");
+        play.server.tick();
+        play.server.clock.advance(WINDOW + 1);
+        play.until(&unit, "opened");
+        play.server.beat();
+        verified(&play, &unit, &rosters);
     }
 }
 

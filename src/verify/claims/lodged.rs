@@ -89,7 +89,7 @@ pub(super) fn became(
         |note: Note| signer(&note) == Some(bid.bidder) && note.sha256() == bid.manifest_sha256;
     let mut about = unit.refused.iter();
     if let Some(at) = about.find(|at| Note::parse(at.it.statement.as_bytes()).is_ok_and(is_about)) {
-        return refused(facts, unit, at).map_err(Some);
+        return refused(facts, unit, at, None).map_err(Some);
     }
     Err(None)
 }

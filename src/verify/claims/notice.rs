@@ -24,11 +24,12 @@ pub(super) fn notice(facts: &Facts<'_>) -> Finding {
         let Some((index, unit)) = facts.effective(*id) else {
             return Err(undecided("verify-say-no-unit", []));
         };
-        let Some((at, notice)) = notices.get(&unit.tender) else {
-            return Err(missing(facts, index, unit));
+        let tender = unit.body().tender;
+        let Some((at, notice)) = notices.get(&tender) else {
+            return Err(missing(facts, index, unit.body()));
         };
         check(facts, *id, unit, (*at, notice))?;
-        used.insert(unit.tender, notice.body());
+        used.insert(tender, notice.body());
     }
     let named = used.values().flat_map(|notice| notice.lots.iter().flat_map(|lot| &lot.units));
     let named: BTreeSet<UnitId> = named.copied().collect();
@@ -57,13 +58,18 @@ fn missing(facts: &Facts<'_>, index: u64, unit: &Unit) -> Stop {
 fn check(
     facts: &Facts<'_>,
     id: UnitId,
-    unit: &Unit,
+    unit: &Statement<Unit>,
     (index, notice): (u64, &Statement<Notice>),
 ) -> Result<(), Stop> {
     let body = notice.body();
-    let standing = facts.bodies.at(body.procuring_entity, index);
-    let keys = standing.and_then(|standing| standing.line).unwrap_or_default();
-    let is_signed = keys.iter().any(|key| notice.note().require(key).is_ok());
+    // It was signed together with the unit, when custodians were asked for that.
+    let places = facts.signed_at(id, unit.sha256(), index);
+    let is_signed = places.into_iter().any(|place| {
+        let standing = facts.bodies.at(body.procuring_entity, place);
+        let keys = standing.and_then(|standing| standing.line).unwrap_or_default();
+        keys.iter().any(|key| notice.note().require(key).is_ok())
+    });
+    let unit = unit.body();
     if !is_signed || body.procuring_entity != unit.procuring_entity {
         return Err(failed("verify-say-notice-bad", [("index", text(index))]));
     }

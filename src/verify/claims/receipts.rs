@@ -159,7 +159,7 @@ fn honoured(
         BidEvent::Refused { arrived_at, code, fault, statement, .. } => {
             let (arrived_at, fault) = (*arrived_at, *fault);
             let at = At { index, it: Refused { arrived_at, code, fault, statement } };
-            refused(facts, unit, &at)?
+            refused(facts, unit, &at, Some(&mine.receipt))?
         }
     };
     if mine.provisional { Err(undecided("verify-say-receipt-provisional", [])) } else { Ok(holds) }
@@ -262,11 +262,24 @@ fn withdrawn(unit: &UnitFacts<'_>, withdrawn: Option<EnvelopeId>) -> Finding {
     }
 }
 
-/// What a bidder was refused, judged as every refusal is.
-pub(super) fn refused(facts: &Facts<'_>, unit: &UnitFacts<'_>, at: &At<Refused<'_>>) -> Finding {
+/// What a bidder was refused, judged as every refusal is; a receipt's own checkpoint tells of its hour.
+pub(super) fn refused(
+    facts: &Facts<'_>,
+    unit: &UnitFacts<'_>,
+    at: &At<Refused<'_>>,
+    receipt: Option<&Receipt>,
+) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
     let code = [("code", text(at.it.code))];
-    match Replay::new(facts, unit, roster.n()).judge(at)? {
+    let mut replay = Replay::new(facts, unit, roster);
+    let (log_keys, witnesses) = (log_keys(&facts.rosters, &facts.events), roster.witness_keys());
+    let seen = |receipt: &Receipt| {
+        log_keys.iter().rev().find_map(|key| receipt.verify(key, &witnesses).ok())
+    };
+    if let Some(head) = receipt.and_then(seen) {
+        replay.see(&head, &witnesses);
+    }
+    match replay.judge(at)? {
         Judged::Holds => Ok(said("verify-say-my-refusal", code)),
         Judged::PlatformFault => Ok(said("verify-say-my-refusal-own", code)),
         Judged::Unjudged => Err(undecided("verify-say-my-refusal-here", code)),

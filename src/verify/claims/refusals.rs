@@ -10,9 +10,12 @@ use crate::clock::{Time, is_closed};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement, type_of};
+use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::enterprise_of;
+use crate::enterprise::statements::Kind;
 use crate::error::Arg;
 use crate::ids::{EnterpriseId, UnitId};
+use crate::record::checkpoint::Cosigned;
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{At, Refused, UnitFacts};
@@ -30,6 +33,9 @@ const UNSHOWN: [rules::Refused; 3] =
 /// What the platform says of its own loss: no file could show it to be false.
 const LOST: &str = rules::Refused::EnvelopeLost.code();
 
+/// That the platform did not decide in time: only an entry of before the deadline shows it to be false.
+const UNDECIDED: &str = rules::Refused::Undecided.code();
+
 /// What a refusal comes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judged {
@@ -44,7 +50,7 @@ pub(super) enum Judged {
 /// Every refusal is what the rules demand.
 pub(super) fn refusals(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
-    let mut replay = Replay::new(facts, unit, roster.n());
+    let mut replay = Replay::new(facts, unit, roster);
     let (mut own, mut unjudged) = (Vec::new(), 0_usize);
     for at in &unit.refused {
         match replay.judge(at)? {
@@ -69,6 +75,9 @@ pub(super) struct Replay<'a, 'b> {
     facts: &'a Facts<'b>,
     unit: &'a UnitFacts<'a>,
     n: usize,
+    t: usize,
+    /// Sizes and times of the checkpoints that the unit's custodians cosigned.
+    cosigned: Vec<(u64, Vec<Time>)>,
     shown_until: u64,
     acts: std::iter::Peekable<std::vec::IntoIter<(u64, Act<'a, 'a>)>>,
     /// `None` once an act did not follow: the claim `manifests` names it, and what came after
@@ -78,10 +87,18 @@ pub(super) struct Replay<'a, 'b> {
 
 impl<'a, 'b> Replay<'a, 'b> {
     /// Before the first act.
-    pub(super) fn new(facts: &'a Facts<'b>, unit: &'a UnitFacts<'a>, n: usize) -> Self {
+    pub(super) fn new(facts: &'a Facts<'b>, unit: &'a UnitFacts<'a>, roster: &Roster) -> Self {
+        let (n, t, cosigned) = (roster.n(), usize::from(roster.t), facts.cosigned(roster));
         let shown_until = facts.shown_until(unit.start());
         let acts = acts(unit).into_iter().peekable();
-        Self { facts, unit, n, shown_until, acts, chains: Some(Chains::new(shown_until)) }
+        let chains = Some(Chains::new(shown_until));
+        Self { facts, unit, n, t, cosigned, shown_until, acts, chains }
+    }
+
+    /// Knows one more checkpoint.
+    pub(super) fn see(&mut self, head: &Cosigned, witnesses: &[VerifyingKey]) {
+        let times = witnesses.iter().filter_map(|key| head.time_of(key)).collect();
+        self.cosigned.push((head.checkpoint().size, times));
     }
 
     /// Judges a refusal that comes after all judged before.
@@ -95,6 +112,9 @@ impl<'a, 'b> Replay<'a, 'b> {
         if stated.unit_id() != self.unit.id {
             return Err(bad("verify-say-why-refused-elsewhere"));
         }
+        if at.it.code == rules::Refused::Signature.code() {
+            return self.unsigned(at, &stated);
+        }
         let signer = stated.signer().ok_or(bad("verify-say-why-unsigned"))?;
         let standing = self.facts.bodies.at(signer, at.index);
         let line = standing.and_then(|standing| standing.line);
@@ -107,6 +127,21 @@ impl<'a, 'b> Replay<'a, 'b> {
             (Some(line), Some(chains)) => self.decide(at, &stated, line, chains.head(signer)),
             _ => self.by_itself(at, &stated),
         }
+    }
+
+    /// A bid that came through a custodian and that no bidder's key in force signed: revoked or
+    /// handed over meanwhile, or never anybody's.
+    fn unsigned(&self, at: &At<Refused<'_>>, stated: &Stated) -> Result<Judged, Stop> {
+        let standing = stated.signer().and_then(|signer| self.facts.bodies.at(signer, at.index));
+        let bidder = standing.filter(|standing| standing.kind == Kind::Enterprise);
+        let key = bidder.and_then(|standing| standing.line).and_then(<[_]>::last);
+        if key.is_some_and(|key| stated.check_signature(key).is_ok()) {
+            return Err(bad(at, why("verify-say-why-acceptable")));
+        }
+        if standing.is_none() && !self.facts.is_shown(0, at.index) {
+            return Ok(Judged::Unjudged);
+        }
+        check_fault(at, Fault::Bidder)
     }
 
     /// Replays the acts before an index.
@@ -151,7 +186,12 @@ impl<'a, 'b> Replay<'a, 'b> {
             Ok(()) => None,
         };
         let Some(expected) = expected else {
-            if at.it.code == LOST {
+            let is_own = match at.it.code {
+                LOST => true,
+                UNDECIDED => !self.is_before(at.index, terms.deadline),
+                _ => false,
+            };
+            if is_own {
                 return check_fault(at, Fault::Platform);
             }
             // What was sent beside the statement is not on the record.
@@ -167,6 +207,13 @@ impl<'a, 'b> Replay<'a, 'b> {
         check_fault(at, expected.fault())
     }
 
+    /// Whether t custodians saw an entry before an hour: one of them at least does not lie.
+    fn is_before(&self, index: u64, hour: Time) -> bool {
+        self.cosigned.iter().filter(|(size, _)| *size > index).any(|(_, times)| {
+            times.iter().filter(|time| !is_closed(**time, hour)).count() >= self.t
+        })
+    }
+
     /// Judges by what the refusal itself and the public acts tell.
     fn by_itself(&self, at: &At<Refused<'_>>, stated: &Stated) -> Result<Judged, Stop> {
         let Some(terms) = self.unit.terms_at(at.index) else { return Ok(Judged::Unjudged) };
@@ -178,12 +225,12 @@ impl<'a, 'b> Replay<'a, 'b> {
             "late" => is_shown.then_some(true),
             "not-open" => Some(self.is_shut(at.index)).filter(|shut| *shut || is_shown),
             "share-count" => Some(stated.shares().is_some_and(|shares| shares != self.n)),
-            "undecided" => Some(self.unit.is_closing_at(at.index) || !is_shown),
-            LOST => (!is_late || is_shown).then_some(!is_late),
+            UNDECIDED if self.is_before(at.index, terms.deadline) => Some(false),
+            UNDECIDED | LOST => (!is_late || is_shown).then_some(!is_late),
             _ => None,
         };
         match fits {
-            Some(true) if ["undecided", LOST].contains(&code) => check_fault(at, Fault::Platform),
+            Some(true) if [UNDECIDED, LOST].contains(&code) => check_fault(at, Fault::Platform),
             Some(true) => check_fault(at, Fault::Bidder),
             Some(false) => Err(bad(at, why("verify-say-why-acceptable"))),
             None => Ok(Judged::Unjudged),

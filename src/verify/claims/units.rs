@@ -59,23 +59,29 @@ fn wrong(index: u64, reason: &'static str) -> Stop {
     failed("verify-say-unit-bad", [("index", text(index)), ("reason", why(reason))])
 }
 
-/// Whether the organisation whose unit it is signed a statement with its key in force at that
-/// place, and that key is the unit's own or one that it handed over to.
+/// Whether the organisation whose unit it is signed a statement with its key in force at that place,
+/// or where custodians were asked for it: a key that is handed over while they are asked unsigns
+/// nothing. And that key is the unit's own or one that this handed over to.
 pub(super) fn buyer_signed<B: crate::crypto::statement::Body>(
     facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
     at: &At<&Statement<B>>,
 ) -> bool {
-    let holds = || -> Option<bool> {
-        let first = unit.units.first()?;
-        let buyer = first.it.body().procuring_entity;
-        let own = facts.bodies.key_at(buyer, first.index)?;
-        let standing = facts.bodies.at(buyer, at.index)?;
+    let Some(first) = unit.units.first() else { return false };
+    let buyer = first.it.body().procuring_entity;
+    let line_at = |index: u64| facts.bodies.at(buyer, index).and_then(|standing| standing.line);
+    let places = facts.signed_at(unit.id, first.it.sha256(), first.index);
+    let Some(own) = places.into_iter().find_map(|index| line_at(index)?.last()) else {
+        return false;
+    };
+    let in_force = |index: u64| -> Option<bool> {
+        let standing = facts.bodies.at(buyer, index)?;
         let line = standing.line?;
         let signed = at.it.note().require(line.last()?).is_ok();
         Some(signed && line.contains(own) && may_buy(standing.kind))
     };
-    holds() == Some(true)
+    let places = facts.signed_at(unit.id, at.it.sha256(), at.index);
+    places.into_iter().any(|index| in_force(index) == Some(true))
 }
 
 /// Deadlines moved only later, each amendment naming the one before, signed as it must be.
@@ -145,10 +151,13 @@ const fn fault_word(fault: AmendmentFault) -> &'static str {
     }
 }
 
-/// Whether an operator registered an outage of the terms that an amendment changes, before it.
-fn is_registered(roster: &Roster, unit: &UnitFacts<'_>, at: &At<&Statement<Amendment>>) -> bool {
+/// Whether an operator of the roster in force registered an outage of the terms that an amendment
+/// changes, before it.
+fn is_registered(facts: &Facts<'_>, unit: &UnitFacts<'_>, at: &At<&Statement<Amendment>>) -> bool {
     unit.outages.iter().any(|registered| {
-        let signed = registered.it.note().count(&roster.operator_keys).is_ok_and(|by| by > 0);
+        let roster = facts.roster_at(registered.index).map(Statement::body);
+        let operators = roster.map(|roster| roster.operator_keys.as_slice()).unwrap_or_default();
+        let signed = registered.it.note().count(operators).is_ok_and(|by| by > 0);
         let before = registered.index < at.index;
         signed && before && registered.it.body().prev_sha256 == at.it.body().prev_sha256
     })
@@ -165,7 +174,7 @@ fn amendment_signed(
     let quorum = note.count(&roster.statement_keys()).is_ok_and(|signed| signed >= roster.q());
     let agreed = match &at.it.body().reason {
         AmendmentReason::Postponed { .. } => buyer_signed(facts, unit, at),
-        AmendmentReason::Outage { .. } => is_registered(roster, unit, at),
+        AmendmentReason::Outage { .. } => is_registered(facts, unit, at),
     };
     quorum && note.require(&roster.platform_key).is_ok() && agreed
 }

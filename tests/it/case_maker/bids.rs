@@ -174,6 +174,7 @@ impl Maker {
             Twist::RefusedUndecided | Twist::Undecided => {
                 (arrived_at, code, fault) = (DEADLINE.plus(-1), "undecided", Fault::Platform);
             }
+            Twist::RefusedSigned => (arrived_at, code) = (DEADLINE.plus(-1), "signature"),
             Twist::EnvelopeLost | Twist::EnvelopeLostFault => {
                 (arrived_at, code) = (DEADLINE.plus(-1), "envelope-lost");
                 fault = if self.is(Twist::EnvelopeLost) { Fault::Platform } else { fault };

@@ -64,6 +64,9 @@ pub fn make(twist: Twist) -> Maker {
     if twist != Twist::Undecided {
         maker.refuse(&late);
     }
+    if twist == Twist::RefusedUndecided {
+        maker.head(DEADLINE.plus(-1000), &[1, 2, 3]);
+    }
     let late_line = matches!(twist, Twist::CloseLineLater | Twist::BehindClose);
     let lodge = |maker: &mut Maker| {
         let word = maker.lodged(&garbage, arrived);

@@ -73,6 +73,7 @@ pub enum Twist {
     RefusedByNobody,
     RefusedFault,
     RefusedUndecided,
+    RefusedSigned,
     EnvelopeLost,
     EnvelopeLostFault,
     Undecided,

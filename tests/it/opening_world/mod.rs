@@ -44,8 +44,8 @@ use zeroize::Zeroizing;
 
 pub use self::agents::{Agents, Heard};
 pub use self::bids::{Bid, Spoil, accept};
-pub use self::rows::vouched;
 use self::rows::{draft, insert_unit, notice, public};
+pub use self::rows::{next_key, vouched};
 use crate::support::{START, TestBase, TestFolder, folder, wait};
 
 pub const ORIGIN: &str = "bids.example/record";

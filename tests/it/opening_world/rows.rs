@@ -6,18 +6,21 @@ use sealbid::bid::statements::{BidEvent, Fault, Withdrawal};
 use sealbid::bid::store::insert_refused;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
+use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::roster::Roster;
 use sealbid::db::schema::{credential, lot, tender, unit};
 use sealbid::db::{Error, Tx};
-use sealbid::enterprise::statements::{KeyRevocation, Kind, Verified};
+use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Kind, Verified};
 use sealbid::ids::{LotId, TenderId, UnitId};
 use sealbid::on_each;
+use sealbid::opening::statements::OpeningEvent;
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;
 use sealbid::tender::statements::{
-    LotNotice, Notice, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
+    Amendment, LotNotice, Notice, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
 };
+use sealbid::tender::units;
 
 use super::agents::Agents;
 use super::{CHALLENGE, DEADLINE, N, OPEN_AT, T, World, key, who};
@@ -35,6 +38,22 @@ pub fn vouched(number: u16) -> String {
         uscc: "000000000000000000".into(),
     };
     Statement::signed(verified, &key("/operator/o", 4)).unwrap().encode()
+}
+
+/// The key that a body hands over to.
+pub fn next_key(number: u16) -> SigningKey {
+    let own = who(number).1;
+    SigningKey::from_seed(own.verifying().name(), KeyKind::Statement, &[200; 32]).unwrap()
+}
+
+/// A body's word that its next key speaks for it from now on.
+fn rotation(number: u16) -> String {
+    let ((enterprise, old), new) = (who(number), next_key(number));
+    let (old_key, new_key) = (old.verifying().clone(), new.verifying().clone());
+    let mut rotation =
+        Statement::signed(KeyRotation { enterprise, new_key, old_key }, &old).unwrap();
+    rotation.sign(&new);
+    rotation.encode()
 }
 
 impl World {
@@ -61,8 +80,18 @@ impl World {
         let (key_of, reason) = (own.verifying().clone(), "stolen".to_owned());
         let body = KeyRevocation { enterprise, key: key_of, reason };
         let note = Statement::signed(body, &key("/operator/o", 4)).unwrap().encode();
+        self.second_statement(number, KeyRevocation::TYPE, note);
+    }
+
+    /// A body hands over to its next key.
+    pub fn rotate(&self, number: u16) {
+        self.second_statement(number, KeyRotation::TYPE, rotation(number));
+    }
+
+    fn second_statement(&self, number: u16, kind: &'static str, note: String) {
+        let enterprise = who(number).0;
         self.act(move |tx| {
-            tx.record(public(None, KeyRevocation::TYPE, &note))?;
+            tx.record(public(None, kind, &note))?;
             let row = diesel::insert_into(credential::table).values((
                 credential::enterprise.eq(enterprise.to_string()),
                 credential::no.eq(2),
@@ -70,6 +99,18 @@ impl World {
             ));
             on_each!(tx.conn(), |c| row.execute(c))?;
             Ok(())
+        });
+    }
+
+    /// Puts an amendment in as proposed now, whoever signed it.
+    pub fn ask_amendment(&self, amendment: &Statement<Amendment>) {
+        let (statement, statement_sha256) = (amendment.encode(), amendment.sha256());
+        let (row, note, unit_id) = (self.row(), statement.clone(), self.id);
+        let event = OpeningEvent::Proposed { statement, statement_sha256, unit_id };
+        let event = public(Some(unit_id), "sealbid/proposed/v1", &json::to_string(&event).unwrap());
+        self.act(move |tx| {
+            let at = tx.record(event)?;
+            units::set_pending(tx, &row, &note, at.index)
         });
     }
 
@@ -116,8 +157,9 @@ impl World {
     /// Writes that a note was refused with this code, as an honest platform or a lying one does.
     pub fn refuse(&self, note: &str, refused: Refused) {
         let (id, code, sha256) = (self.id, refused.code(), Hash::of(note.as_bytes()));
+        let arrived_at = DEADLINE.plus(if refused == Refused::Undecided { -1 } else { 0 });
         let event = BidEvent::Refused {
-            arrived_at: DEADLINE,
+            arrived_at,
             code: code.to_owned(),
             fault: refused.fault(),
             provisional: false,
