@@ -1,12 +1,15 @@
 //! Withdrawal, and the deletion of ciphertext that nothing needs any more.
 
+use std::sync::Arc;
+
 use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
+use crate::blob::{self, Blobs};
 use crate::clock::Time;
 use crate::crypto::json;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::Statement;
-use crate::db::{self, Tx};
+use crate::db::{self, Db, Tx};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
@@ -76,7 +79,7 @@ fn carry_out(
     let before = place.head.as_ref().map(|(head, _)| head);
     let decided = rules::decide_withdrawal(&place.terms, before, withdrawal, line, arrived_at);
     let (note, sha256) = (withdrawal.encode(), withdrawal.sha256());
-    if let Err(refused) = in_time(&place, decided, Some(tx.now())) {
+    if let Err(refused) = in_time(&place, decided, (!doubted).then(|| tx.now())) {
         let author = Some(bidder);
         return refuse(tx, &place, refused, Refusal { author, note, arrived_at, doubted });
     }
@@ -110,17 +113,30 @@ pub async fn sweep(p: &Platform) -> Result<usize, Error> {
     let mut failed = None;
     for (id, blob) in over {
         // One that cannot be deleted keeps no other.
-        match delete(p, id, blob).await {
-            Ok(()) => deleted = deleted.saturating_add(1),
-            Err(error) => failed = Some(error),
+        match delete(&p.db, &p.blobs, id, blob).await {
+            Ok(Ok(())) => deleted = deleted.saturating_add(1),
+            Ok(Err(error)) => failed = Some(error.into()),
+            Err(error) => failed = Some(error.into()),
         }
     }
     failed.map_or(Ok(deleted), Err)
 }
 
-async fn delete(p: &Platform, id: EnvelopeId, blob: UploadId) -> Result<(), Error> {
-    let blobs = p.blobs.clone();
+/// Deletes one ciphertext: the file first, so that a crash between leaves the row to come back to.
+///
+/// # Errors
+/// The database's, and inside of it the store's.
+pub async fn delete(
+    db: &Db,
+    blobs: &Arc<dyn Blobs>,
+    id: EnvelopeId,
+    blob: UploadId,
+) -> Result<Result<(), blob::Error>, db::Error> {
+    let blobs = Arc::clone(blobs);
     let gone = tokio::task::spawn_blocking(move || blobs.delete(blob)).await;
-    gone.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))??;
-    Ok(p.db.write(move |tx| store::deleted(tx, &id)).await?)
+    let gone = gone.map_err(|e| db::Error::Backend(format!("a task did not end: {e}")))?;
+    match gone {
+        Ok(()) => db.write(move |tx| store::deleted(tx, &id)).await.map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
 }

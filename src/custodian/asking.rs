@@ -3,8 +3,11 @@
 //! Deliberately absent: the transport, which is [`Custodians`]'s, and any trust in what is answered.
 
 use std::path::Path;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +24,8 @@ use crate::crypto::statement::Statement;
 use crate::opening::rules::lodged::lodged_line;
 use crate::opening::statements::Lodged;
 
+/// Whoever is so much slower than those that were needed is heard too.
+const MOMENT: Duration = Duration::from_millis(250);
 /// More bids than this are lodged with nobody for one unit.
 const MAX_LODGED: usize = 200_000;
 
@@ -95,6 +100,18 @@ pub async fn ask_all<A: Ask>(
         (to, answer)
     };
     join_all(all.iter().cloned().map(one)).await
+}
+
+/// The next of several answers as they come: while any are needed whoever answers, and once none is
+/// only who answers within a moment.
+pub async fn next_answer<F: Future>(
+    asked: &mut FuturesUnordered<F>,
+    needed: usize,
+) -> Option<F::Output> {
+    match needed {
+        0 => tokio::time::timeout(MOMENT, asked.next()).await.ok().flatten(),
+        _ => asked.next().await,
+    }
 }
 
 /// The bids lodged with a custodian for the unit of a signed [`Query`], page by page.

@@ -1,21 +1,24 @@
 //! What the platform asks of the custodians' agents.
 //!
 //! Invariant: an answer is only bytes until its signature is checked, which is the caller's part; a
-//! silent agent costs a bounded time and harms nobody else's request. [`Custodians`] is the wire,
-//! [`Http`] the real one; tests put agents into the same process. Deliberately absent: retries,
-//! which the timer's next tick is.
+//! silent agent costs a bounded time and harms nobody else's request. For a minute after one has let
+//! a request wait in vain it is given only a moment for each: the requests of an opening follow each
+//! other, and whoever hangs, by accident or on purpose, holds up one of them and not all. Agents are
+//! asked to witness the record all the time, so that no unit's hour is the first to find out.
+//! [`Custodians`] is the wire, [`Http`] the real one; tests put agents into the same process.
+//! Deliberately absent: retries, which the timer's next tick is.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 
-pub use super::asking::{Ask, ask, ask_all, ask_note, lodged, lodged_bid};
+pub use super::asking::{Ask, ask, ask_all, ask_note, lodged, lodged_bid, next_answer};
 use super::roster::{CustodianId, Member, Roster};
 use super::wire::MAX_PAGE;
 use crate::crypto::note::NoteError;
@@ -28,6 +31,10 @@ const CONNECT: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(4);
 /// How long a lodged bid may take to arrive.
 const DOWNLOAD: Duration = Duration::from_secs(600);
+/// How long it is remembered that an agent was silent.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// Where the record is witnessed.
+const WITNESS: &str = "/add-checkpoint";
 /// The largest answer that is not a file, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 // An agent's page with what stands around it.
@@ -110,13 +117,16 @@ impl From<NoteError> for AskError {
 pub struct Limits {
     /// How long an agent may take to answer a request.
     pub patience: Duration,
+    /// The same for one that was silent lately, unless it is to witness.
+    pub brief: Duration,
     /// The largest lodged file that is fetched, in bytes.
     pub max_file: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(10), max_file: 4 << 30 }
+        let (patience, brief) = (Duration::from_secs(10), Duration::from_secs(1));
+        Self { patience, brief, max_file: 4 << 30 }
     }
 }
 
@@ -125,6 +135,8 @@ pub struct Http {
     client: reqwest::Client,
     addresses: BTreeMap<CustodianId, String>,
     limits: Limits,
+    /// When each last let a request wait in vain.
+    silent: Mutex<BTreeMap<CustodianId, Instant>>,
 }
 
 impl Http {
@@ -142,12 +154,38 @@ impl Http {
         let address = |address: &str| address.trim_end_matches('/').to_owned();
         let members = roster.custodians.iter();
         let addresses = members.map(|m| (m.id.clone(), address(&m.address))).collect();
-        Ok(Self { client, addresses, limits })
+        Ok(Self { client, addresses, limits, silent: Mutex::default() })
     }
 
     fn url(&self, to: &CustodianId, path: &str) -> Result<String, AskError> {
         let address = self.addresses.get(to).ok_or_else(|| AskError::Unknown(to.clone()))?;
         Ok(format!("{address}{path}"))
+    }
+
+    fn patience(&self, to: &CustodianId, path: &str) -> Duration {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        match silent.get(to) {
+            Some(since) if path != WITNESS && since.elapsed() < REMEMBERED => self.limits.brief,
+            _ => self.limits.patience,
+        }
+    }
+
+    /// One request and its answer; whoever lets it wait in vain is remembered.
+    async fn ask(
+        &self,
+        to: &CustodianId,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer, AskError> {
+        let (asked, patience) = (Instant::now(), self.patience(to, path));
+        let answer = tokio::time::timeout(patience, self.exchange(to, path, body)).await;
+        let answer = answer
+            .unwrap_or_else(|_| Err(AskError::Silent("it did not answer in time".to_owned())));
+        if matches!(answer, Err(AskError::Silent(_))) && asked.elapsed() >= self.limits.brief {
+            let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+            silent.insert(to.clone(), Instant::now());
+        }
+        answer
     }
 
     async fn exchange(
@@ -165,8 +203,7 @@ impl Http {
             Some(body) => self.client.post(url).body(body),
             None => self.client.get(url),
         };
-        let response =
-            request.timeout(self.limits.patience).send().await.map_err(|e| silent(&e))?;
+        let response = request.send().await.map_err(|e| silent(&e))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
         let mut parts = response.bytes_stream();
@@ -215,7 +252,7 @@ impl Custodians for Http {
         path: &'a str,
         body: Option<Vec<u8>>,
     ) -> Pending<'a, Result<Answer, AskError>> {
-        Box::pin(self.exchange(to, path, body))
+        Box::pin(self.ask(to, path, body))
     }
 
     fn download<'a>(
@@ -245,7 +282,7 @@ impl Witnesses for AsWitnesses {
     fn add_checkpoint<'a>(&'a self, witness: &'a str, body: String) -> Answering<'a> {
         Box::pin(async move {
             let to = custodian(witness)?;
-            let sent = self.0.send(&to, "/add-checkpoint", Some(body.into_bytes())).await;
+            let sent = self.0.send(&to, WITNESS, Some(body.into_bytes())).await;
             sent.map(|answer| (answer.status, answer.body)).map_err(|e| e.to_string())
         })
     }

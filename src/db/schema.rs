@@ -116,7 +116,6 @@ diesel::table! {
         close_sha256 -> Nullable<Binary>,
         close_proposed_index -> Nullable<BigInt>,
         close_index -> Nullable<BigInt>,
-        window_from -> Nullable<BigInt>,
         order_note -> Nullable<Text>,
         suspension_no -> BigInt,
         suspended -> Bool,
@@ -183,7 +182,6 @@ diesel::table! {
         custodian -> Text,
         note -> Text,
         recorded_index -> BigInt,
-        valid -> Bool,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 
 use super::accounts;
 use super::lodged::{ByCustodian, Lodgings};
@@ -13,10 +14,9 @@ use super::{Case, Error, Held, Opener, blocking, lapsed, moves, public};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{AskError, ask_note};
+use crate::custodian::client::{AskError, ask_note, next_answer};
 use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::custodian::wire::{Account, AskAmendment, AskClose};
 use crate::db::{self, Conn};
@@ -89,10 +89,11 @@ impl Opener {
         Ok(())
     }
 
-    /// Asks the custodians that have not signed; with the platform and q it takes effect.
+    /// Asks the custodians that have not signed; with the platform and q it takes effect, and whoever is
+    /// slower is waited for no longer than a moment.
     pub(super) async fn ask_close(&self, case: &Case, now: Time) -> Result<(), Error> {
         let row = &case.row;
-        let (Some(close), Some(index)) = (row.close.clone(), row.close_proposed) else {
+        let (Some(mut close), Some(index)) = (row.close.clone(), row.close_proposed) else {
             return Err(db::Error::Corrupt("a closing unit without its close".to_owned()).into());
         };
         let size = close.body().size;
@@ -111,20 +112,22 @@ impl Opener {
         if may_drop && self.has_unknown(row, &held).await? {
             return self.drop_close(row, close, &ask, &held).await;
         }
-        let missing = missing(&close, roster);
-        let asked = missing
+        let (ask, held) = (&ask, &held);
+        let mut asked: FuturesUnordered<_> = missing(&close, roster)
             .into_iter()
-            .map(async |member| (member, self.ask_one(row, member, &ask, &held).await));
-        let mut signed = Vec::new();
-        for (member, answer) in join_all(asked).await {
-            match answer {
-                Ok(note) => signed.push((member.statement_key.clone(), note)),
+            .map(async |member| (member, self.ask_one(row, member, ask, held).await))
+            .collect();
+        let before = signed;
+        let mut needed = roster.q().saturating_sub(before);
+        while let Some((member, answer)) = next_answer(&mut asked, needed).await {
+            match answer.and_then(|note| Ok(close.adopt(&note, &member.statement_key)?)) {
+                Ok(()) => needed = needed.saturating_sub(1),
                 Err(error) => {
                     tracing::warn!(unit = %row.id, custodian = %member.id, %error, "no signature");
                 }
             }
         }
-        self.take_signatures(row, close, signed, roster).await
+        self.take_signatures(row, close, before, roster).await
     }
 
     /// Asks one custodian; one that slept through an amendment is shown it first.
@@ -171,7 +174,7 @@ impl Opener {
     async fn drop_close(
         &self,
         row: &UnitRow,
-        close: Statement<Close>,
+        mut close: Statement<Close>,
         ask: &AskClose,
         held: &ByCustodian,
     ) -> Result<(), Error> {
@@ -180,10 +183,10 @@ impl Opener {
         let asked = missing(&close, roster)
             .into_iter()
             .map(async |member| (member, ask_note(wire, &member.id, &ask).await));
-        let (mut signed, mut free) = (Vec::new(), 0_usize);
+        let (before, mut free) = (signatures(&close, roster)?, 0_usize);
         for (member, answer) in join_all(asked).await {
-            match answer {
-                Ok(note) => signed.push((member.statement_key.clone(), note)),
+            match answer.and_then(|note| Ok(close.adopt(&note, &member.statement_key)?)) {
+                Ok(()) => {}
                 Err(error) => {
                     free = free.saturating_add(usize::from(error.is_refusal(NO_RECEIPT)));
                     tracing::warn!(unit = %row.id, custodian = %member.id, %error, "not signed");
@@ -191,7 +194,7 @@ impl Opener {
             }
         }
         if !can_agree(free, (roster.n(), usize::from(roster.t))) {
-            return self.take_signatures(row, close, signed, roster).await;
+            return self.take_signatures(row, close, before, roster).await;
         }
         let event = lapsed(row.id, close.sha256(), LapseReason::Incomplete)?;
         let dropped = row.clone();
@@ -205,20 +208,14 @@ impl Opener {
         Ok(())
     }
 
-    /// Takes over what custodians signed. With q of them it is the close.
+    /// Takes over what custodians signed, more than `before`. With q of them it is the close.
     async fn take_signatures(
         &self,
         row: &UnitRow,
-        mut close: Statement<Close>,
-        signed: Vec<(VerifyingKey, Note)>,
+        close: Statement<Close>,
+        before: usize,
         roster: &Roster,
     ) -> Result<(), Error> {
-        let before = close.note().signatures().len();
-        for (key, note) in signed {
-            if let Err(error) = close.adopt(&note, &key) {
-                tracing::warn!(unit = %row.id, key = key.name(), %error, "a wrong signature");
-            }
-        }
         let custodians = roster.statement_keys();
         let count = signatures(&close, roster)?;
         let mut keys = vec![self.parts.key.verifying().clone()];
@@ -226,7 +223,7 @@ impl Opener {
         let note = close.ordered(&keys).encode();
         let row = row.clone();
         if count < roster.q() {
-            if count + 1 > before {
+            if count > before {
                 self.db().write(move |tx| moves::keep_signatures(tx, &row, &note)).await?;
             }
             return Ok(());

@@ -37,6 +37,7 @@ use self::rules::challenge::Keys;
 use self::rules::{Facts, Step, due, release_from};
 use self::statements::LapseReason;
 use crate::bid::envelope::EnvelopeId;
+use crate::bid::withdraw::delete;
 use crate::blob::Blobs;
 use crate::clock::{Time, is_closed};
 use crate::crypto::key::SigningKey;
@@ -206,7 +207,7 @@ impl Opener {
             Step::ProposeClose { size } => self.propose_close(&case, size).await?,
             Step::AskClose => self.ask_close(&case, now).await?,
             Step::Void(reason) => self.void(&case.row, reason).await?,
-            Step::AskRelease => self.ask_release(&case).await?,
+            Step::AskRelease => self.ask_release(&case, case.facts.t).await?,
             Step::Open => self.open(&case, now).await?,
         }
         Ok(step)
@@ -277,12 +278,10 @@ impl Opener {
         Ok(self.db().write(move |tx| moves::rest(tx, &id)).await?)
     }
 
-    /// Deletes ciphertexts: the files first, so that a crash between leaves the rows to come back to.
+    /// Deletes ciphertexts.
     async fn delete(&self, kept: Vec<(EnvelopeId, crate::ids::UploadId)>) -> Result<(), Error> {
         for (id, blob) in kept {
-            let blobs = Arc::clone(&self.parts.blobs);
-            blocking(move || blobs.delete(blob)).await??;
-            self.db().write(move |tx| moves::mark_deleted(tx, &id)).await?;
+            delete(self.db(), &self.parts.blobs, id, blob).await??;
         }
         Ok(())
     }

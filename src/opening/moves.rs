@@ -6,12 +6,11 @@ use diesel::prelude::*;
 use super::rules::words::takes_keys;
 use super::rules::{OutOfOrder, UnitAct, UnitState, next};
 use super::statements::{Challenged, SuspensionState, Verdict};
-use crate::bid::envelope::EnvelopeId;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::CustodianId;
-use crate::db::schema::{challenge, envelope, release, unit};
+use crate::db::schema::{challenge, release, unit};
 use crate::db::{Error, Tx};
 use crate::ids::UnitId;
 use crate::on_each;
@@ -143,18 +142,6 @@ pub fn rest(tx: &mut Tx<'_>, id: &UnitId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Shows when the challenge window began; what counts is computed from the cosignatures.
-///
-/// # Errors
-/// `Backend`.
-pub fn show_window(tx: &mut Tx<'_>, id: &UnitId, from: Time) -> Result<(), Error> {
-    tx.unrecorded("read off the cosignatures, which stand beside the record");
-    let at = unit::unit_id.eq(id.to_string()).and(unit::window_from.is_null());
-    let change = diesel::update(unit::table.filter(at)).set(unit::window_from.eq(from.millis()));
-    on_each!(tx.conn(), |c| change.execute(c))?;
-    Ok(())
-}
-
 /// Demands that what custodians hand out may be recorded, and what was opened with it: the regulator
 /// may have stopped the unit since they were asked.
 ///
@@ -181,7 +168,6 @@ pub fn add_release(
         release::custodian.eq(custodian.as_str()),
         release::note.eq(note),
         release::recorded_index.eq(stored(index)?),
-        release::valid.eq(true),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     Ok(())
@@ -241,16 +227,4 @@ const fn word(verdict: Verdict) -> &'static str {
         Verdict::Open => "open",
         Verdict::Finding => "finding",
     }
-}
-
-/// States that an envelope's ciphertext is gone.
-///
-/// # Errors
-/// `Backend`.
-pub fn mark_deleted(tx: &mut Tx<'_>, id: &EnvelopeId) -> Result<(), Error> {
-    tx.unrecorded("the void or the order on the record says that it goes");
-    let key = (id.manifest_sha256.as_bytes().to_vec(), id.bidder.to_string());
-    let change = diesel::update(envelope::table.find(key)).set(envelope::state.eq("deleted"));
-    on_each!(tx.conn(), |c| change.execute(c))?;
-    Ok(())
 }

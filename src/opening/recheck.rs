@@ -53,7 +53,7 @@ impl Opener {
             return Ok(self.db().write(move |tx| moves::look_again(tx, &id, None)).await?);
         }
         if next.is_some() {
-            self.ask_release(case).await?;
+            self.ask_release(case, self.roster(row)?.n()).await?;
         }
         self.check_shares(row, opening.body(), open, next).await
     }

@@ -1,19 +1,19 @@
 //! The release: custodians are asked for the unit's identities once its window is over, and each
 //! valid one is recorded as it comes.
 
-use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 
 use super::decrypt::UnitKey;
 use super::statements::{OpeningEvent, Release, Suspension};
 use super::store::{self, ReleaseRow};
-use super::{Case, Error, Opener, custodians, moves, public};
+use super::{Case, Error, Opener, moves, public};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::seal::Identity;
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{AskError, ask, ask_note};
-use crate::custodian::roster::{CustodianId, Roster};
+use crate::custodian::client::{AskError, ask, ask_note, next_answer};
+use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::custodian::wire::{AskRelease, AskSuspend};
 use crate::db;
 use crate::record::append::Event;
@@ -26,32 +26,54 @@ const FALSE_RELEASE: &str = "sealbid/false-release/v1";
 /// The code by which an agent says that it holds a challenge.
 const CHALLENGE_OPEN: &str = "custodian-challenge-open";
 
+/// What became of a custodian's answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// Its identity stands on the record.
+    Recorded,
+    /// It gave none, or it came when none was to be taken: it gives it again.
+    Dropped,
+}
+
 impl Opener {
-    /// Asks every custodian that has not released. Releases beyond the t-th are recorded too.
-    pub(super) async fn ask_release(&self, case: &Case) -> Result<(), Error> {
+    /// Asks every custodian that has not released, and records each identity as it comes; whoever is
+    /// behind those that are needed is waited for no longer than a moment, and asked again after the
+    /// opening. Releases beyond the t-th are recorded too.
+    pub(super) async fn ask_release(&self, case: &Case, needed: usize) -> Result<(), Error> {
         let row = &case.row;
         let Some(request) = self.release_request(case).await? else { return Ok(()) };
         let id = row.id;
         let have = self.db().query(move |conn| store::releases(conn, &id)).await?;
-        let (wire, held) = (self.wire(row)?, self.lodged_with(row).await?);
-        let missing = custodians(self.roster(row)?)
-            .into_iter()
-            .filter(|custodian| !have.iter().any(|release| release.custodian == *custodian));
-        let asked = missing.map(async |custodian| {
-            self.lift(row, &custodian).await;
-            let lodged = held.get(&custodian).cloned().unwrap_or_default();
-            let note = match self.accounts(row, lodged).await {
-                Ok(lodged) => {
-                    ask_note(wire, &custodian, &AskRelease { lodged, ..request.clone() }).await
-                }
-                Err(error) => Err(AskError::Silent(error.to_string())),
-            };
-            (custodian, note)
-        });
-        for (custodian, answer) in join_all(asked).await {
-            self.take_release(row, &custodian, answer).await?;
+        let has_released =
+            |member: &&Member| have.iter().any(|release| release.custodian == member.id);
+        let members = self.roster(row)?.custodians.iter().filter(|member| !has_released(member));
+        let request = &request;
+        let mut asked: FuturesUnordered<_> = members
+            .map(async |member| (&member.id, self.ask_identity(row, member, request).await))
+            .collect();
+        let mut needed = needed.saturating_sub(have.len());
+        while let Some((custodian, answer)) = next_answer(&mut asked, needed).await {
+            if self.take_release(row, custodian, answer?).await? == Taken::Recorded {
+                needed = needed.saturating_sub(1);
+            }
         }
         Ok(())
+    }
+
+    /// Asks one custodian, told the regulator's last word and what became of the bids lodged with it.
+    async fn ask_identity(
+        &self,
+        row: &UnitRow,
+        member: &Member,
+        request: &AskRelease,
+    ) -> Result<Result<Note, AskError>, Error> {
+        if let Err(error) = self.tell_last_word(row, &member.id).await? {
+            return Ok(Err(error));
+        }
+        let held = self.lodged_at(row, member).await.unwrap_or_default();
+        let lodged = self.accounts(row, held).await?;
+        let request = AskRelease { lodged, ..request.clone() };
+        Ok(ask_note(self.wire(row)?, &member.id, &request).await)
     }
 
     /// Everything that an agent checks before it hands out its identity.
@@ -60,7 +82,7 @@ impl Opener {
         let (Some(close_receipt), Some(recent)) = (close_receipt, case.release_size) else {
             return Ok(None);
         };
-        let (row, window_from) = (case.row.clone(), case.facts.window_from);
+        let row = case.row.clone();
         let request = self.db().query(move |conn| {
             let recent = record::checkpoint_at(conn, recent)?;
             Ok::<_, db::Error>(AskRelease {
@@ -72,30 +94,31 @@ impl Opener {
                 unit: row.unit.encode(),
             })
         });
-        let request = request.await?;
-        if let Some(from) = window_from {
-            let id = case.row.id;
-            self.db().write(move |tx| moves::show_window(tx, &id, from)).await?;
-        }
-        Ok(Some(request))
+        Ok(Some(request.await?))
     }
 
-    /// Tells an agent the regulator's last word, which it may have slept through.
-    async fn lift(&self, row: &UnitRow, custodian: &CustodianId) {
-        let Ok(wire) = self.wire(row) else { return };
+    /// Tells an agent the regulator's last word, which it may have slept through. One that cannot be
+    /// told is not asked.
+    async fn tell_last_word(
+        &self,
+        row: &UnitRow,
+        custodian: &CustodianId,
+    ) -> Result<Result<(), AskError>, Error> {
         if row.suspension_no == 0 {
-            return;
+            return Ok(Ok(()));
         }
         let id = row.id;
-        let entries =
-            self.db().query(move |conn| record::entries_of_unit(conn, &id, Suspension::TYPE));
-        let last = entries.await.ok().and_then(|mut entries| entries.pop());
-        if let Some(suspension) = last.and_then(|entry| String::from_utf8(entry.event).ok()) {
-            let request = AskSuspend { suspension, unit: row.unit.encode() };
-            let told = ask(wire, custodian, &request).await;
-            drop(told.inspect_err(|error| {
-                tracing::warn!(unit = %row.id, %custodian, %error, "a suspension not told");
-            }));
+        let last = self.db().query(move |conn| {
+            let last = record::entries_of_unit(conn, &id, Suspension::TYPE)?.pop();
+            let last = last.ok_or(db::Error::NotFound)?;
+            String::from_utf8(last.event)
+                .map_err(|_| db::Error::Corrupt("a suspension's text".to_owned()))
+        });
+        let request = AskSuspend { suspension: last.await?, unit: row.unit.encode() };
+        match ask(self.wire(row)?, custodian, &request).await {
+            // It knows it already, or one that came after.
+            Ok(_) | Err(AskError::Refused { .. }) => Ok(Ok(())),
+            Err(error) => Ok(Err(error)),
         }
     }
 
@@ -104,7 +127,7 @@ impl Opener {
         row: &UnitRow,
         custodian: &CustodianId,
         answer: Result<Note, AskError>,
-    ) -> Result<(), Error> {
+    ) -> Result<Taken, Error> {
         let note = match answer {
             Ok(note) => note,
             Err(error) => {
@@ -112,13 +135,14 @@ impl Opener {
                     self.ask_for_challenges_again(row.id);
                 }
                 tracing::warn!(unit = %row.id, %custodian, %error, "no release");
-                return Ok(());
+                return Ok(Taken::Dropped);
             }
         };
         let roster = self.roster(row)?;
         let Some((release, _)) = valid_release(row, roster, custodian, &note) else {
             tracing::error!(unit = %row.id, %custodian, "a release that opens nothing");
-            return self.keep_evidence(row, roster, custodian, &note).await;
+            self.keep_evidence(row, roster, custodian, &note).await?;
+            return Ok(Taken::Dropped);
         };
         let (id, custodian) = (row.id, custodian.clone());
         let close_sha256 = release.body().close_sha256;
@@ -135,8 +159,12 @@ impl Opener {
             moves::add_release(tx, &id, &custodian, &text, at.index)
         });
         match added.await {
-            // Another instance was first with the same custodian's, or the regulator with its word.
-            Ok(()) | Err(db::Error::Conflict(_)) => Ok(()),
+            Ok(()) => Ok(Taken::Recorded),
+            // Another instance was first, or the unit was stopped or failed while it was on its way.
+            Err(db::Error::Conflict(error)) => {
+                tracing::warn!(unit = %row.id, error, "a release not taken");
+                Ok(Taken::Dropped)
+            }
             Err(other) => Err(other.into()),
         }
     }

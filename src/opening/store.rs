@@ -181,7 +181,7 @@ pub struct ReleaseRow {
 /// `Corrupt`, `Backend`.
 pub fn releases(conn: &mut Conn, id: &UnitId) -> Result<Vec<ReleaseRow>, Error> {
     let query = release::table
-        .filter(release::unit.eq(id.to_string()).and(release::valid.eq(true)))
+        .filter(release::unit.eq(id.to_string()))
         .order(release::recorded_index)
         .select((release::custodian, release::note));
     let rows: Vec<(String, String)> = on_each!(conn, |c| query.load(c))?;

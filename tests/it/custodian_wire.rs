@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealbid::auth::provider::install_providers;
 use sealbid::clock::Clock as _;
@@ -29,7 +29,11 @@ use crate::registration::signed;
 use crate::server::{Server, platform_key};
 use crate::support::{START, TestBase, folder, wait};
 
-const LIMITS: Limits = Limits { patience: Duration::from_millis(300), max_file: 1000 };
+const LIMITS: Limits = Limits {
+    patience: Duration::from_millis(300),
+    brief: Duration::from_millis(300),
+    max_file: 1000,
+};
 
 /// An address where something else than an agent answers: each connection gets these bytes, or
 /// silence. It ends when it is asked for nothing any more.
@@ -150,6 +154,28 @@ fn an_address_where_nobody_listens_and_one_that_never_answers_are_silent() {
     let stranger: CustodianId = "nobody".parse().unwrap();
     let unknown = wait(lodged(&http, &stranger, "a question")).unwrap_err();
     assert_eq!(unknown, AskError::Unknown(stranger));
+}
+
+#[test]
+fn whoever_hangs_holds_up_one_request_and_not_each_that_follows() {
+    let hanging = Imposter::new(None);
+    let mut roster = any_roster();
+    roster.custodians[0].address.clone_from(&hanging.address);
+    install_providers();
+    let (patience, brief) = (Duration::from_secs(2), Duration::from_millis(20));
+    let http = Http::new(&roster, Limits { patience, brief, max_file: 0 }).unwrap();
+    let ask = |path: &str| {
+        let began = Instant::now();
+        let silent = wait(http.send(&c(1), path, Some(b"{}".to_vec())));
+        assert!(matches!(silent, Err(AskError::Silent(_))));
+        began.elapsed()
+    };
+    let first = ask("/lodged");
+    assert!(first >= patience);
+    let ten: Duration = std::iter::repeat_n("/window", 10).map(ask).sum();
+    assert!(ten < first, "ten: {ten:?}, the first alone: {first:?}");
+    // As a witness it is given its time: so it is known at any hour who is away.
+    assert!(ask("/add-checkpoint") >= patience);
 }
 
 #[test]

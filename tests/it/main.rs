@@ -99,6 +99,7 @@ mod server;
 mod shamir;
 mod shares_checked;
 mod sights;
+mod slow_custodians;
 mod snapshots;
 mod stand;
 mod statements_document;

@@ -2,7 +2,7 @@
 
 use sealbid::auth::Actor;
 use sealbid::opening::disclosed;
-use sealbid::opening::disclosed::sight::{Sight, is_within};
+use sealbid::opening::disclosed::sight::{Sight, visible};
 
 use crate::on_both;
 use crate::opening_world::{Spoil, World, pads, who};
@@ -42,7 +42,10 @@ on_both! {
             sealbid::opening::store::envelopes(conn, &world.id)
         }).unwrap();
         let sealed = envelopes[0].accepted_index;
-        let within = |index, sight| world.db.read(|conn| is_within(conn, index, &sight)).unwrap();
+        let within = |index, sight| {
+            let seen = world.db.read(|conn| visible(conn, &sight, &(index..index + 1))).unwrap();
+            seen == [index]
+        };
         for (sight, open, own) in [
             (Sight::Public, true, false),
             (Sight::Named(who(1).0), true, true),

@@ -78,7 +78,6 @@ CREATE TABLE unit (
     close_sha256         BYTEA,
     close_proposed_index BIGINT,
     close_index          BIGINT,
-    window_from          BIGINT,
     order_note           TEXT COLLATE "C",
     suspension_no        BIGINT NOT NULL DEFAULT 0,
     suspended            BOOLEAN NOT NULL DEFAULT FALSE,
@@ -163,14 +162,12 @@ CREATE INDEX upload_expired ON upload (expires_at, id) WHERE state <> 'used';
 CREATE INDEX upload_of_owner ON upload (owner, sha256, id);
 
 -- What custodians handed out. `note` carries a unit identity: with t of them the unit's bids are
--- readable, so nothing shows this column before the opening is recorded. `valid` is whether the
--- identity derives the unit's recipient. Rows never change.
+-- readable, so nothing shows this column before the opening is recorded. Rows never change.
 CREATE TABLE release (
     unit           TEXT COLLATE "C" NOT NULL REFERENCES unit (unit_id),
     custodian      TEXT COLLATE "C" NOT NULL,
     note           TEXT COLLATE "C" NOT NULL,
     recorded_index BIGINT NOT NULL,
-    valid          BOOLEAN NOT NULL,
     PRIMARY KEY (unit, custodian)
 );
 

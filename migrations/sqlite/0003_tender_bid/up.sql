@@ -78,7 +78,6 @@ CREATE TABLE unit (
     close_sha256         BLOB,
     close_proposed_index INTEGER,
     close_index          INTEGER,
-    window_from          INTEGER,
     order_note           TEXT,
     suspension_no        INTEGER NOT NULL DEFAULT 0,
     suspended            INTEGER NOT NULL DEFAULT FALSE,
@@ -163,14 +162,12 @@ CREATE INDEX upload_expired ON upload (expires_at, id) WHERE state <> 'used';
 CREATE INDEX upload_of_owner ON upload (owner, sha256, id);
 
 -- What custodians handed out. `note` carries a unit identity: with t of them the unit's bids are
--- readable, so nothing shows this column before the opening is recorded. `valid` is whether the
--- identity derives the unit's recipient. Rows never change.
+-- readable, so nothing shows this column before the opening is recorded. Rows never change.
 CREATE TABLE release (
     unit           TEXT    NOT NULL REFERENCES unit (unit_id),
     custodian      TEXT    NOT NULL,
     note           TEXT    NOT NULL,
     recorded_index INTEGER NOT NULL,
-    valid          INTEGER NOT NULL,
     PRIMARY KEY (unit, custodian)
 ) STRICT;
 

@@ -273,17 +273,14 @@ pub fn retire(tx: &mut Tx<'_>, id: &EnvelopeId, state: &'static str) -> Result<(
     if changed == 1 { Ok(()) } else { Err(Error::lost_race("the envelope")) }
 }
 
-/// Ciphertexts that nothing needs any more: replaced, withdrawn, or of a void unit.
+/// Ciphertexts that nothing needs any more: replaced or withdrawn. Those of a void unit are the
+/// opening's to delete.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(EnvelopeId, UploadId)>, Error> {
-    let of_void = unit::table.filter(unit::state.eq(UnitState::Void.code())).select(unit::unit_id);
-    let over = envelope::state
-        .eq_any(["replaced", "withdrawn"])
-        .or(envelope::state.eq("live").and(envelope::unit.eq_any(of_void)));
     let query = envelope::table
-        .filter(over)
+        .filter(envelope::state.eq_any(["replaced", "withdrawn"]))
         .order(envelope::accepted_index)
         .limit(limit.into())
         .select((envelope::manifest_sha256, envelope::bidder, envelope::blob));

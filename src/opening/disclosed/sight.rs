@@ -63,15 +63,6 @@ pub fn visible(conn: &mut Conn, sight: &Sight, range: &Range<u64>) -> Result<Vec
     found.into_iter().map(|idx| u64::try_from(idx).map_err(|_| corrupt())).collect()
 }
 
-/// Whether the entry at `index` is within `sight`: a pad, a sealed act and what is not there yet are
-/// all just not found.
-///
-/// # Errors
-/// As [`visible`].
-pub fn is_within(conn: &mut Conn, index: u64, sight: &Sight) -> Result<bool, Error> {
-    Ok(!visible(conn, sight, &(index..index.saturating_add(1)))?.is_empty())
-}
-
 /// A unit that is still to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {

@@ -14,7 +14,7 @@ use sealbid::custodian::agent::{self, Agent, Change, Keys as AgentKeys, Refusal,
 use sealbid::custodian::client::{Answer, AskError, Custodians, Pending};
 use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{
-    AskAmendment, AskChallenge, AskLodge, AskLodgedBid, AskWindow, LodgedReply, NoteReply,
+    AskAmendment, AskChallenge, AskLodge, AskLodgedBid, AskWindow, Done, LodgedReply, NoteReply,
 };
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
@@ -69,6 +69,8 @@ pub struct Agents {
     heard: Mutex<Vec<(CustodianId, Heard)>>,
     /// Requests that are done and of which nobody hears.
     lost: Mutex<BTreeSet<(CustodianId, &'static str)>>,
+    /// Requests that are never answered nor refused.
+    hung: Mutex<BTreeSet<(CustodianId, &'static str)>>,
     /// Done when somebody has next been asked on this path, before the answer arrives.
     pub interrupt: Mutex<Option<(&'static str, Interrupt)>>,
     /// Custodians that release somebody else's identity.
@@ -90,6 +92,7 @@ impl Agents {
             lodged: Mutex::default(),
             heard: Mutex::default(),
             lost: Mutex::default(),
+            hung: Mutex::default(),
             interrupt: Mutex::default(),
             lying: Mutex::default(),
         })
@@ -107,6 +110,11 @@ impl Agents {
     /// From now on answers of these custodians on this path are lost on their way.
     pub fn lose(&self, custodians: &[u8], path: &'static str) {
         *self.lost.lock().unwrap() = custodians.iter().map(|c| (id(*c), path)).collect();
+    }
+
+    /// From now on these custodians take requests on this path and say nothing.
+    pub fn hang(&self, custodians: &[u8], path: &'static str) {
+        *self.hung.lock().unwrap() = custodians.iter().map(|c| (id(*c), path)).collect();
     }
 
     /// What a custodian remembers.
@@ -234,7 +242,7 @@ impl Agents {
             "/release" => self.release(who, body),
             "/window" => {
                 let ask = serde_json::from_slice(body).unwrap();
-                answer(self.decide(who, |agent| Ok((agent::note_window(agent, &ask)?, ()))))
+                answer(self.decide(who, |agent| Ok((agent::note_window(agent, &ask)?, Done {}))))
             }
             "/challenges" => {
                 let ask = serde_json::from_slice(body).unwrap();
@@ -244,7 +252,7 @@ impl Agents {
             }
             "/suspend" => {
                 let ask = serde_json::from_slice(body).unwrap();
-                answer(self.decide(who, |agent| Ok((agent::suspend(agent, &ask)?, ()))))
+                answer(self.decide(who, |agent| Ok((agent::suspend(agent, &ask)?, Done {}))))
             }
             "/checkpoint" => {
                 let last =
@@ -323,14 +331,17 @@ impl Custodians for Agents {
             }
             let body = body.unwrap_or_default();
             self.hear(to, path, &body);
+            let is_on = |place: &(CustodianId, &str)| (&place.0, place.1) == (to, path);
+            if self.hung.lock().unwrap().iter().any(is_on) {
+                std::future::pending::<()>().await;
+            }
             let answer = self.route(to, path, &body);
             let interrupt = self.interrupt.lock().unwrap().take_if(|it| it.0 == path);
             if let Some((_, interrupt)) = interrupt {
                 // The database is not for a runtime's threads.
                 std::thread::spawn(interrupt).join().unwrap();
             }
-            let is_lost =
-                self.lost.lock().unwrap().iter().any(|lost| (&lost.0, lost.1) == (to, path));
+            let is_lost = self.lost.lock().unwrap().iter().any(is_on);
             if is_lost { Err(AskError::Silent("lost".to_owned())) } else { Ok(answer) }
         })
     }
