@@ -149,7 +149,8 @@ pub fn rest(tx: &mut Tx<'_>, id: &UnitId) -> Result<(), Error> {
 /// `Conflict`, `Corrupt`, `Backend`.
 pub fn require_unstopped(tx: &mut Tx<'_>, id: UnitId) -> Result<(), Error> {
     let row = units::unit(tx.conn(), id)?;
-    if takes_keys(row.state, row.suspended) { Ok(()) } else { Err(Error::lost_race("the unit")) }
+    let takes = takes_keys(row.state) && !row.suspended;
+    if takes { Ok(()) } else { Err(Error::lost_race("the unit")) }
 }
 
 /// Adds a valid release; the key refuses a second one of the same custodian.

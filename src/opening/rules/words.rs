@@ -42,10 +42,10 @@ pub const fn takes_suspension(state: UnitState) -> Result<(), Misplaced> {
     if state.is_over() { Err(Misplaced::NothingToStop) } else { Ok(()) }
 }
 
-/// Whether what custodians hand out, or what was opened with it, is recorded now. An answer may have
-/// been under way when the regulator stopped the unit: it is asked for again once that is lifted.
-/// After the opening keys are still taken, to check every share.
+/// Whether what custodians hand out, or what was opened with it, is recorded now, unless the unit is
+/// suspended: an answer may have been under way when the regulator stopped it, and is asked for again
+/// once that is lifted. After the opening keys are still taken, to check every share.
 #[must_use]
-pub const fn takes_keys(state: UnitState, is_suspended: bool) -> bool {
-    matches!(state, UnitState::Closed | UnitState::Opened) && !is_suspended
+pub const fn takes_keys(state: UnitState) -> bool {
+    matches!(state, UnitState::Closed | UnitState::Opened)
 }

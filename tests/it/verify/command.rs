@@ -177,7 +177,7 @@ fn what_cannot_be_read_ends_with_two() {
     let good = put(&folder, "case", &case);
     symlink("loop", folder.join("loop")).unwrap();
     let closed = put(&folder, "closed", &case);
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let (loops, nowhere) = (path("loop"), path("nowhere"));
     let mut unopened = vec![loops.as_str(), nowhere.as_str()];
     // Nothing is closed to the machine's administrator.

@@ -1,7 +1,7 @@
 //! A buyer cancels a unit, for as long as no close of it is effective.
 
 use sealbid::crypto::statement::Statement;
-use sealbid::error::Refusal as _;
+use sealbid::error::Refusal;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{Void, VoidReason};
@@ -41,7 +41,7 @@ impl World {
         let late = any_time && row.state == UnitState::Closed && by == By::Buyer;
         if !late {
             let refused = self.judge_cancellation(&row, &void).err();
-            self.expect(refused.as_ref().map(|it| it.code()), expected);
+            self.expect(refused.as_ref().map(Refusal::code), expected);
             if refused.is_some() || is_again {
                 return Ok(());
             }

@@ -79,8 +79,9 @@ impl World {
         let signed = note.signed_by(&member.statement_key) == Ok(true);
         let stops = self.rules.holds(Rule::SuspensionStops);
         let stops = stops && self.rules.holds(Rule::StopOvertakes);
-        let waits =
-            row.state == UnitState::Closed && takes_keys(row.state, row.is_suspended() && stops);
+        let waits = row.state == UnitState::Closed
+            && takes_keys(row.state)
+            && !(row.is_suspended() && stops);
         if !fits || !signed || known || !waits || closed != Some(body.close_sha256) {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use sealbid::clock::Time;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::wire::AskAmendment;
-use sealbid::error::Refusal as _;
+use sealbid::error::Refusal;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
 use sealbid::rulepack::Pack;
@@ -78,7 +78,7 @@ impl World {
             Some(asked) => asked,
             None => {
                 let drafted = self.draft_outage(&row, id);
-                let refused = drafted.as_ref().err().map(|it| it.code());
+                let refused = drafted.as_ref().err().map(Refusal::code);
                 self.expect(refused, self.expected_of_outage(&row));
                 let Ok(drafted) = drafted else { return Ok(()) };
                 let amendment = Statement::signed(drafted, &self.keys.platform).unwrap();

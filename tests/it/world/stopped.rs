@@ -40,7 +40,11 @@ impl World {
         if row.unit.body().release == ReleaseBy::Time {
             return Ok(());
         }
-        let order = row.order.as_ref().map(|order| order.body()).ok_or(Broken::Unordered)?;
+        let order = row
+            .order
+            .as_ref()
+            .map(sealbid::crypto::statement::Statement::body)
+            .ok_or(Broken::Unordered)?;
         holds(order.close_sha256 == given.close, Broken::Unordered)?;
         let mut left_out = row.accepted.iter().filter(|bid| !order.lines.contains(&bid.line));
         holds(left_out.all(|bid| self.is_deleted(bid)), Broken::UnreadKept)

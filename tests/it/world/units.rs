@@ -4,7 +4,7 @@ use sealbid::clock::Time;
 use sealbid::crypto::entropy::array;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
-use sealbid::error::Refusal as _;
+use sealbid::error::Refusal;
 use sealbid::ids::{LotId, TenderId, UnitId};
 use sealbid::opening::rules::{FREEZE_MS, UnitState};
 use sealbid::tender::rules::{Standing, check_request};
@@ -109,7 +109,7 @@ impl World {
         };
         if self.rules.holds(Rule::NothingMovesAfterAClose) {
             let refused = check_request(&self.standing(row), &amendment, self.now()).err();
-            self.expect(refused.as_ref().map(|it| it.code()), expected);
+            self.expect(refused.as_ref().map(Refusal::code), expected);
             if refused.is_some() {
                 return Ok(());
             }
