@@ -29,8 +29,9 @@ pub const PASSPHRASE: &str = "demo";
 const LATE: &str = "bid-late";
 /// By how much the second version is cheaper, in yuan.
 const REBATE: u64 = 250_000;
-/// Which custodian gets the share that does not open: one whose share is needed at the opening.
-pub const SPOILT: usize = 0;
+/// Whose shares the dealer of bad ones spoils: of the four custodians that are there at the release any
+/// three open, and one of these two is among them, whoever answers first.
+pub const SPOILT: [usize; 2] = [0, 1];
 
 /// One lot as its bidders see it.
 pub struct Desk<'a> {
@@ -228,23 +229,23 @@ impl Desk<'_> {
         Ok(self.line("demo-say-withdrawn", bidder, [("before", before), ("index", index)]))
     }
 
-    /// Deals one custodian a share that does not open. Nothing shows it before the opening.
+    /// Deals two custodians shares that do not open. Nothing shows it before the opening.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn bid_with_a_spoilt_share(
+    pub async fn bid_with_spoilt_shares(
         &self,
         bidder: &Bidder,
         party: &Party,
     ) -> Result<Said, Trouble> {
         let made = self.seal(bidder, party, self.first(bidder)?).await?;
         let spoilt = self.at(bidder, "bid-1-spoilt.bid");
-        spoil::spoil_share(&made.bid, &party.key, SPOILT, &spoilt)?;
+        spoil::spoil_shares(&made.bid, &party.key, &SPOILT, &spoilt)?;
         let accepted = self.send(bidder, party, &spoilt).await?;
-        let custodian = CUSTODIANS.get(SPOILT).map(|(_, name)| name.of(self.told.lang));
-        let custodian = custodian.unwrap_or_default().to_owned();
-        let index = accepted.index.to_string();
-        Ok(self.line("demo-say-spoilt", bidder, [("custodian", custodian), ("index", index)]))
+        let name = |place: usize| CUSTODIANS.get(place).map(|(_, name)| name.of(self.told.lang));
+        let [one, other] = SPOILT.map(|place| name(place).unwrap_or_default().to_owned());
+        let args = [("one", one), ("other", other), ("index", accepted.index.to_string())];
+        Ok(self.line("demo-say-spoilt", bidder, args))
     }
 
     /// Signs a rival's envelope as its own.

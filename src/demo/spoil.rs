@@ -31,15 +31,15 @@ pub fn copy(rival: &Path, thief: &SigningKey, to: &Path) -> Result<(), Trouble> 
     write(&envelope, manifest, &envelope.shares, thief, to)
 }
 
-/// Replaces the share of the custodian at `place` by one that is sealed to somebody else: its form
+/// Replaces the shares of the custodians at `places` by some that are sealed to somebody else: their form
 /// is right, so nobody sees it before the opening.
 ///
 /// # Errors
 /// [`Trouble`].
-pub fn spoil_share(
+pub fn spoil_shares(
     honest: &Path,
     dealer: &SigningKey,
-    place: usize,
+    places: &[usize],
     to: &Path,
 ) -> Result<(), Trouble> {
     let entropy = SystemEntropy::new();
@@ -50,10 +50,11 @@ pub fn spoil_share(
     }
     let stranger = Identity::generate(&entropy)?.recipient();
     let share = Share::from_slice(&share).map_err(other)?;
-    let spoilt = seal_share(&share, &stranger, &entropy).map_err(other)?;
     let mut shares = envelope.shares.clone();
-    let target = shares.get_mut(place).ok_or_else(|| other("there is no such share"))?;
-    *target = spoilt;
+    for place in places {
+        let target = shares.get_mut(*place).ok_or_else(|| other("there is no such share"))?;
+        *target = seal_share(&share, &stranger, &entropy).map_err(other)?;
+    }
     let mut manifest = envelope.manifest.body().clone();
     manifest.shares = shares.iter().map(|share| Hash::of(share)).collect();
     write(&envelope, manifest, &shares, dealer, to)

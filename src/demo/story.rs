@@ -225,7 +225,7 @@ async fn play(
         Part::Bids => desk.bid(bidder, party).await,
         Part::Replaces => desk.bid_and_replace(bidder, party).await,
         Part::Withdraws => desk.bid_and_withdraw(bidder, party).await,
-        Part::SpoilsAShare => desk.bid_with_a_spoilt_share(bidder, party).await,
+        Part::SpoilsAShare => desk.bid_with_spoilt_shares(bidder, party).await,
         Part::Late => desk.dawdle(bidder, party).await,
         Part::Copies => desk.copy(bidder, party, rival).await,
     }

@@ -17,6 +17,7 @@ use sealbid::custodian::chain::Chain;
 use sealbid::custodian::home::{Home, Start};
 use sealbid::custodian::http::{Limits, Service, routes};
 use sealbid::custodian::wire::{AskClose, NoteReply};
+use sealbid::opening::rules::lodged::lodged_line;
 use sealbid::opening::statements::{Close, Lodged};
 use sealbid::record::checkpoint::Checkpoint;
 use sealbid::record::witness::AddCheckpoint;
@@ -142,10 +143,10 @@ fn check(world: &World, dir: &Path, heard: &[Heard], answered: &[Answered]) {
             }
             "/lodge" => {
                 let word = Statement::<Lodged>::parse(answer.note().as_bytes()).unwrap();
-                let sha256 = word.body().manifest_sha256;
-                let kept = &state.units[&world.id].lodged[&sha256.to_string()];
+                let line = lodged_line(word.body().bidder, &word.body().manifest_sha256);
+                let kept = &state.units[&world.id].lodged[&line.to_string()];
                 assert_eq!(kept.arrived_at, word.body().arrived_at);
-                let file = std::fs::read(loaded.home.lodged(&world.id, &sha256)).unwrap();
+                let file = std::fs::read(loaded.home.lodged(&world.id, &line)).unwrap();
                 assert!(it.body.ends_with(&file), "the file is whole");
             }
             "/close" => no_second_close(world, it, answer, &loaded),

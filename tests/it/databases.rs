@@ -82,7 +82,6 @@ fn one_row_each(base: &TestBase) {
         DatabaseUrl::Sqlite(_) => "zeroblob(32)",
         DatabaseUrl::Postgres(_) => "decode(repeat('00', 32), 'hex')",
     };
-    let yes = if matches!(base.url, DatabaseUrl::Sqlite(_)) { "1" } else { "true" };
     for row in [
         format!("entry VALUES (0, {bytes}, {bytes}, 'k', 'public', NULL, NULL, 1)"),
         format!("checkpoint VALUES (8, {bytes}, 1, 'n')"),
@@ -97,7 +96,7 @@ fn one_row_each(base: &TestBase) {
              VALUES ('u', 't', 'l', 'single', 'n', 'open', 1, 1, 1, 1, 'time', 2, 4, 1, {bytes})"
         ),
         format!("refused VALUES ({bytes}, 'u', 'late', 1)"),
-        format!("release VALUES ('u', 'c1', 'n', 1, {yes})"),
+        "release VALUES ('u', 'c1', 'n', 1)".to_owned(),
         "credential VALUES ('e', 1, 'n')".to_owned(),
         "downtime VALUES (1, 2)".to_owned(),
     ] {
@@ -140,7 +139,7 @@ fn no_write_of_ours_replaces_a_row_that_never_changes() {
         "entry VALUES (0, zeroblob(32), zeroblob(31), 'k', 'public', NULL, NULL, 1)",
         "checkpoint VALUES (8, zeroblob(32), 1, 'other')",
         "lot VALUES ('l', 't', 1, 'other')",
-        "release VALUES ('u', 'c1', 'other', 1, 1)",
+        "release VALUES ('u', 'c1', 'other', 1)",
         "credential VALUES ('e', 1, 'other')",
     ] {
         let replaced = db.write_blocking(move |tx| {
