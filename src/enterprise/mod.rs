@@ -16,6 +16,8 @@ pub mod store;
 pub mod uscc;
 mod words;
 
+pub use self::store::statements as credential_notes;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -10,6 +10,7 @@ use crate::crypto::json;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::Account;
 use crate::db::{self, Conn};
+use crate::enterprise::credential_notes;
 use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::record::store as record;
@@ -34,7 +35,7 @@ pub(super) fn of_lodged(
     let Some(accepted) = receipt(conn, index)? else { return Ok(None) };
     let against = against(conn, id, all, (bidder, manifest))?;
     let later = against.map(|index| receipt(conn, index)).transpose()?.flatten();
-    let credentials = store::credentials(conn, &bidder)?;
+    let credentials = credential_notes(conn, bidder)?;
     Ok(Some(Account { accepted, credentials, later }))
 }
 
@@ -83,7 +84,7 @@ pub(super) fn account(
     let Some(accepted) = receipt(conn, bid.accepted_index)? else { return Ok(None) };
     let later = later(conn, id, all, &bid.id())?;
     let later = later.map(|index| receipt(conn, index)).transpose()?.flatten();
-    let credentials = store::credentials(conn, &bid.bidder)?;
+    let credentials = credential_notes(conn, bid.bidder)?;
     Ok(Some(Account { accepted, credentials, later }))
 }
 

@@ -20,6 +20,7 @@ use crate::custodian::client::{AskError, ask_note, next_answer};
 use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::custodian::wire::{Account, AskAmendment, AskClose};
 use crate::db::{self, Conn};
+use crate::enterprise::credential_notes;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::record::append::Event;
 use crate::record::store as record;
@@ -279,7 +280,7 @@ fn amendments(
 ) -> Result<Vec<AskAmendment>, db::Error> {
     let corrupt = |_| db::Error::Corrupt("an amendment".to_owned());
     let proposals = record::entries_of_unit(conn, &id, PROPOSED)?;
-    let credentials = store::credentials(conn, &entity)?;
+    let credentials = credential_notes(conn, entity)?;
     let mut asks = Vec::new();
     for entry in record::entries_of_unit(conn, &id, Amendment::TYPE)? {
         let amendment = Statement::<Amendment>::parse(&entry.event).map_err(corrupt)?;

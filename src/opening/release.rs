@@ -16,6 +16,7 @@ use crate::custodian::client::{AskError, ask, ask_note, next_answer};
 use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::custodian::wire::{AskRelease, AskSuspend};
 use crate::db;
+use crate::enterprise::credential_notes;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::store as record;
@@ -88,7 +89,7 @@ impl Opener {
             Ok::<_, db::Error>(AskRelease {
                 checkpoint: record::cosigned_note(conn, &recent)?.encode(),
                 close_receipt,
-                credentials: store::credentials(conn, &row.unit.body().procuring_entity)?,
+                credentials: credential_notes(conn, row.unit.body().procuring_entity)?,
                 lodged: Vec::new(),
                 order: row.order.clone(),
                 unit: row.unit.encode(),

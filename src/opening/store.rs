@@ -13,7 +13,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
-use crate::db::schema::{challenge, credential, envelope, refused, release, unit};
+use crate::db::schema::{challenge, envelope, refused, release, unit};
 use crate::db::{Conn, Error};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
@@ -153,18 +153,6 @@ pub fn blobs_kept(conn: &mut Conn, id: &UnitId) -> Result<Vec<(EnvelopeId, Uploa
         Ok((id, blob.parse().map_err(corrupt("blob"))?))
     };
     rows.into_iter().map(row).collect()
-}
-
-/// The statements that add up to a body's credential, in record order.
-///
-/// # Errors
-/// `Backend`.
-pub fn credentials(conn: &mut Conn, body: &EnterpriseId) -> Result<Vec<String>, Error> {
-    let query = credential::table
-        .filter(credential::enterprise.eq(body.to_string()))
-        .order(credential::no)
-        .select(credential::note);
-    Ok(on_each!(conn, |c| query.load(c))?)
 }
 
 /// A valid release.

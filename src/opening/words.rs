@@ -9,6 +9,7 @@ use crate::bid::statements::Fault;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask_all;
 use crate::custodian::wire::AskSuspend;
+use crate::enterprise::credential_notes;
 use crate::enterprise::credentials::credential;
 use crate::tender::units::{self, UnitRow};
 
@@ -54,7 +55,7 @@ impl Opener {
         let (roster, unit) = (self.roster(&row)?, row.unit.body());
         takes_order(row.state, unit.release, row.order.as_deref())?;
         let entity = unit.procuring_entity;
-        let notes = self.db().query(move |conn| store::credentials(conn, &entity)).await?;
+        let notes = self.db().query(move |conn| credential_notes(conn, entity)).await?;
         let (statements, first) = (notes.len(), self.parts.rosters.chain().first());
         let buyer = credential(first, &notes);
         let buyer = buyer.ok().and_then(|found| found.key_after(row.unit.note()).cloned());
@@ -69,7 +70,7 @@ impl Opener {
         let event = public(id, Order::TYPE, text.clone());
         self.db()
             .write(move |tx| {
-                if store::credentials(tx.conn(), &entity)?.len() != statements {
+                if credential_notes(tx.conn(), entity)?.len() != statements {
                     return Err(Error::from(Misplaced::NoKey));
                 }
                 tx.record(event)?;

@@ -12,6 +12,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::client::{AskError, ask_all};
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit};
+use crate::enterprise::credential_notes;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::{UnitState, has_lapsed};
 use crate::opening::statements::{LapseReason, OpeningEvent};
@@ -23,7 +24,7 @@ use super::amend::adopt_amendment;
 use super::platform::Platform;
 use super::publish::{Adopted, adopt_unit};
 use super::units::{self, UnitRow};
-use super::{Error, Refused, store};
+use super::{Error, Refused};
 
 /// Codes by which a custodian says that it is not bound by an amendment: the close it signed, or
 /// what it misses about the request itself.
@@ -122,7 +123,7 @@ pub async fn ask_pending(p: &Platform) -> Result<(), Error> {
 }
 
 async fn credentials(p: &Platform, body: EnterpriseId) -> Result<Vec<String>, Error> {
-    Ok(p.db.query(move |conn| store::credential_notes(conn, body)).await?)
+    Ok(p.db.query(move |conn| credential_notes(conn, body)).await?)
 }
 
 /// The custodians of the unit's roster that have not signed yet.

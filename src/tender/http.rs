@@ -19,6 +19,7 @@ use crate::auth::table::{Act, Owner};
 use crate::bid::Purpose;
 use crate::bid::upload;
 use crate::crypto::statement::{Body as _, Statement};
+use crate::enterprise::credential_notes;
 use crate::ids::{DocumentId, TenderId, UnitId};
 use crate::opening::statements::{Challenged, Close, Order, Suspension};
 use crate::record::store as record;
@@ -144,7 +145,10 @@ pub async fn drafts(app: web::Data<App>, caller: Caller, query: web::Query<After
 fn page(rows: Vec<TenderRow>) -> TendersView {
     let is_full = u32::try_from(rows.len()).is_ok_and(|n| n == PAGE);
     let next = rows.last().filter(|_| is_full).map(|row| row.id.to_string());
-    TendersView { tenders: rows.into_iter().map(|row| TenderView::new(row, &[])).collect(), next }
+    TendersView {
+        tenders: rows.into_iter().map(|row| TenderView::new(row, Vec::new())).collect(),
+        next,
+    }
 }
 
 /// One tender; a draft only for its buyer and the regulator
@@ -162,7 +166,7 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     if row.state != State::Published {
         draft::drafted(&app.platform, &caller.actor, Act::ReadDraft, id).await?;
     }
-    Ok(HttpResponse::Ok().json(TenderView::new(row, &units)))
+    Ok(HttpResponse::Ok().json(TenderView::new(row, units)))
 }
 
 /// A unit and all that stands on the record about it and binds anybody
@@ -200,7 +204,7 @@ fn view(conn: &mut crate::db::Conn, row: &UnitRow) -> Result<UnitView, crate::db
         challenges: all(Challenged::TYPE)?,
         order: all(Order::TYPE)?.pop(),
         suspensions: all(Suspension::TYPE)?,
-        credentials: store::credential_notes(conn, row.unit.body().procuring_entity)?,
+        credentials: credential_notes(conn, row.unit.body().procuring_entity)?,
         receipt: None,
     })
 }

@@ -13,6 +13,7 @@ use crate::custodian::chain::Rosters;
 use crate::custodian::client::Custodians;
 use crate::custodian::roster::Roster;
 use crate::db::{self, Db};
+use crate::enterprise::credential_notes;
 use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::EnterpriseId;
 use crate::record::append::Recorded;
@@ -215,7 +216,7 @@ impl Credentials {
         if let Some(held) = self.remembered(body).filter(|held| held.statements == statements) {
             return Ok(Some(held));
         }
-        let notes = store::credential_notes(conn, body)?;
+        let notes = credential_notes(conn, body)?;
         let credential = credential(first, &notes)
             .map_err(|e| db::Error::Corrupt(format!("the credential of {body}: {e}")))?;
         let held = Held { credential, statements };

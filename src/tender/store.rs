@@ -291,15 +291,3 @@ pub fn credential_count(conn: &mut Conn, body: EnterpriseId) -> Result<i64, Erro
     let query = credential::table.filter(credential::enterprise.eq(body.to_string())).count();
     Ok(on_each!(conn, |c| query.get_result(c))?)
 }
-
-/// The statements that add up to a body's credential, in record order.
-///
-/// # Errors
-/// `Backend`.
-pub fn credential_notes(conn: &mut Conn, body: EnterpriseId) -> Result<Vec<String>, Error> {
-    let query = credential::table
-        .filter(credential::enterprise.eq(body.to_string()))
-        .order(credential::no)
-        .select(credential::note);
-    Ok(on_each!(conn, |c| query.load(c))?)
-}

@@ -7,6 +7,7 @@ use super::rules::Plan;
 use super::store::TenderRow;
 use super::units::UnitRow;
 use crate::clock::Time;
+use crate::ids::UnitId;
 
 /// What a buyer signed to publish.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -79,7 +80,7 @@ pub struct TenderView {
     /// What was drafted; while it is not published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// Its units; not in lists.
+    /// Its units, in the order of the notice's lots and their stages; not in lists.
     pub units: Vec<UnitSummary>,
 }
 
@@ -133,7 +134,12 @@ pub struct UnitView {
 }
 
 impl TenderView {
-    pub(super) fn new(row: TenderRow, units: &[UnitRow]) -> Self {
+    pub(super) fn new(row: TenderRow, mut units: Vec<UnitRow>) -> Self {
+        let lots = row.notice.as_ref().map(|notice| notice.body().lots.as_slice());
+        let named: Vec<UnitId> =
+            lots.into_iter().flatten().flat_map(|lot| &lot.units).copied().collect();
+        let place = |unit: &UnitRow| named.iter().position(|id| *id == unit.id);
+        units.sort_by_key(|unit| place(unit).unwrap_or(named.len()));
         let plan = (row.state != super::store::State::Published).then_some(row.plan);
         Self {
             tender: row.id.to_string(),

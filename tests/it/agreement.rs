@@ -9,13 +9,13 @@ use sealbid::db::Conn;
 use sealbid::opening::rules::UnitState;
 use sealbid::record::store::entries_of_unit;
 use sealbid::tender::amend;
-use sealbid::tender::statements::{Amendment, AmendmentReason};
 use sealbid::verify::casefile::CaseKind;
 use sealbid::verify::{Receipts, Report, Trust, Verdict, verify_bytes};
 
 use crate::on_both;
 use crate::opening_world::{DEADLINE, OPEN_AT, Spoil, World, next_key, who};
 use crate::openings::{case, opening, report, verified, with_bids};
+use crate::stand::postponement;
 use crate::support::{TestBase, wait};
 
 fn failed(report: &Report) -> Vec<&'static str> {
@@ -96,24 +96,12 @@ on_both! {
     }
 }
 
-fn postponement(world: &World, later: i64) -> Amendment {
-    let row = world.row();
-    Amendment {
-        deadline: row.terms.deadline.plus(later),
-        no: row.amendment_no + 1,
-        open_at: row.terms.open_at.plus(later),
-        prev_sha256: row.last_sha256,
-        reason: AmendmentReason::Postponed { text: "more time".to_owned() },
-        unit_id: world.id,
-    }
-}
-
 on_both! {
     fn a_postponement_outlives_the_key_that_its_buyer_hands_over_meanwhile(base: TestBase) {
         let world = with_bids(base);
         // Two sleep while the buyer postpones, and it hands over before they sign.
         world.agents.sleep(&[4, 5]);
-        let note = Statement::signed(postponement(&world, 60_000), &who(0).1).unwrap().encode();
+        let note = Statement::signed(postponement(&world.row(), 60_000), &who(0).1).unwrap().encode();
         let buyer = Actor::Buyer(who(0).0);
         wait(amend::postpone(&world.platform, &buyer, &note)).unwrap();
         world.beat();
@@ -124,7 +112,7 @@ on_both! {
         world.consent();
         assert_eq!(world.row().terms.deadline, DEADLINE.plus(60_000));
         // From then on the next key speaks.
-        let next = postponement(&world, 60_000);
+        let next = postponement(&world.row(), 60_000);
         let old = Statement::signed(next.clone(), &who(0).1).unwrap().encode();
         wait(amend::postpone(&world.platform, &buyer, &old)).unwrap_err();
         let next = Statement::signed(next, &next_key(0)).unwrap().encode();
@@ -141,7 +129,7 @@ on_both! {
         let world = with_bids(base);
         world.rotate(0);
         // A platform that goes along with whoever has the old key, and custodians that follow it.
-        let mut amendment = Statement::signed(postponement(&world, 60_000), &who(0).1).unwrap();
+        let mut amendment = Statement::signed(postponement(&world.row(), 60_000), &who(0).1).unwrap();
         amendment.sign(&crate::opening_world::platform_key());
         world.ask_amendment(&amendment);
         world.beat();

@@ -2,6 +2,7 @@
 
 use sealbid::auth::Actor;
 use sealbid::crypto::statement::Statement;
+use sealbid::enterprise::credential_notes;
 use sealbid::error::Refusal as _;
 use sealbid::opening::rules::{FREEZE_MS, Step, UnitState};
 use sealbid::opening::statements::{Void, VoidReason};
@@ -9,13 +10,14 @@ use sealbid::opening::store as stored;
 use sealbid::tender::amend;
 use sealbid::tender::outage::DOWN_MS;
 use sealbid::tender::publish::Asked;
-use sealbid::tender::statements::{Amendment, AmendmentReason, Outage};
+use sealbid::tender::statements::{Amendment, Outage};
 use sealbid::verify::Verdict;
 use sealbid::verify::casefile::CaseKind;
 
 use crate::on_both;
 use crate::opening_world::{BY_TIME, DEADLINE, OPEN_AT, Spoil, World, accept, operator_key, who};
 use crate::openings::{opening, report, verified, with_bids};
+use crate::stand::postponement;
 use crate::support::wait;
 
 /// The buyer postpones, and the custodians that are awake are asked once.
@@ -30,15 +32,7 @@ fn propose(world: &World, later: i64) -> Asked {
 }
 
 fn try_propose(world: &World, later: i64) -> Result<Asked, &'static str> {
-    let row = world.row();
-    let body = Amendment {
-        deadline: row.terms.deadline.plus(later),
-        no: row.amendment_no + 1,
-        open_at: row.terms.open_at.plus(later),
-        prev_sha256: row.last_sha256,
-        reason: AmendmentReason::Postponed { text: "more time".to_owned() },
-        unit_id: world.id,
-    };
+    let body = postponement(&world.row(), later);
     let note = Statement::signed(body, &who(0).1).unwrap().encode();
     let buyer = Actor::Buyer(who(0).0);
     let asked = wait(amend::postpone(&world.platform, &buyer, &note));
@@ -96,7 +90,7 @@ on_both! {
         let asked = propose(&world, 600_000);
         world.beat();
         let entity = who(0).0;
-        let buyer = world.db.read(|conn| stored::credentials(conn, &entity)).unwrap();
+        let buyer = world.db.read(|conn| credential_notes(conn, entity)).unwrap();
         world.agents.deaf(&asked, world.receipt_at(asked.proposed_index), buyer);
         let world = world.restart();
         world.to(DEADLINE.plus(FREEZE_MS));

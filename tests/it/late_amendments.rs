@@ -5,9 +5,9 @@ use sealbid::crypto::json;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Refusal};
 use sealbid::custodian::wire::{AskAmendment, AskRelease};
+use sealbid::enterprise::credential_notes;
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::OpeningEvent;
-use sealbid::opening::store as stored;
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;
 use sealbid::record::store as record;
@@ -99,7 +99,7 @@ on_both! {
             world.receipt_at(at.index)
         };
         let entity = who(0).0;
-        let credentials = world.db.read(|conn| stored::credentials(conn, &entity)).unwrap();
+        let credentials = world.db.read(|conn| credential_notes(conn, entity)).unwrap();
         let asked = |proposed: String| {
             let (amendment, credentials) = (postponed.encode(), credentials.clone());
             let ask = AskAmendment { amendment, credentials, proposed, unit_id: world.id };

@@ -9,6 +9,7 @@ use reqwest::Method;
 use sealbid::cli::Context;
 use sealbid::cli::bid::{BidCommand, Send, Sending, read};
 use sealbid::cli::failed::Failed;
+use sealbid::cli::intended::Intended;
 use sealbid::cli::opening::OpeningCommand;
 use sealbid::cli::outage::Cosign;
 use sealbid::cli::output::Silent;
@@ -16,11 +17,11 @@ use sealbid::cli::tender::TenderCommand;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
 use sealbid::opening::statements::{Order, SuspensionState, Verdict};
-use sealbid::tender::statements::Stage;
+use sealbid::tender::statements::{Notice, Stage};
 use sealbid::web::i18n::{Lang, local_time};
 
 use crate::on_both;
-use crate::play::{DEADLINE, MARKER, Play, code, first};
+use crate::play::{DEADLINE, MARKER, Play, code, first, meant, plan};
 use crate::publications::blobs;
 use crate::support::wait;
 
@@ -104,6 +105,31 @@ on_both! {
         let json = show(&everybody, tender, true).text(Lang::Zh);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["units"].as_array().unwrap().len(), 2);
+    }
+}
+
+on_both! {
+    fn units_are_told_in_the_order_of_the_notices_lots(base: TestBase) {
+        let play = Play::new(&base, 0);
+        let mut plan = plan(&[Stage::Technical, Stage::Commercial]);
+        plan.lots = vec![plan.lots[0].clone(); 4];
+        let client = play.client(&play.buyer.key);
+        let key = Hash::of(b"four lots").to_string();
+        let tender = wait(client.draft_tender(&plan, &key)).unwrap();
+        wait(client.publish(&play.pinned, tender, &Intended { plan, ..meant(&[]) })).unwrap();
+        play.server.tick();
+        play.server.tick();
+        let (_, view) = play.server.get(&format!("/api/v1/tenders/{tender}"), None);
+        let notice = Statement::<Notice>::parse(view["notice"].as_str().unwrap().as_bytes()).unwrap();
+        let named: Vec<String> =
+            notice.body().lots.iter().flat_map(|lot| &lot.units).map(ToString::to_string).collect();
+        let told: Vec<&str> = view["units"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|unit| unit["unit_id"].as_str().unwrap())
+            .collect();
+        assert_eq!((told, named.len()), (named.iter().map(String::as_str).collect(), 8));
     }
 }
 

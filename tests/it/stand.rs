@@ -109,6 +109,18 @@ pub struct Stand {
     folder: TestFolder,
 }
 
+/// The next postponement of a unit, by `later` milliseconds.
+pub fn postponement(row: &units::UnitRow, later: i64) -> Amendment {
+    Amendment {
+        deadline: row.terms.deadline.plus(later),
+        no: row.amendment_no + 1,
+        open_at: row.terms.open_at.plus(later),
+        prev_sha256: row.last_sha256,
+        reason: AmendmentReason::Postponed { text: "more time".to_owned() },
+        unit_id: row.id,
+    }
+}
+
 impl Stand {
     /// On a fresh base.
     pub fn new(base: TestBase) -> Self {
@@ -242,15 +254,7 @@ impl Stand {
     }
 
     pub fn amendment(&self, unit: UnitId, later: i64) -> Amendment {
-        let row = self.unit(unit);
-        Amendment {
-            deadline: row.terms.deadline.plus(later),
-            no: row.amendment_no + 1,
-            open_at: row.terms.open_at.plus(later),
-            prev_sha256: row.last_sha256,
-            reason: AmendmentReason::Postponed { text: "more time".to_owned() },
-            unit_id: unit,
-        }
+        postponement(&self.unit(unit), later)
     }
 
     /// Asks for a postponement by `later` milliseconds.
@@ -301,7 +305,7 @@ impl Stand {
     }
 
     fn first_word(&self, id: EnterpriseId) -> Statement<Verified> {
-        let notes = self.p.db.read(|conn| store::credential_notes(conn, id)).unwrap();
+        let notes = self.p.db.read(|conn| sealbid::enterprise::credential_notes(conn, id)).unwrap();
         Statement::parse(notes[0].as_bytes()).unwrap()
     }
 

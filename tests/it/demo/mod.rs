@@ -96,6 +96,8 @@ fn kept_running_it_speaks_chinese_and_its_accounts_log_in_until_it_is_stopped() 
     let shown = (shown.status.code(), String::from_utf8(shown.stdout).unwrap());
     assert_eq!(shown.0, Some(0), "{}", shown.1);
     assert!(shown.1.contains("演示小学教学楼"), "{}", shown.1);
+    let (first, second) = shown.1.split_once("标段：家具").unwrap();
+    assert!(first.contains("已开标") && second.contains("作废"), "{}", shown.1);
     sealed.hold_nothing_readable();
     Copies::take(&kept, &beside.join("opened")).hold_what_was_opened();
     secrecy::answers_hold_what_was_sealed(&kept, &beside);

@@ -21,13 +21,13 @@ use sealbid::custodian::client::{AsWitnesses, AskError, Custodians, witnesses};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
 use sealbid::custodian::wire::AskUnit;
 use sealbid::db::{Db, Error, Tx};
+use sealbid::enterprise::credential_notes;
 use sealbid::enterprise::credentials::key_name;
 use sealbid::enterprise::statements::Kind;
 use sealbid::ids::{EnterpriseId, UnitId};
 use sealbid::opening::intake::ByPlatform;
 use sealbid::opening::rules::Step;
 use sealbid::opening::statements::OpeningEvent;
-use sealbid::opening::store as stored;
 use sealbid::opening::{Opener, Parts};
 use sealbid::record::feed::Feed;
 use sealbid::record::hours::Hours;
@@ -257,7 +257,7 @@ impl World {
         let proposed =
             self.db.read(|conn| record::receipt(conn, at.index, &published)).unwrap().encode();
         let entity = who(0).0;
-        let credentials = self.db.read(|conn| stored::credentials(conn, &entity)).unwrap();
+        let credentials = self.db.read(|conn| credential_notes(conn, entity)).unwrap();
         let ask = AskUnit { credentials, proposed, unit: unit.encode() };
         for custodian in self.roster.body().custodians.clone() {
             let body = serde_json::to_vec(&ask).unwrap();
