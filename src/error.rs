@@ -143,6 +143,12 @@ impl Reason for std::string::FromUtf8Error {
     }
 }
 
+impl Reason for std::net::AddrParseError {
+    fn said(&self) -> Said {
+        Said::bare("web-say-no-address")
+    }
+}
+
 impl Reason for std::num::ParseIntError {
     fn said(&self) -> Said {
         Said::bare("web-say-no-number")

@@ -1,33 +1,44 @@
 //! The one binary of Sealbid: reads the command line, runs the command, prints what it reports.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sealbid::auth::provider::install_providers;
-use sealbid::cli::Cli;
 use sealbid::cli::output::Progress;
-use sealbid::error::Said;
+use sealbid::cli::usage::Unread;
+use sealbid::cli::{self, Cli};
+use sealbid::error::{Error, Said};
 use sealbid::web::i18n::{self, Lang};
 use sealbid::web::problem::terminal;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let lang = cli::spoken(&words, |name| std::env::var(name).ok());
+    let cli = match Cli::read(&words, lang) {
+        Ok(cli) => cli,
+        Err(Unread::Shown(help)) => {
+            drop(help.print());
+            return ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2));
+        }
+        Err(Unread::Misused(error)) => return refused(&error, lang),
+    };
     install_providers();
-    let lang = cli.lang(|name| std::env::var(name).ok());
     match cli.run(lang, Arc::new(Terminal::new(lang))) {
         Ok(report) => {
             // A reader that went away (a closed pipe) is no failure of the command.
             drop(std::io::stdout().write_all(report.text(lang).as_bytes()));
             ExitCode::from(report.exit_code())
         }
-        Err(error) => {
-            drop(std::io::stderr().write_all(terminal(&error, lang).as_bytes()));
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => refused(&error, lang),
     }
+}
+
+fn refused(error: &Error, lang: Lang) -> ExitCode {
+    drop(std::io::stderr().write_all(terminal(error, lang).as_bytes()));
+    ExitCode::from(error.exit_code())
 }
 
 /// Progress on stderr; the bars hide themselves when that is no terminal.

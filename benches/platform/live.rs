@@ -46,7 +46,7 @@ pub fn program() -> Option<ExitCode> {
     }
     sealbid::auth::provider::install_providers();
     let cli = Cli::parse();
-    let lang = cli.lang(|name| std::env::var(name).ok());
+    let lang = Lang::En;
     Some(cli.run(lang, Arc::new(Silent)).map_or_else(
         |error| {
             eprintln!("{error}");

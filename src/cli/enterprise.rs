@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::crypto::hash::Hash;
 use crate::crypto::key::{SigningKey, VerifyingKey};
@@ -15,6 +16,7 @@ use crate::enterprise::statements::{Application, KeyRevocation, KeyRotation, Kin
 use crate::enterprise::uscc::Uscc;
 use crate::error::{Arg, Said};
 use crate::ids::EnterpriseId;
+use crate::web::i18n;
 
 use super::bid::{Accepted, accepted};
 use super::client::{Access, Acted, Client};
@@ -22,8 +24,7 @@ use super::failed::Failed;
 use super::keys;
 use super::output::{Report, replace};
 use super::trust::Pinned;
-use super::vouching::told;
-use super::{Context, args};
+use super::{Context, args, registration};
 
 /// `sealbid enterprise …`
 #[derive(Debug, clap::Subcommand)]
@@ -41,11 +42,18 @@ pub enum EnterpriseCommand {
         contact: String,
     },
     /// Operator: who waits for verification
-    Waiting,
-    /// Show a registration and its statements
+    Waiting {
+        /// Print the platform's JSON for programs, without a check of the applications
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a registration
     Show {
         /// Whose (ent_…)
         enterprise: EnterpriseId,
+        /// Print the platform's JSON for programs, with the statements that make the credential
+        #[arg(long)]
+        json: bool,
     },
     /// Operator: vouch for an application, after checking who it is
     Verify {
@@ -112,6 +120,9 @@ pub struct Registered {
     pub application: Option<String>,
     /// The key that it brings, or that is in force.
     pub key: VerifyingKey,
+    /// What to mend, when it was declined.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Whom the operator may ask.
     #[serde(default)]
     pub contact: Option<String>,
@@ -152,8 +163,7 @@ impl Client {
     /// # Errors
     /// [`Failed`].
     pub async fn registered(&self, id: EnterpriseId) -> Result<Registered, Failed> {
-        let access = if self.key().is_ok() { Access::Own } else { Access::Public };
-        self.get(&format!("/enterprises/{id}"), access).await
+        self.get(&format!("/enterprises/{id}"), self.access()).await
     }
 
     /// Hands over from the client's key to `new`.
@@ -232,17 +242,17 @@ impl EnterpriseCommand {
     async fn ask(&self, context: &Context) -> Result<Report, Failed> {
         let client = context.client()?;
         match self {
-            Self::Waiting => {
-                let (pinned, all) = (context.pinned().await?, client.waiting().await?);
-                all.iter().try_fold(Report::default(), |report, it| {
-                    let application = it.signed(&pinned.roster().origin)?;
-                    Ok(report.and_plain(format!("{}\t{}", line(it), application.sha256())))
-                })
+            Self::Waiting { json: true } => Report::json(&Value::Array(client.waiting().await?)),
+            Self::Waiting { json: false } => {
+                let pinned = context.pinned().await?;
+                registration::waiting(&client.waiting().await?, &pinned)
             }
-            Self::Show { enterprise } => {
-                let it = client.registered(*enterprise).await?;
-                let report = Report::plain(line(&it));
-                Ok(it.credentials.iter().fold(report, Report::and_plain))
+            Self::Show { enterprise, json: true } => {
+                let path = format!("/enterprises/{enterprise}");
+                Report::json(&client.get(&path, client.access()).await?)
+            }
+            Self::Show { enterprise, json: false } => {
+                Ok(registration::shown(&client.registered(*enterprise).await?))
             }
             Self::Apply { name, uscc, contact } => {
                 let uscc = Uscc::parse(uscc)?;
@@ -252,7 +262,8 @@ impl EnterpriseCommand {
             Self::Verify { enterprise, application } => {
                 let pinned = context.pinned().await?;
                 let waits = client.waiting_application(&pinned, *enterprise, *application).await?;
-                told(&waits).iter().for_each(|line| context.progress.tell(line));
+                let lines = registration::applied(&waits);
+                lines.iter().for_each(|it| context.progress.tell(&i18n::say(context.lang, it)));
                 recorded(context, &client.vouch(&pinned, &waits).await?, "verified")
             }
             Self::Decline { enterprise, application, reason } => {
@@ -276,12 +287,6 @@ impl EnterpriseCommand {
             }
         }
     }
-}
-
-fn line(it: &Registered) -> String {
-    let contact = it.contact.as_deref().unwrap_or("-");
-    let kind = it.kind.code();
-    format!("{}\t{kind}\t{}\t{}\t{}\t{contact}", it.enterprise, it.state, it.uscc, it.name)
 }
 
 /// The receipt of an act, kept beside the key that acted.

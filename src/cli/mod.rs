@@ -13,6 +13,7 @@ mod custodians;
 pub mod download;
 pub mod enterprise;
 pub mod failed;
+pub mod help;
 pub mod intended;
 pub mod keys;
 mod notice;
@@ -21,15 +22,18 @@ pub mod operator;
 pub mod outage;
 pub mod output;
 pub mod record;
+mod registration;
 pub mod roster;
 pub mod succession;
 pub mod tender;
 pub mod trust;
 pub mod upload;
+pub mod usage;
 pub mod verify;
 pub mod vouching;
 mod words;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -48,6 +52,7 @@ use self::client::Client;
 use self::failed::Failed;
 use self::output::{Progress, Report};
 use self::trust::Pinned;
+use self::usage::BadValue;
 
 /// Sealed public bidding: nobody can read a bid before its hour, and everybody can check
 #[derive(Debug, Parser)]
@@ -124,8 +129,16 @@ enum Command {
     Verify(verify::VerifyArgs),
 }
 
-fn language(text: &str) -> Result<Lang, String> {
-    Lang::from_accept(text).ok_or_else(|| "zh or en".to_owned())
+fn language(text: &str) -> Result<Lang, BadValue> {
+    Lang::from_accept(text).ok_or(BadValue("cli-say-why-no-language"))
+}
+
+/// The language to speak: `--lang`, else what the variables name. Asked before the line is parsed, for
+/// what is wrong with it is said in that language too.
+pub fn spoken(words: &[OsString], variable: impl Fn(&str) -> Option<String>) -> Lang {
+    let named = |name| variable(name).and_then(|value| Lang::from_accept(&value));
+    let asked = help::asked(words);
+    asked.or_else(|| named("SEALBID_LANG")).or_else(|| named("LANG")).unwrap_or_default()
 }
 
 /// What commands work with.
@@ -212,16 +225,6 @@ impl Context {
 }
 
 impl Cli {
-    /// The language to speak: `--lang`, else what the variables name.
-    pub fn lang(&self, variable: impl Fn(&str) -> Option<String>) -> Lang {
-        let named = |name| variable(name).and_then(|value| Lang::from_accept(&value));
-        self.options
-            .lang
-            .or_else(|| named("SEALBID_LANG"))
-            .or_else(|| named("LANG"))
-            .unwrap_or_default()
-    }
-
     /// Does what was asked.
     ///
     /// # Errors

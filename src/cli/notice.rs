@@ -1,16 +1,18 @@
-//! `sealbid tender show`: a tender as people read it: lots, units with their times and terms, documents.
+//! `sealbid tender show`: a tender as people read it: lots, units with their times and terms, documents;
+//! and what came of adding a document and of publishing.
 //!
 //! Invariant: minimum, release and window come from the signed unit, whatever the platform says beside
 //! it. Deliberately absent: checking who signed; `bid unit` and `bid seal` do that against a pin.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::clock::Time;
 use crate::crypto::statement::Statement;
 use crate::error::{Arg, Args};
 use crate::ids::{LotId, TenderId, UnitId};
 use crate::tender::rules::Plan;
-use crate::tender::statements::{Notice, ReleaseBy, Stage, Unit};
+use crate::tender::statements::{DocumentRef, Notice, ReleaseBy, Stage, Unit};
 
 use super::client::{Access, Client};
 use super::failed::Failed;
@@ -39,6 +41,46 @@ struct ToldUnit {
     state: String,
     deadline: Time,
     open_at: Time,
+}
+
+/// What the platform answers to a publication.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    units: Vec<AskedUnit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AskedUnit {
+    unit: UnitId,
+    state: String,
+    index: u64,
+}
+
+/// Tells of a publication: which units the custodians are asked to sign.
+///
+/// # Errors
+/// [`Failed::Answer`].
+pub(super) fn asked(tender: TenderId, answer: Value) -> Result<Report, Failed> {
+    let asked: Asked = serde_json::from_value(answer).map_err(Failed::answer)?;
+    let report = Report::said("cli-say-tender-signed", vec![("tender", tender.to_string().into())]);
+    Ok(asked.units.iter().fold(report, |report, it| {
+        let values = vec![
+            ("unit", it.unit.to_string().into()),
+            ("state", state_word(&it.state)),
+            ("index", it.index.to_string().into()),
+        ];
+        report.and("cli-say-tender-asked", values)
+    }))
+}
+
+/// Tells of a document that was added.
+///
+/// # Errors
+/// [`Failed::Answer`].
+pub(super) fn added(tender: TenderId, answer: Value) -> Result<Report, Failed> {
+    let added: DocumentRef = serde_json::from_value(answer).map_err(Failed::answer)?;
+    let report = Report::said("cli-say-tender-added", vec![("tender", tender.to_string().into())]);
+    Ok(document(report, &added))
 }
 
 /// Asks for a tender and its units, and tells of them.
@@ -132,12 +174,14 @@ fn window(millis: i64) -> String {
 }
 
 fn documents(report: Report, notice: &Notice) -> Report {
-    notice.documents.iter().fold(report, |report, document| {
-        let values = vec![
-            ("name", document.name.as_str().into()),
-            ("size", document.size.to_string().into()),
-            ("sha256", document.sha256.to_string().into()),
-        ];
-        report.and("cli-say-tender-document", values)
-    })
+    notice.documents.iter().fold(report, document)
+}
+
+fn document(report: Report, document: &DocumentRef) -> Report {
+    let values = vec![
+        ("name", document.name.as_str().into()),
+        ("size", document.size.to_string().into()),
+        ("sha256", document.sha256.to_string().into()),
+    ];
+    report.and("cli-say-tender-document", values)
 }

@@ -143,6 +143,14 @@ impl Report {
         Self::default().and_plain(text)
     }
 
+    /// What a server answered, laid out as JSON for programs.
+    ///
+    /// # Errors
+    /// [`Failed::Answer`].
+    pub fn json(answer: &serde_json::Value) -> Result<Self, Failed> {
+        serde_json::to_string_pretty(answer).map(Self::plain).map_err(Failed::answer)
+    }
+
     /// One sentence more.
     #[must_use]
     pub fn and(mut self, key: &'static str, args: Args) -> Self {

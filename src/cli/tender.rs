@@ -30,6 +30,7 @@ use super::outage::Cosign;
 use super::output::Report;
 use super::trust::Pinned;
 use super::upload::Slice;
+use super::usage::BadValue;
 use super::{Context, read_file, read_text};
 
 /// `sealbid tender …`
@@ -49,6 +50,9 @@ pub enum TenderCommand {
         tender: TenderId,
         /// The document
         file: PathBuf,
+        /// Print the platform's JSON for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Compare notice and units with what you drafted, sign them and have every custodian sign
     Publish {
@@ -62,6 +66,9 @@ pub enum TenderCommand {
         /// A document that was added to it; repeat it for each
         #[arg(long = "document", value_name = "FILE")]
         documents: Vec<PathBuf>,
+        /// Print the platform's JSON for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Move a unit's deadline and opening later
     Amend {
@@ -124,9 +131,7 @@ struct SourceStage {
 
 impl Source {
     fn plan(self) -> Result<Plan, Failed> {
-        let time = |text: &str| {
-            instant(text).map_err(|_| Failed::content(text, Said::bare("cli-say-why-no-time")))
-        };
+        let time = |text: &str| instant(text).map_err(|e| Failed::content(text, e));
         let stage = |it: SourceStage| {
             Ok(StagePlan {
                 stage: it.stage,
@@ -301,10 +306,14 @@ impl TenderCommand {
                 let tender = client.draft_tender(&plan, &draft_key(&plan)?).await?;
                 Ok(Report::plain(tender.to_string()))
             }
-            Self::Document { tender, file } => shown(&client.add_document(*tender, file).await?),
-            Self::Publish { tender, file, rules, documents } => {
+            Self::Document { tender, file, json } => {
+                let answer = client.add_document(*tender, file).await?;
+                if *json { Report::json(&answer) } else { notice::added(*tender, answer) }
+            }
+            Self::Publish { tender, file, rules, documents, json } => {
                 let meant = intended(file, rules, documents)?;
-                shown(&client.publish(&context.pinned().await?, *tender, &meant).await?)
+                let answer = client.publish(&context.pinned().await?, *tender, &meant).await?;
+                if *json { Report::json(&answer) } else { notice::asked(*tender, answer) }
             }
             Self::Amend { unit, deadline, open_at, reason } => {
                 let times = (*deadline, open_at.unwrap_or(*deadline));
@@ -320,7 +329,7 @@ impl TenderCommand {
             Self::Show { tender, json } => {
                 let access = if context.key.is_some() { Access::Own } else { Access::Public };
                 if *json {
-                    return shown(&client.get(&format!("/tenders/{tender}"), access).await?);
+                    return Report::json(&client.get(&format!("/tenders/{tender}"), access).await?);
                 }
                 notice::show(&client, *tender, access).await
             }
@@ -338,19 +347,14 @@ pub fn draft_key(plan: &Plan) -> Result<String, Failed> {
     Ok(Hash::of(&text).to_string())
 }
 
-/// The platform's JSON, laid out for people.
-fn shown(answer: &Value) -> Result<Report, Failed> {
-    let text = serde_json::to_string_pretty(answer);
-    text.map(Report::plain).map_err(Failed::answer)
-}
-
 /// An instant as people type it: RFC 3339, or `2026-11-24 09:00[:00[.000]]` in the platform's zone.
-fn instant(text: &str) -> Result<Time, String> {
+fn instant(text: &str) -> Result<Time, BadValue> {
+    let wrong = |_| BadValue("cli-say-why-no-time");
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {
         return Ok(Time::from_millis(instant.as_millisecond()));
     }
-    let local: jiff::civil::DateTime = text.parse().map_err(|e: jiff::Error| e.to_string())?;
+    let local: jiff::civil::DateTime = text.parse().map_err(wrong)?;
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8));
-    let zoned = local.to_zoned(zone).map_err(|e| e.to_string())?;
+    let zoned = local.to_zoned(zone).map_err(wrong)?;
     Ok(Time::from_millis(zoned.timestamp().as_millisecond()))
 }

@@ -4,6 +4,7 @@
 //! and not what the platform tells of it; both must agree.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -64,7 +65,7 @@ impl Client {
         id: EnterpriseId,
         which: Option<Hash>,
     ) -> Result<Statement<Application>, Failed> {
-        let mut waits = self.waiting().await?;
+        let mut waits: Vec<Registered> = self.waiting().await?;
         waits.retain(|it| it.enterprise == id);
         waits.retain(|it| which.is_none_or(|which| it.application_sha256 == which));
         match waits.as_slice() {
@@ -122,10 +123,10 @@ impl Client {
     ///
     /// # Errors
     /// [`Failed`].
-    pub async fn waiting(&self) -> Result<Vec<Registered>, Failed> {
+    pub async fn waiting<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failed> {
         #[derive(Deserialize)]
-        struct Page {
-            enterprises: Vec<Registered>,
+        struct Page<T> {
+            enterprises: Vec<T>,
             #[serde(default)]
             next: Option<String>,
         }
@@ -140,18 +141,4 @@ impl Client {
             }
         }
     }
-}
-
-/// What an operator is about to vouch for, a field to a line.
-pub(super) fn told(application: &Statement<Application>) -> [String; 7] {
-    let body = application.body();
-    [
-        format!("application_sha256\t{}", application.sha256()),
-        format!("enterprise\t{}", body.enterprise),
-        format!("kind\t{}", body.kind.code()),
-        format!("name\t{}", body.name),
-        format!("uscc\t{}", body.uscc),
-        format!("contact\t{}", body.contact),
-        format!("key\t{}", body.key),
-    ]
 }

@@ -87,6 +87,7 @@ custodian-not-cosigned = This agent has not cosigned the checkpoint that the suc
 custodian-home = The agent's folder: { $cause }.
     .hint = Nothing was signed. Mend the folder first.
 
+custodian-say-no-id = a custodian's name is 1 to 32 characters of a-z, 0-9 and hyphen
 custodian-say-roster-range = its custodians and threshold do not keep 2 ≤ t, t + 2 ≤ n ≤ 7
 custodian-say-roster-twice = two of its keys or ids are the same
 custodian-say-roster-key = the key { $name } has the wrong kind or name for its purpose

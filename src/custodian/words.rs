@@ -3,7 +3,7 @@
 
 use super::chain::ChainError;
 use super::home::HomeError;
-use super::roster::RosterError;
+use super::roster::{NotACustodianId, RosterError};
 use crate::error::{Reason, Said};
 
 impl Reason for RosterError {
@@ -22,6 +22,12 @@ impl Reason for RosterError {
             Self::Record => Said::bare("custodian-say-roster-record"),
             Self::SeedAgain => Said::bare("custodian-say-roster-seed"),
         }
+    }
+}
+
+impl Reason for NotACustodianId {
+    fn said(&self) -> Said {
+        Said::bare("custodian-say-no-id")
     }
 }
 

@@ -87,6 +87,7 @@ custodian-not-cosigned = 本代理没有联署过接续声明所保有的检查�
 custodian-home = 代理的文件夹：{ $cause }。
     .hint = 没有签署任何内容。请先修好文件夹。
 
+custodian-say-no-id = 保管人简称由 1 至 32 个 a-z、0-9 和连字符组成
 custodian-say-roster-range = 保管人数与门限不满足 2 ≤ t，t + 2 ≤ n ≤ 7
 custodian-say-roster-twice = 有两个密钥或标识相同
 custodian-say-roster-key = 密钥 { $name } 的类型或名称与用途不符

@@ -114,6 +114,7 @@ web-say-utf8 = it is not UTF-8
 web-say-toml-at = line { $line }, column { $column }: not what is expected there ({ $reason })
 web-say-toml = something has no place in it, or is missing ({ $reason })
 web-say-configuration = The configuration
+web-say-no-address = it is no address such as 127.0.0.1:8181
 web-say-no-number = it is not a whole number
 web-say-roster-not-whole = it does not begin with version 1
 web-say-roster-no-record = it holds a succession, and this database no record

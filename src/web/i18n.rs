@@ -53,6 +53,9 @@ pub const FEATURES: &[Feature] = features![
     "web"
 ];
 
+/// What `--help` says in Chinese. Its English stands with the commands, so there is one file of it.
+pub const HELP: &str = include_str!("../cli/help/zh-CN.ftl");
+
 /// A language that pages and refusals speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Lang {
@@ -102,8 +105,8 @@ fn bundle(lang: Lang) -> &'static Bundle {
     cell.get_or_init(|| {
         let mut bundle = Bundle::new_concurrent(lang.tag().parse().into_iter().collect());
         bundle.set_use_isolating(false);
-        for feature in FEATURES {
-            let text = if lang == Lang::Zh { feature.zh } else { feature.en };
+        let of_features = FEATURES.iter().map(|it| if lang == Lang::Zh { it.zh } else { it.en });
+        for text in of_features.chain((lang == Lang::Zh).then_some(HELP)) {
             let resource = match FluentResource::try_new(text.to_owned()) {
                 Ok(resource) | Err((resource, _)) => resource,
             };
@@ -124,6 +127,12 @@ pub fn sentence(lang: Lang, key: &str, args: &[(&'static str, Arg)]) -> Option<S
 #[must_use]
 pub fn hint(lang: Lang, code: &str, args: &[(&'static str, Arg)]) -> Option<String> {
     look_up(lang, code, Some("hint"), args)
+}
+
+/// What belongs to a sentence under this name, where there is something.
+#[must_use]
+pub fn attribute(lang: Lang, key: &str, name: &str) -> Option<String> {
+    look_up(lang, key, Some(name), &[])
 }
 
 /// The sentence of something said; the bare key when it is missing, so that nothing is ever blank.

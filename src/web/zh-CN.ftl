@@ -114,6 +114,7 @@ web-say-utf8 = 不是 UTF-8 编码
 web-say-toml-at = 第 { $line } 行第 { $column } 列：不是此处所要求的内容（{ $reason }）
 web-say-toml = 有多余或缺少的内容（{ $reason }）
 web-say-configuration = 配置
+web-say-no-address = 不是 127.0.0.1:8181 这样的地址
 web-say-no-number = 不是整数
 web-say-roster-not-whole = 不是从第 1 版开始
 web-say-roster-no-record = 其中有承继声明，而本数据库中没有日志

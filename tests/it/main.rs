@@ -20,6 +20,7 @@
 mod access;
 mod agent_crash;
 mod agreement;
+mod answers;
 mod architecture;
 mod at_once;
 mod behind;

@@ -35,11 +35,11 @@ on_both! {
         let unit = play.publish(&[Stage::Single])[0];
         let mine = bidders(&play);
         let say = |command: BidCommand| command.run(&mine).unwrap().text(Lang::En);
-        assert!(say(BidCommand::List).contains("no bids"));
+        assert!(say(BidCommand::List { json: false }).contains("no bids"));
         for bidder in 0..3 {
             play.bid(bidder, &unit);
         }
-        assert!(say(BidCommand::List).starts_with(&unit.to_string()));
+        assert!(say(BidCommand::List { json: false }).starts_with(&unit.to_string()));
         assert!(!say(BidCommand::Status { unit }).contains("The close"));
         let everybody = play.context(None);
         let show = || OpeningCommand::Show { unit }.run(&everybody).unwrap().text(Lang::En);
@@ -292,7 +292,7 @@ on_both! {
         let asked = OpeningCommand::Show { unit }.run(&other);
         assert!(matches!(asked, Err(Failed::NotPinned)));
         let foreign = crate::registration::signer("elsewhere.example/record/operator/li", 7);
-        let asked = wait(play.client(&Arc::new(foreign)).waiting());
+        let asked = wait(play.client(&Arc::new(foreign)).waiting::<sealbid::cli::enterprise::Registered>());
         assert!(matches!(asked, Err(Failed::OtherPlatform(_))));
     }
 }

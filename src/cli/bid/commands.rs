@@ -66,7 +66,11 @@ pub enum BidCommand {
         out: Option<PathBuf>,
     },
     /// List your bids in all units
-    List,
+    List {
+        /// Print the platform's JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask the platform where your bid stands, and after the close whether it is in
     Status {
         /// The opening unit
@@ -124,7 +128,9 @@ impl BidCommand {
             Self::Withdraw { unit, folder, out } => {
                 context.wait(withdraw(context, unit, folder.as_deref(), out.as_deref()))
             }
-            Self::List => context.wait(list(context)),
+            Self::List { json: true } => context
+                .wait(async { Report::json(&context.client()?.get("/bids", Access::Own).await?) }),
+            Self::List { json: false } => context.wait(list(context)),
             Self::Challenge(challenge) => context.wait(challenge.run(context)),
             Self::Status { unit } => context.wait(status(context, unit)),
             Self::Lodge(lodge) => context.wait(lodge.run(context)),
@@ -312,8 +318,15 @@ async fn list(context: &Context) -> Result<Report, Failed> {
         return Ok(Report::said("cli-say-no-bids", args([])));
     }
     Ok(bids.iter().fold(Report::default(), |report, it| {
-        let Own { unit_id, bid_id, kind, seq, index } = it;
-        report.and_plain(format!("{unit_id}\t{bid_id}\t{kind}\t{seq}\t{index}"))
+        let key =
+            if it.kind == "withdrawal" { "cli-say-own-withdrawn" } else { "cli-say-own-live" };
+        let values = args([
+            ("unit", it.unit_id.to_string()),
+            ("bid", it.bid_id.to_string()),
+            ("seq", it.seq.to_string()),
+            ("index", it.index.to_string()),
+        ]);
+        report.and(key, values)
     }))
 }
 

@@ -3,6 +3,7 @@
 mod chain;
 mod documents;
 mod files;
+mod help;
 mod keys;
 mod sealing;
 mod usage;

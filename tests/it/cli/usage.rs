@@ -1,8 +1,13 @@
 //! Are wrong usage and failure told in two lines, with the exit code that programs rely on?
 
+use sealbid::cli::Cli;
+use sealbid::cli::usage::Unread;
 use sealbid::crypto::hash::Hash;
+use sealbid::web::i18n::Lang;
+use sealbid::web::problem::terminal;
 
 use super::{done, program, refused, refused_with, text};
+use crate::reasons::is_chinese;
 use crate::support::folder;
 
 #[test]
@@ -37,6 +42,96 @@ fn no_two_arguments_of_any_command_collide() {
     let command = sealbid::cli::Cli::command();
     command.clone().debug_assert();
     assert!(command.get_subcommands().count() >= 8);
+}
+
+/// Each kind of wrong usage, by what its first line says in both languages.
+const WRONG: [(&[&str], &str, &str); 18] = [
+    (
+        &["--key", "x", "bid", "--server", "y"],
+        "lacks a command, one of: new, ",
+        "缺少命令，可选：new, ",
+    ),
+    (&["bid", "frobnicate"], "no command “frobnicate”", "没有命令“frobnicate”"),
+    (&["help", "bid", "open"], "no command “open”", "没有命令“open”"),
+    (&["bid", "list", "--out", "x"], "“--out” is not taken here", "不接受“--out”"),
+    (&["bid", "list", "x"], "“x” is not taken here", "不接受“x”"),
+    (&["verify"], "Missing: <CASE>", "缺少：<CASE>"),
+    (
+        &["tender", "publish", "x"],
+        "“x” is no value of <TENDER>: ",
+        "不是 <TENDER> 的取值：不是 tnd_",
+    ),
+    (&["roster", "sign", "x"], "Missing: --out <FILE>", "缺少：--out <FILE>"),
+    (&["verify", "x", "--later", "y"], "Missing: --receipt <FILE>", "缺少：--receipt <FILE>"),
+    (
+        &["verify", "x", "--receipt"],
+        "--receipt <FILE> lacks its value",
+        "--receipt <FILE> 缺少取值",
+    ),
+    (&["key", "new", "--role", "king"], "but one of: enterprise, ", "可选：enterprise, "),
+    (&["bid", "status", "unit"], "“unit” is no value of <UNIT>: ", "不是 <UNIT> 的取值："),
+    (
+        &["bid", "check", "x", "--signer", "k"],
+        "no value of --signer <SIGNER>: ",
+        "--signer <SIGNER> 的取值：",
+    ),
+    (&["bid", "lodge", "x", "--custodian", "C 1"], "1 to 32 characters", "保管人简称由 1 至 32"),
+    (&["record", "entry", "one"], "“one” is no value of <INDEX>: ", "不是 <INDEX> 的取值："),
+    (&["bid", "list", "--json=x"], "takes no value, and “x” was given", "不带取值"),
+    (&["bid", "list", "--json", "--json"], "--json cannot be given again", "--json 不能重复给出"),
+    (&["bid", "list", "--lang", "fr"], "it is neither zh nor en", "只能是 zh 或 en"),
+];
+
+#[test]
+fn wrong_usage_is_told_in_two_lines_of_the_readers_language_and_ends_with_two() {
+    for (arguments, en, zh) in WRONG {
+        let (error, hint) = refused_with(2, arguments);
+        assert!(error.contains(en), "{arguments:?}: {error}");
+        assert!(hint.contains("Usage: sealbid ") || hint.contains("--help"), "{hint}");
+        if arguments.contains(&"--lang") {
+            continue;
+        }
+        let said = program(&[&["--lang", "zh"], arguments].concat());
+        let told = text(&said.stderr);
+        assert_eq!((said.status.code(), told.lines().count()), (Some(2), 2), "{told}");
+        assert!(said.stdout.is_empty() && told.contains(zh), "{arguments:?}: {told}");
+        let (error, hint) = told.split_once('\n').unwrap();
+        assert!(error.starts_with("错误: ") && hint.starts_with("提示: "), "{told}");
+        assert!(is_chinese(hint) && !hint.contains("OPTIONS"), "{told}");
+    }
+    let (_, hint) = refused_with(2, &["bid", "list", "--jsn"]);
+    assert!(hint.contains("Did you mean “--json”? Usage: sealbid bid list"), "{hint}");
+}
+
+/// Whatever the form of an argument's value, what is wrong with it is said by a sentence of ours.
+#[test]
+fn a_value_that_is_not_of_its_form_is_told_in_chinese() {
+    fn walk(command: &clap::Command, words: &[String], found: &mut Vec<Vec<String>>) {
+        for inner in command.get_subcommands().filter(|it| it.get_name() != "help") {
+            walk(inner, &[words, &[inner.get_name().to_owned()]].concat(), found);
+        }
+        for arg in command.get_arguments().filter(|it| it.get_action().takes_values()) {
+            let value = match arg.get_long() {
+                Some(long) => vec![format!("--{long}=\u{b7}")],
+                None => vec!["\u{b7}".to_owned(); arg.get_index().unwrap()],
+            };
+            found.push([words, &value].concat());
+        }
+    }
+    let mut command = sealbid::cli::help::command(Lang::Zh);
+    command.build();
+    let mut lines = Vec::new();
+    walk(&command, &["sealbid".to_owned()], &mut lines);
+    let mut count = 0;
+    for line in lines {
+        let words: Vec<_> = line.iter().map(Into::into).collect();
+        let Err(Unread::Misused(error)) = Cli::read(&words, Lang::Zh) else { continue };
+        let said = terminal(&error, Lang::Zh);
+        count += usize::from(error.code() == "cli-usage-value");
+        assert!(is_chinese(&said) && !said.contains("格式不符"), "{line:?}: {said}");
+        assert_eq!(error.exit_code(), 2);
+    }
+    assert!(count > 30, "{count}");
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn an_operator_signs_what_the_applicant_signed_and_not_what_is_told_of_it() {
             application_sha256: statement.sha256(),
             application: Some(statement.encode()),
             key: body.key,
+            reason: None,
             contact: Some(body.contact),
             credentials: Vec::new(),
         };
