@@ -133,7 +133,7 @@ fn leaves(command: &Command, found: &mut Vec<Command>) {
 }
 
 #[test]
-fn chinese_help_has_no_word_of_the_librarys_and_no_line_too_long() {
+fn chinese_help_has_no_english_word_of_its_own_and_no_line_too_long() {
     let command = help::command(Lang::Zh);
     command.clone().debug_assert();
     let mut all = Vec::new();
