@@ -200,6 +200,7 @@ diesel::table! {
         enterprise -> Text,
         no -> BigInt,
         note -> Text,
+        idx -> BigInt,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Applications as rows, each by itself: what one claims is kept apart from who a body is until an
 //! operator decides. Rows are read as evidence: what does not parse is `Corrupt`.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::rules::Others;
 use super::statements::Application;
@@ -119,12 +121,13 @@ pub fn waiting(
 ) -> Result<Vec<(Filed, String)>, Error> {
     let (time, hash) =
         after.map_or((i64::MIN, String::new()), |(t, hash)| (t.millis(), hash.to_string()));
+    // The first half alone is a range of the index; without it each page would walk those before it.
     let later = application::applied_at
-        .gt(time)
-        .or(application::applied_at.eq(time).and(application::sha256.gt(hash)));
+        .ge(time)
+        .and(application::applied_at.gt(time).or(application::sha256.gt(hash)));
     let query = application::table
         .inner_join(enterprise::table.on(enterprise::id.eq(application::enterprise)))
-        .filter(application::standing.eq(Standing::Waiting.code()))
+        .filter(sql::<Bool>("application.standing = 'waiting'"))
         .filter(later)
         .select((application::all_columns, enterprise::state))
         .order((application::applied_at, application::sha256))

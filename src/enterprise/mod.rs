@@ -16,7 +16,7 @@ pub mod store;
 pub mod uscc;
 mod words;
 
-pub use self::store::statements as credential_notes;
+pub use self::store::{places as statement_indices, statements as credential_notes};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -289,7 +289,7 @@ fn save<B: Body>(
     store::save(tx, &found.last_sha256, &new)?;
     if is_public {
         let id = new.application.enterprise;
-        store::insert_statement(tx, id, &statement.encode())?;
+        store::insert_statement(tx, id, &statement.encode(), new.last_index)?;
     }
     Ok(again(&new))
 }
@@ -326,7 +326,7 @@ impl Enterprise {
 }
 
 /// A roster after the first comes into force: from here on its operators vouch, and nobody whom it
-/// leaves out, whose sessions end. Its record entry is the caller's, in the same act.
+/// leaves out, whose sessions end. Its record entry, at `index`, is the caller's, in the same act.
 ///
 /// # Errors
 /// The database's.
@@ -334,6 +334,7 @@ pub fn roster_in_force(
     tx: &mut Tx<'_>,
     before: &Roster,
     next: &Statement<Roster>,
+    index: u64,
 ) -> Result<(), crate::db::Error> {
     let in_force = |roster: &Roster| {
         let mut keys = roster.operator_keys.clone();
@@ -344,7 +345,7 @@ pub fn roster_in_force(
     for key in in_force(before).iter().filter(|key| !stay.contains(key)) {
         auth::store::end_sessions_of_key(tx, key)?;
     }
-    store::place_roster(tx, &next.encode())
+    store::place_roster(tx, &next.encode(), index)
 }
 
 /// The key that spoke for a body at an instant, for whoever judges a statement of that time.

@@ -267,49 +267,61 @@ pub fn speaks_for(
 ///
 /// # Errors
 /// `Backend`.
-pub fn insert_statement(tx: &mut Tx<'_>, id: EnterpriseId, note: &str) -> Result<(), Error> {
+pub fn insert_statement(
+    tx: &mut Tx<'_>,
+    id: EnterpriseId,
+    note: &str,
+    index: u64,
+) -> Result<(), Error> {
     let of_body = credential::table.filter(credential::enterprise.eq(id.to_string()));
     let count: i64 = on_each!(tx.conn(), |c| of_body.count().get_result(c))?;
     let mut notes = if count == 0 { rosters_after_first(tx)? } else { Vec::new() };
-    notes.push(note.to_owned());
-    for (no, note) in (count + 1..).zip(notes) {
-        insert_credential(tx, &id.to_string(), no, &note)?;
+    notes.push((i64::try_from(index).map_err(|_| corrupt("place"))?, note.to_owned()));
+    for (no, (index, note)) in (count + 1..).zip(notes) {
+        insert_credential(tx, &id.to_string(), no, (&note, index))?;
     }
     Ok(())
 }
 
-fn insert_credential(tx: &mut Tx<'_>, id: &str, no: i64, note: &str) -> Result<(), Error> {
+fn insert_credential(
+    tx: &mut Tx<'_>,
+    id: &str,
+    no: i64,
+    (note, index): (&str, i64),
+) -> Result<(), Error> {
     let row = diesel::insert_into(credential::table).values((
         credential::enterprise.eq(id),
         credential::no.eq(no),
         credential::note.eq(note),
+        credential::idx.eq(index),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     Ok(())
 }
 
-fn rosters_after_first(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+fn rosters_after_first(tx: &mut Tx<'_>) -> Result<Vec<(i64, String)>, Error> {
     let query = entry::table
         .filter(entry::kind.eq(Roster::TYPE).and(entry::idx.gt(0)))
         .order(entry::idx)
-        .select(entry::event);
-    let events: Vec<Vec<u8>> = on_each!(tx.conn(), |c| query.load(c))?;
+        .select((entry::idx, entry::event));
+    let rows: Vec<(i64, Vec<u8>)> = on_each!(tx.conn(), |c| query.load(c))?;
     let text = |event| String::from_utf8(event).map_err(|_| corrupt("roster"));
-    events.into_iter().map(text).collect()
+    rows.into_iter().map(|(index, event)| Ok((index, text(event)?))).collect()
 }
 
 /// Places a roster that comes into force behind every body's statements so far.
 ///
 /// # Errors
 /// `Backend`.
-pub fn place_roster(tx: &mut Tx<'_>, note: &str) -> Result<(), Error> {
+pub fn place_roster(tx: &mut Tx<'_>, note: &str, index: u64) -> Result<(), Error> {
     use diesel::dsl::max;
+    let index = i64::try_from(index).map_err(|_| corrupt("place"))?;
     let query = credential::table
         .group_by(credential::enterprise)
         .select((credential::enterprise, max(credential::no)));
     let last: Vec<(String, Option<i64>)> = on_each!(tx.conn(), |c| query.load(c))?;
     for (id, no) in last {
-        insert_credential(tx, &id, no.unwrap_or_default() + 1, note)?;
+        insert_credential(tx, &id, no.unwrap_or_default() + 1, (note, index))?;
     }
     Ok(())
 }
@@ -322,6 +334,18 @@ pub fn statements(conn: &mut Conn, id: EnterpriseId) -> Result<Vec<String>, Erro
     let query = credential::table
         .filter(credential::enterprise.eq(id.to_string()))
         .select(credential::note)
+        .order(credential::no);
+    Ok(on_each!(conn, |c| query.load(c))?)
+}
+
+/// The entries of the statements that make a body's credential, in record order.
+///
+/// # Errors
+/// `Backend`.
+pub fn places(conn: &mut Conn, id: EnterpriseId) -> Result<Vec<i64>, Error> {
+    let query = credential::table
+        .filter(credential::enterprise.eq(id.to_string()))
+        .select(credential::idx)
         .order(credential::no);
     Ok(on_each!(conn, |c| query.load(c))?)
 }

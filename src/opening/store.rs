@@ -13,7 +13,7 @@ use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
-use crate::db::schema::{challenge, envelope, refused, release, unit};
+use crate::db::schema::{chain, challenge, envelope, refused, release, unit};
 use crate::db::{Conn, Error};
 use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
@@ -50,8 +50,9 @@ pub fn due_before(conn: &mut Conn, now: Time) -> Result<Vec<UnitId>, Error> {
 /// # Errors
 /// `Backend`.
 pub fn has_bid(conn: &mut Conn, id: &UnitId, body: EnterpriseId) -> Result<bool, Error> {
-    let of = envelope::unit.eq(id.to_string()).and(envelope::bidder.eq(body.to_string()));
-    let query = diesel::select(diesel::dsl::exists(envelope::table.filter(of)));
+    // What became of its last statement says nothing of that: the row stays.
+    let of = chain::table.find((id.to_string(), body.to_string()));
+    let query = diesel::select(diesel::dsl::exists(of));
     Ok(on_each!(conn, |c| query.get_result(c))?)
 }
 

@@ -27,7 +27,11 @@ pub enum Which {
     Last,
 }
 
-/// A checkpoint above `after` with at least `k` cosignatures of these witnesses at or after `from`.
+/// A checkpoint above `after` with at least `k` cosignatures of these witnesses at or after `from`: the
+/// last of them, or the first of those that they cosigned when it had become `from` for good.
+///
+/// Between where fewer than `k` of them can have cosigned any it looks at nothing: a roster that is
+/// new, or asleep, or an hour that is still to come, costs the same however long the record is.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
@@ -39,32 +43,20 @@ pub fn by(
     from: Time,
     which: Which,
 ) -> Result<Option<Cosignatures>, Error> {
-    let theirs = || cosignature::custodian.eq_any(witnesses);
-    let late = cosignature::size.gt(stored(after)?).and(cosignature::at.ge(from.millis()));
-    let sizes = cosignature::table
-        .filter(late.and(theirs()))
-        .group_by(cosignature::size)
-        .having(diesel::dsl::count_star().ge(i64::try_from(k).unwrap_or(i64::MAX)))
-        .select(cosignature::size)
-        .limit(1);
-    let size: Option<i64> = match which {
-        Which::First => {
-            let first = sizes.order(cosignature::size);
-            on_each!(conn, |c| first.first(c).optional())?
+    let after = stored(after)?;
+    let last = reach(conn, witnesses, k, |conn, witness| last_of(conn, witness, None))?;
+    let Some(last) = last.filter(|last| *last > after) else { return Ok(None) };
+    let mut above = after;
+    if from.millis() > 0 {
+        let mut first = Vec::new();
+        for witness in witnesses {
+            first.extend(first_of(conn, witness, after, from)?);
         }
-        Which::Last => {
-            let last = sizes.order(cosignature::size.desc());
-            on_each!(conn, |c| last.first(c).optional())?
-        }
-    };
-    let Some(size) = size else { return Ok(None) };
-    let query = cosignature::table
-        .filter(cosignature::size.eq(size).and(cosignature::at.ge(from.millis())).and(theirs()))
-        .order(cosignature::custodian)
-        .select(cosignature::at);
-    let times: Vec<i64> = on_each!(conn, |c| query.load(c))?;
-    let times = times.into_iter().map(Time::from_millis).collect();
-    Ok(Some(Cosignatures { size: index_of(size)?, times }))
+        let Some(start) = first.iter().min().filter(|_| first.len() >= k) else { return Ok(None) };
+        above = after.max(start.saturating_sub(1));
+    }
+    let counts = |row: &Row| row.2 >= from.millis() && witnesses.contains(&row.1);
+    search(conn, (above, last), which, k, &counts)
 }
 
 /// The first checkpoint that holds an entry and that these witnesses cosigned before an instant: by q
@@ -80,22 +72,124 @@ pub fn from_before(
     index: u64,
     until: Time,
 ) -> Result<Option<u64>, Error> {
+    let after = stored(index)?;
+    let counts = |row: &Row| row.2 < until.millis() && witnesses.contains(&row.1);
     for k in [q, t] {
-        let sizes = cosignature::table
-            .filter(cosignature::size.gt(stored(index)?))
-            .filter(cosignature::at.lt(until.millis()))
-            .filter(cosignature::custodian.eq_any(witnesses))
-            .group_by(cosignature::size)
-            .having(diesel::dsl::count_star().ge(i64::try_from(k).unwrap_or(i64::MAX)))
-            .select(cosignature::size)
-            .order(cosignature::size)
-            .limit(1);
-        let first: Option<i64> = on_each!(conn, |c| sizes.first(c).optional())?;
-        if let Some(size) = first {
-            return index_of(size).map(Some);
+        let last = reach(conn, witnesses, k, |conn, witness| last_of(conn, witness, Some(until)))?;
+        let Some(last) = last.filter(|last| *last > after) else { continue };
+        if let Some(found) = search(conn, (after, last), Which::First, k, &counts)? {
+            return Ok(Some(found.size));
         }
     }
     Ok(None)
+}
+
+/// A cosignature's checkpoint, witness and time.
+type Row = (i64, String, i64);
+
+/// Rows read at first: the checkpoint looked for is mostly among the nearest few.
+const NEAR: i64 = 64;
+/// Rows read at once when it is not; a checkpoint has fewer cosignatures than that.
+const FAR: i64 = 1024;
+
+/// Up to which size `k` of these witnesses can have cosigned one: the k-th largest of their last.
+fn reach(
+    conn: &mut Conn,
+    witnesses: &[String],
+    k: usize,
+    last_of: impl Fn(&mut Conn, &str) -> Result<Option<i64>, Error>,
+) -> Result<Option<i64>, Error> {
+    let mut last = Vec::with_capacity(witnesses.len());
+    for witness in witnesses {
+        last.extend(last_of(conn, witness)?);
+    }
+    last.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(last.get(k.saturating_sub(1)).copied())
+}
+
+/// The last size that a witness cosigned, ever or before an instant.
+fn last_of(conn: &mut Conn, witness: &str, until: Option<Time>) -> Result<Option<i64>, Error> {
+    let theirs = cosignature::table.filter(cosignature::custodian.eq(witness));
+    let sizes = theirs.select(cosignature::size).limit(1);
+    Ok(match until {
+        None => {
+            let last = sizes.order(cosignature::size.desc());
+            on_each!(conn, |c| last.first(c).optional())?
+        }
+        Some(until) => {
+            let before = sizes.filter(cosignature::at.lt(until.millis()));
+            let last = before.order((cosignature::at.desc(), cosignature::size.desc()));
+            on_each!(conn, |c| last.first(c).optional())?
+        }
+    })
+}
+
+/// The size above `after` that a witness cosigned first at or after an instant.
+fn first_of(conn: &mut Conn, witness: &str, after: i64, from: Time) -> Result<Option<i64>, Error> {
+    let query = cosignature::table
+        .filter(cosignature::custodian.eq(witness).and(cosignature::at.ge(from.millis())))
+        .filter(cosignature::size.gt(after))
+        .order((cosignature::at, cosignature::size))
+        .select(cosignature::size)
+        .limit(1);
+    Ok(on_each!(conn, |c| query.first(c).optional())?)
+}
+
+/// The nearest checkpoint in a range, its end included, of which at least `k` rows count.
+fn search(
+    conn: &mut Conn,
+    (mut above, mut upto): (i64, i64),
+    which: Which,
+    k: usize,
+    counts: &impl Fn(&Row) -> bool,
+) -> Result<Option<Cosignatures>, Error> {
+    for limit in std::iter::once(NEAR).chain(std::iter::repeat(FAR)) {
+        let rows = read(conn, (above, upto), which, limit)?;
+        let is_last = i64::try_from(rows.len()).is_ok_and(|read| read < limit);
+        let mut each: Vec<&[Row]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
+        if !is_last {
+            // The rest of it comes with the next.
+            each.pop();
+        }
+        for rows in &each {
+            let times = rows.iter().filter(|row| counts(row)).map(|row| Time::from_millis(row.2));
+            let (times, size) = (times.collect::<Vec<_>>(), rows.first().map_or(0, |row| row.0));
+            if times.len() >= k {
+                return Ok(Some(Cosignatures { size: index_of(size)?, times }));
+            }
+        }
+        match (each.last().and_then(|rows| rows.first()), which) {
+            _ if is_last => break,
+            (Some(seen), Which::First) => above = seen.0,
+            (Some(seen), Which::Last) => upto = seen.0.saturating_sub(1),
+            (None, _) if limit == FAR => return Err(Error::Corrupt("cosignatures".to_owned())),
+            (None, _) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The first rows of a range from its near end, in the order of its key: nothing is sorted for it.
+fn read(
+    conn: &mut Conn,
+    (above, upto): (i64, i64),
+    which: Which,
+    limit: i64,
+) -> Result<Vec<Row>, Error> {
+    let query = cosignature::table
+        .filter(cosignature::size.gt(above).and(cosignature::size.le(upto)))
+        .select((cosignature::size, cosignature::custodian, cosignature::at))
+        .limit(limit);
+    Ok(match which {
+        Which::First => {
+            let rows = query.order((cosignature::size, cosignature::custodian));
+            on_each!(conn, |c| rows.load(c))?
+        }
+        Which::Last => {
+            let rows = query.order((cosignature::size.desc(), cosignature::custodian.desc()));
+            on_each!(conn, |c| rows.load(c))?
+        }
+    })
 }
 
 /// The checkpoints above `after` with what these witnesses cosigned from one instant to another,

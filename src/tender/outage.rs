@@ -83,18 +83,32 @@ fn record_beat(tx: &mut Tx<'_>) -> Result<(), db::Error> {
 /// # Errors
 /// `Backend`.
 pub fn was_down(conn: &mut Conn, at: Time) -> Result<bool, db::Error> {
-    let over = downtime::from_at.le(at.millis()).and(downtime::until_at.gt(at.millis()));
-    let query = diesel::select(diesel::dsl::exists(downtime::table.filter(over)));
-    Ok(on_each!(conn, |c| query.get_result(c))?)
+    Ok(last_begun(conn, at)?.is_some_and(|(_, until)| until > at.millis()))
 }
 
-/// The measured outages that a unit's deadline was not moved for yet, the last one first.
+/// The span that began last before an instant, or at it: spans follow each other, so no other can reach
+/// beyond it.
+fn last_begun(conn: &mut Conn, at: Time) -> Result<Option<(i64, i64)>, db::Error> {
+    let query = downtime::table
+        .filter(downtime::from_at.le(at.millis()))
+        .order(downtime::from_at.desc())
+        .limit(1);
+    Ok(on_each!(conn, |c| query.first(c).optional())?)
+}
+
+/// The measured outages since a unit was proposed that its deadline was not moved for yet, the last one
+/// first.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn measured(conn: &mut Conn, row: &UnitRow) -> Result<Vec<Window>, Error> {
     let known = decided(conn, row)?;
-    let query = downtime::table.order(downtime::from_at.desc());
+    let proposed = record::entry(conn, row.proposed_index)?.ok_or(db::Error::NotFound)?.at;
+    let since = match last_begun(conn, proposed)? {
+        Some((from, until)) if until > proposed.millis() => from,
+        _ => proposed.millis(),
+    };
+    let query = downtime::table.filter(downtime::from_at.ge(since)).order(downtime::from_at.desc());
     let rows: Vec<(i64, i64)> = on_each!(conn, |c| query.load(c)).map_err(db::Error::from)?;
     let span = |(from, until)| Window {
         from: Time::from_millis(from),

@@ -142,7 +142,8 @@ pub fn drafts(
     let after = after.map_or_else(String::new, |id| id.to_string());
     let query = tender::table
         .filter(tender::procuring_entity.eq(buyer.to_string()))
-        .filter(tender::state.ne(State::Published.code()).and(tender::id.gt(after)))
+        .filter(tender::state.eq_any([State::Draft.code(), State::Proposed.code()]))
+        .filter(tender::id.gt(after))
         .order(tender::id)
         .limit(limit.into());
     let rows: Vec<RawTender> = on_each!(conn, |c| query.load(c))?;

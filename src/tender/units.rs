@@ -19,7 +19,7 @@ use crate::db::schema::{entry, unit};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::{TenderId, UnitId};
 use crate::on_each;
-use crate::opening::rules::{FREEZE_MS, Terms, UnitAct, UnitState, is_freeze, next};
+use crate::opening::rules::{FREEZE_MS, Terms, UNIT_STATES, UnitAct, UnitState, is_freeze, next};
 use crate::opening::statements::Close;
 use crate::record::cosigned::{self, Cosignatures};
 
@@ -153,8 +153,9 @@ pub fn amending(conn: &mut Conn) -> Result<Vec<UnitId>, Error> {
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn rosters_of_open(conn: &mut Conn) -> Result<BTreeSet<Hash>, Error> {
-    let over = [UnitState::Lapsed, UnitState::Opened, UnitState::Void].map(UnitState::code);
-    let query = unit::table.filter(unit::state.ne_all(over)).select(unit::note);
+    let open = UNIT_STATES.into_iter().filter(|state| !state.is_over()).map(UnitState::code);
+    let is_open = unit::state.eq_any(open.collect::<Vec<_>>());
+    let query = unit::table.filter(is_open).select(unit::note);
     let notes: Vec<String> = on_each!(conn, |c| query.load(c))?;
     let roster = |note: String| {
         let unit = Statement::<Unit>::parse(note.as_bytes()).map_err(corrupt("unit"))?;
@@ -191,12 +192,20 @@ pub fn lapsing(conn: &mut Conn, now: Time) -> Result<Vec<UnitRow>, Error> {
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn decided_size(conn: &mut Conn, id: &UnitId) -> Result<u64, Error> {
-    let last = entry::table
-        .filter(entry::unit.eq(id.to_string()))
-        .filter(entry::kind.eq_any(["sealbid/accepted/v1", "sealbid/withdrawn/v1"]))
-        .select(diesel::dsl::max(entry::idx));
-    let last: Option<i64> = on_each!(conn, |c| last.first(c))?;
-    last.map_or(Ok(0), |last| Ok(number(last)?.saturating_add(1)))
+    let mut size = 0;
+    // One by one, each is the end of a range of the index, however many bids there are.
+    for kind in ["sealbid/accepted/v1", "sealbid/withdrawn/v1"] {
+        let last = entry::table
+            .filter(entry::unit.eq(id.to_string()).and(entry::kind.eq(kind)))
+            .order(entry::idx.desc())
+            .select(entry::idx)
+            .limit(1);
+        let last: Option<i64> = on_each!(conn, |c| last.first(c).optional())?;
+        if let Some(last) = last {
+            size = size.max(number(last)?.saturating_add(1));
+        }
+    }
+    Ok(size)
 }
 
 /// Size of the first checkpoint that may freeze a unit's set: cosigned as the rule demands, and

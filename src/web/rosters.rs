@@ -184,8 +184,8 @@ pub(super) async fn record(db: &Db, settled: &Settled) -> Result<(), StartError>
                 let next = next.clone();
                 if is_new {
                     let act = move |tx: &mut Tx<'_>| {
-                        tx.record(event)?;
-                        enterprise::roster_in_force(tx, &old, &next)
+                        let at = tx.record(event)?;
+                        enterprise::roster_in_force(tx, &old, &next, at.index)
                     };
                     write(db, act).await?;
                 }

@@ -97,7 +97,7 @@ fn one_row_each(base: &TestBase) {
         ),
         format!("refused VALUES ({bytes}, 'u', 'late', 1)"),
         "release VALUES ('u', 'c1', 'n', 1)".to_owned(),
-        "credential VALUES ('e', 1, 'n')".to_owned(),
+        "credential VALUES ('e', 1, 'n', 1)".to_owned(),
         "downtime VALUES (1, 2)".to_owned(),
     ] {
         base.meddle(&format!("INSERT INTO {row}")).unwrap();
@@ -140,7 +140,7 @@ fn no_write_of_ours_replaces_a_row_that_never_changes() {
         "checkpoint VALUES (8, zeroblob(32), 1, 'other')",
         "lot VALUES ('l', 't', 1, 'other')",
         "release VALUES ('u', 'c1', 'other', 1)",
-        "credential VALUES ('e', 1, 'other')",
+        "credential VALUES ('e', 1, 'other', 1)",
     ] {
         let replaced = db.write_blocking(move |tx| {
             tx.unrecorded("a test");

@@ -321,6 +321,7 @@ fn vouch(db: &Db, id: EnterpriseId, no: i64, note: String) {
             credential::enterprise.eq(id.to_string()),
             credential::no.eq(no),
             credential::note.eq(note),
+            credential::idx.eq(0),
         ));
         on_each!(tx.conn(), |c| row.execute(c))?;
         Ok::<_, DbError>(())

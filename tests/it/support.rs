@@ -137,6 +137,7 @@ impl TestBase {
     }
 
     fn new(url: DatabaseUrl, home: Home) -> Self {
+        crate::plans::watch();
         Self { url, clock: Arc::new(ManualClock::new(START)), home }
     }
 
@@ -249,10 +250,11 @@ impl TestBase {
 
     /// Runs SQL past the door, as whoever holds the database could.
     pub fn meddle(&self, sql: &str) -> Result<(), String> {
-        use diesel::connection::{Connection, SimpleConnection};
+        use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
         match (&self.url, &self.home) {
             (DatabaseUrl::Sqlite(path), _) => {
                 let mut conn = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
                 conn.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
                 conn.batch_execute(sql).map_err(|e| e.to_string())
             }

@@ -95,8 +95,9 @@ CREATE TABLE cosignature (
     at        INTEGER NOT NULL,
     PRIMARY KEY (size, custodian)
 ) STRICT;
--- A freeze asks for one minute of them, however long the record is.
-CREATE INDEX cosignature_at ON cosignature (at, size, custodian);
+-- A freeze asks for one minute of them, however long the record is, and who looks for a checkpoint
+-- asks first from where to where a custodian can have cosigned one.
+CREATE INDEX cosignature_at ON cosignature (custodian, at, size);
 CREATE INDEX cosignature_of ON cosignature (custodian, size);
 
 CREATE TRIGGER cosignature_unchanged BEFORE UPDATE ON cosignature

@@ -12,7 +12,8 @@ CREATE TABLE tender (
     notice           TEXT,
     notice_index     INTEGER
 ) STRICT;
-CREATE INDEX tender_of_buyer ON tender (procuring_entity, id);
+CREATE INDEX tender_of_buyer ON tender (procuring_entity, state, id);
+CREATE INDEX tender_of_state ON tender (state, id);
 
 -- One row per lot; never changes. Nothing in it is secret once the tender is published.
 CREATE TABLE lot (
@@ -89,7 +90,7 @@ CREATE TABLE unit (
 CREATE INDEX unit_of_tender ON unit (tender, unit_id);
 -- What the timer asks at every tick; `due_at` is empty for a unit that it is done with.
 CREATE INDEX unit_of_state ON unit (state, due_at, unit_id);
-CREATE INDEX unit_amending ON unit (unit_id) WHERE amendment_pending IS NOT NULL;
+CREATE INDEX unit_amending ON unit (state, unit_id) WHERE amendment_pending IS NOT NULL;
 
 -- The last accepted statement of each bidder in each unit. Its holder sees who bids where, which is
 -- why these rows are shown to nobody before the opening.
@@ -106,6 +107,7 @@ CREATE TABLE chain (
     accepted_index INTEGER NOT NULL,
     PRIMARY KEY (unit, bidder)
 ) STRICT;
+CREATE INDEX chain_of_bidder ON chain (bidder, unit);
 
 -- One row per accepted manifest and bidder: two may sign one text. `state` changes, from live to replaced or withdrawn, and then to
 -- deleted, when the ciphertext is gone; and `blob`, when its bidder brings a lost ciphertext again.
@@ -159,7 +161,7 @@ CREATE TABLE upload (
     expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX upload_expired ON upload (expires_at, id) WHERE state <> 'used';
-CREATE INDEX upload_of_owner ON upload (owner, sha256, id);
+CREATE INDEX upload_of_owner ON upload (owner, state, sha256, id);
 
 -- What custodians handed out. `note` carries a unit identity: with t of them the unit's bids are
 -- readable, so nothing shows this column before the opening is recorded. Rows never change.
@@ -189,11 +191,12 @@ CREATE TABLE challenge (
 
 -- The statements that add up to a body's credential, in record order; rows never change. `verified`
 -- first, then rotations and revocations: `enterprise::credentials` folds them, checking signatures,
--- so that who writes here cannot make a key speak for anybody.
+-- so that who writes here cannot make a key speak for anybody. `idx` is the entry of each.
 CREATE TABLE credential (
     enterprise TEXT    NOT NULL,
     no         INTEGER NOT NULL CHECK (no >= 1),
     note       TEXT    NOT NULL,
+    idx        INTEGER NOT NULL CHECK (idx >= 0),
     PRIMARY KEY (enterprise, no)
 ) STRICT;
 

@@ -3,7 +3,9 @@
 mod lost;
 pub mod uploads;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 pub use lost::{Kept, kept, swap};
 
@@ -280,7 +282,8 @@ pub fn retire(tx: &mut Tx<'_>, id: &EnvelopeId, state: &'static str) -> Result<(
 /// `Corrupt`, `Backend`.
 pub fn to_delete(conn: &mut Conn, limit: u32) -> Result<Vec<(EnvelopeId, UploadId)>, Error> {
     let query = envelope::table
-        .filter(envelope::state.eq_any(["replaced", "withdrawn"]))
+        // Said as in the index, or it is not used.
+        .filter(sql::<Bool>("state IN ('replaced', 'withdrawn')"))
         .order(envelope::accepted_index)
         .limit(limit.into())
         .select((envelope::manifest_sha256, envelope::bidder, envelope::blob));

@@ -1,6 +1,8 @@
 //! The rows of uploads: what was sent and is not yet, or will never be, part of anything.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::{corrupt, number, stored};
 use crate::bid::statements::BlobRef;
@@ -124,7 +126,8 @@ pub fn of_envelope(
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn on_the_way(conn: &mut Conn, owner: EnterpriseId) -> Result<(u64, u64), Error> {
-    let free = upload::owner.eq(owner.to_string()).and(upload::state.ne("used"));
+    let free = upload::state.eq_any(["growing", "complete", "ending"]);
+    let free = upload::owner.eq(owner.to_string()).and(free);
     let query = upload::table.filter(free).select(upload::length);
     let lengths: Vec<i64> = on_each!(conn, |c| query.load(c))?;
     let count = u64::try_from(lengths.len()).map_err(corrupt("number"))?;
@@ -215,7 +218,8 @@ pub fn forget(tx: &mut Tx<'_>, id: UploadId) -> Result<(), Error> {
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn expired(conn: &mut Conn, now: Time, limit: u32) -> Result<Vec<UploadId>, Error> {
-    let over = upload::expires_at.le(now.millis()).and(upload::state.ne("used"));
+    // Said as in the index, or it is not used.
+    let over = upload::expires_at.le(now.millis()).and(sql::<Bool>("state <> 'used'"));
     let query = upload::table
         .filter(over)
         .order((upload::expires_at, upload::id))

@@ -7,11 +7,11 @@ use diesel::prelude::*;
 use super::Error;
 use crate::clock::Time;
 use crate::crypto::json;
-use crate::crypto::statement::{Body, Statement};
+use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::Roster;
 use crate::db::schema::{entry, tender};
 use crate::db::{Conn, Error as DbError};
-use crate::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
+use crate::enterprise::statement_indices;
 use crate::ids::{EnterpriseId, TenderId, UnitId};
 use crate::on_each;
 use crate::opening::close::PROPOSED;
@@ -82,27 +82,13 @@ pub(super) fn framing(conn: &mut Conn, tenders: &BTreeSet<TenderId>) -> Result<V
 
 /// The public statements about these bodies and their keys, in order.
 pub(super) fn about(conn: &mut Conn, bodies: &BTreeSet<EnterpriseId>) -> Result<Vec<Entry>, Error> {
-    let query = entry::table
-        .filter(entry::kind.eq_any([Verified::TYPE, KeyRotation::TYPE, KeyRevocation::TYPE]))
-        .filter(entry::level.eq(Level::Public.to_string()))
-        .order(entry::idx)
-        .select((entry::idx,));
-    let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;
-    let all = entries_at(conn, rows)?;
-    let is_wanted = |entry: &Entry| enterprise_in(entry).is_some_and(|id| bodies.contains(&id));
-    Ok(all.into_iter().filter(is_wanted).collect())
-}
-
-fn enterprise_in(entry: &Entry) -> Option<EnterpriseId> {
-    fn body<B: Body>(entry: &Entry) -> Option<Statement<B>> {
-        Statement::parse(&entry.event).ok()
+    let mut places = BTreeSet::new();
+    for body in bodies {
+        places.extend(statement_indices(conn, *body)?);
     }
-    match entry.kind.as_str() {
-        Verified::TYPE => body::<Verified>(entry).map(|s| s.body().enterprise),
-        KeyRotation::TYPE => body::<KeyRotation>(entry).map(|s| s.body().enterprise),
-        KeyRevocation::TYPE => body::<KeyRevocation>(entry).map(|s| s.body().enterprise),
-        _ => None,
-    }
+    let all = entries_at(conn, places.into_iter().map(|index| (index,)).collect())?;
+    // The rosters among them frame every case.
+    Ok(all.into_iter().filter(|entry| entry.kind != Roster::TYPE).collect())
 }
 
 /// For each effective amendment of a unit the checkpoint that shows that it was asked before the

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use diesel::dsl::{exists, sql};
+use diesel::dsl::{exists, min, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
@@ -63,6 +63,11 @@ pub fn visible(conn: &mut Conn, sight: &Sight, range: &Range<u64>) -> Result<Vec
     found.into_iter().map(|idx| u64::try_from(idx).map_err(|_| corrupt())).collect()
 }
 
+/// The words of the states of units that are still to end: said so, an index has them.
+fn to_come() -> Vec<&'static str> {
+    UNIT_STATES.into_iter().filter(|state| !state.is_over()).map(UnitState::code).collect()
+}
+
 /// A unit that is still to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -81,9 +86,8 @@ pub struct Waiting {
 /// # Errors
 /// `Corrupt`, `Backend`.
 pub fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Error> {
-    let over = UNIT_STATES.into_iter().filter(|state| state.is_over()).map(UnitState::code);
     let query = unit::table
-        .filter(unit::state.ne_all(over.collect::<Vec<_>>()))
+        .filter(unit::state.eq_any(to_come()))
         .order((unit::proposed_index, unit::unit_id))
         .select((unit::unit_id, unit::proposed_index, unit::deadline, unit::open_at));
     let rows: Vec<(String, i64, i64, i64)> = on_each!(conn, |c| query.load(c))?;
@@ -105,7 +109,9 @@ pub fn waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Error> {
 /// # Errors
 /// As [`waiting`].
 pub fn pads_below(conn: &mut Conn) -> Result<u64, Error> {
-    Ok(waiting(conn)?.first().map_or(u64::MAX, |first| first.from))
+    let query = unit::table.filter(unit::state.eq_any(to_come())).select(min(unit::proposed_index));
+    let first: Option<i64> = on_each!(conn, |c| query.first(c))?;
+    first.map_or(Ok(u64::MAX), |first| u64::try_from(first).map_err(|_| corrupt()))
 }
 
 fn corrupt() -> Error {

@@ -61,11 +61,12 @@ impl World {
         let enterprise = who(number).0;
         let note = vouched(number);
         self.act(move |tx| {
-            tx.record(public(None, Verified::TYPE, &note))?;
+            let at = tx.record(public(None, Verified::TYPE, &note))?;
             let row = diesel::insert_into(credential::table).values((
                 credential::enterprise.eq(enterprise.to_string()),
                 credential::no.eq(1),
                 credential::note.eq(note),
+                credential::idx.eq(i64::try_from(at.index).unwrap()),
             ));
             on_each!(tx.conn(), |c| row.execute(c))?;
             Ok(())
@@ -91,11 +92,12 @@ impl World {
     fn second_statement(&self, number: u16, kind: &'static str, note: String) {
         let enterprise = who(number).0;
         self.act(move |tx| {
-            tx.record(public(None, kind, &note))?;
+            let at = tx.record(public(None, kind, &note))?;
             let row = diesel::insert_into(credential::table).values((
                 credential::enterprise.eq(enterprise.to_string()),
                 credential::no.eq(2),
                 credential::note.eq(note),
+                credential::idx.eq(i64::try_from(at.index).unwrap()),
             ));
             on_each!(tx.conn(), |c| row.execute(c))?;
             Ok(())
