@@ -6,7 +6,7 @@ use sealbid::cli::failed::Failed;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body as _, Statement};
-use sealbid::custodian::agent::Refusal;
+use sealbid::custodian::agent::{KeptChallenge, Refusal};
 use sealbid::custodian::wire::{AskChallenge, LodgedBid, Shown, ShownWord};
 use sealbid::enterprise::statements::KeyRotation;
 use sealbid::opening::rules::lodged::lodged_line;
@@ -14,6 +14,7 @@ use sealbid::opening::rules::{Failure, Step, UnitState};
 use sealbid::opening::statements::{Challenged, Lodged, Verdict, Void, VoidReason};
 use sealbid::tender::statements::Stage;
 
+use crate::interruptions::postpone;
 use crate::on_both;
 use crate::opening_world::{Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, id, who};
 use crate::openings::{close, opening, verified, verified_void, with_bids};
@@ -74,6 +75,32 @@ on_both! {
         assert_eq!(void.body().reason, VoidReason::Challenge);
         assert!(!world.leaks());
         verified_void(&world);
+    }
+}
+
+on_both! {
+    fn a_custodian_that_slept_through_an_amendment_judges_words_by_the_deadline_of_the_close(base: TestBase) {
+        let world = with_bids(base);
+        world.agents.sleep(&[5]);
+        postpone(&world, 120_000);
+        let deadline = DEADLINE.plus(120_000);
+        world.to(deadline.plus(-10_000));
+        let bid = world.seal(4, 4, Spoil::Nothing);
+        let lodged = world.agents.lodge(1, &bid).unwrap();
+        world.to(deadline);
+        world.settle(4);
+        assert_eq!(world.row().state, UnitState::Closed);
+        world.agents.sleep(&[]);
+        assert_eq!(world.agents.state(5).units[&world.id].deadline, DEADLINE);
+        let found = [1, 5].map(|custodian| judged(&world, custodian, word(&bid, &lodged)));
+        assert_eq!(found, [Ok(Verdict::Open), Ok(Verdict::Open)]);
+        world.to(deadline.plus(CHALLENGE + 2_000));
+        world.settle(3);
+        let kept = &world.agents.state(5).units[&world.id].challenges;
+        assert!(kept.values().eq([&KeptChallenge::Answered]), "{kept:?}");
+        world.to(OPEN_AT.plus(120_000));
+        world.settle(4);
+        assert_eq!(opening(&world).lines.len(), 4);
     }
 }
 

@@ -58,7 +58,9 @@ pub fn challenge(
     let (close, unit_id) = effective_close(agent, &ask.close)?;
     let mut kept = agent.kept_or_shown(unit_id, &ask.unit)?;
     kept.close = Some(close.sha256());
-    let told = shown(&agent.keys_of_receipts(), &ask.account, close.body(), kept.deadline)?;
+    // By the times that q signed: this agent may have slept through an amendment.
+    let deadline = close.body().deadline;
+    let told = shown(&agent.keys_of_receipts(), &ask.account, close.body(), deadline)?;
     let line = told.line.to_string();
     let (verdict, received_at) = match kept.challenges.get(&line) {
         Some(KeptChallenge::Answered) => (Verdict::Answered, agent.now),
@@ -116,7 +118,7 @@ pub fn answer(
     let line = ask.line.to_string();
     let is_answered = match kept.challenges.get(&line) {
         Some(KeptChallenge::Open { account, .. }) => {
-            let (keys, against) = (agent.keys_of_receipts(), (close.body(), kept.deadline));
+            let (keys, against) = (agent.keys_of_receipts(), (close.body(), close.body().deadline));
             answers(&keys, account, against, ask.line, &ask.accounts)
         }
         Some(KeptChallenge::Answered) => true,
