@@ -1,8 +1,8 @@
 //! The buyer's word on an outage: what the platform asks the custodians to sign, compared with the
 //! unit and its amendments, shown, and signed only then.
 //!
-//! Custodians that cosigned while the platform says it was down believe the buyer, not the platform
-//! alone: whoever signs here says that the outage was one.
+//! Custodians that did not see an outage believe the buyer, not the platform alone, and neither once the
+//! deadline has passed: whoever signs here says that the outage was one.
 
 use crate::crypto::statement::Statement;
 use crate::error::{Arg, Args, Said};

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, ResponseError, web};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::{Body, Statement};
 use crate::error::Error;
@@ -33,6 +33,7 @@ pub struct Service {
     log_keys: Vec<VerifyingKey>,
     state: Mutex<State>,
     pub(super) clock: Arc<dyn Clock>,
+    awake_since: Time,
     pub(super) limits: Limits,
     pub(super) arrivals: Arrivals,
 }
@@ -53,7 +54,8 @@ impl Service {
         let state = Mutex::new(std::mem::take(&mut loaded.state));
         let log_keys = loaded.rosters.log_keys().cloned().collect();
         let limits = Limits { max_bid: limits.max_bid.min(MAX_BID), ..limits };
-        Self { loaded, log_keys, state, clock, limits, arrivals: Arrivals::default() }
+        let (awake_since, arrivals) = (clock.now(), Arrivals::default());
+        Self { loaded, log_keys, state, clock, awake_since, limits, arrivals }
     }
 
     /// Decides under the lock, stores the change, then lets the reply go.
@@ -69,6 +71,7 @@ impl Service {
             log_keys: &self.log_keys,
             state: &state,
             now: self.clock.now(),
+            awake_since: self.awake_since,
             challenge_floor_ms: self.limits.challenge_floor_ms,
         };
         let (change, reply) = decision(&agent)?;

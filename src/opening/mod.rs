@@ -52,7 +52,7 @@ use crate::record::cosigned::{self, Which};
 use crate::record::disclosure::Level;
 use crate::record::sequencer::Sequencer;
 use crate::record::store as record;
-use crate::tender::outage::was_down;
+use crate::tender::outage::is_undecided;
 use crate::tender::units::{self, UnitRow};
 
 /// A checkpoint is asked for again after this many milliseconds, when a rule waits for cosignatures
@@ -306,7 +306,7 @@ fn case(
     let (unit, roster) = (row.unit.body(), keys.roster);
     let t = usize::from(unit.t);
     let (freeze, outage_undecided) = match row.state {
-        Open => (units::freeze(conn, &row, roster)?, was_down(conn, row.terms.deadline)?),
+        Open => (units::freeze(conn, &row, roster)?, is_undecided(conn, &row)?),
         _ => (None, false),
     };
     let window = match (row.state, row.close_index) {

@@ -110,8 +110,8 @@ pub async fn outage(p: &Platform, actor: &Actor, note: &str) -> Result<Asked, Er
     propose(p, Statement::signed(amendment, &p.key)?, Cause::Outage(registered)).await
 }
 
-/// Takes the buyer's signature on the outage that is asked: custodians that cosigned while the
-/// platform says it was down believe the buyer, and not the platform alone.
+/// Takes the buyer's signature on the outage that is asked: custodians that did not see it believe the
+/// buyer, and not the platform alone, where a postponement could still be asked.
 async fn second(
     p: &Platform,
     outage: Note,

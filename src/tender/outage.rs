@@ -5,6 +5,8 @@
 //! downtime waits for a decision: nobody could hand in a bid then. Deliberately absent: who registers
 //! an outage ([`amend`](super::amend)), and consent to what follows.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::Error;
@@ -18,6 +20,7 @@ use crate::db::schema::{alive, downtime};
 use crate::db::{self, Conn, Tx};
 use crate::on_each;
 use crate::opening::rules::{FREEZE_MS, UnitState};
+use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::record::store as record;
 use crate::rulepack::outage::Window;
 
@@ -94,6 +97,51 @@ fn last_begun(conn: &mut Conn, at: Time) -> Result<Option<(i64, i64)>, db::Error
         .order(downtime::from_at.desc())
         .limit(1);
     Ok(on_each!(conn, |c| query.first(c).optional())?)
+}
+
+/// Whether a unit's deadline fell into the platform's own downtime and nobody has decided on it yet. An
+/// outage that q custodians refused is decided: they saw the platform alive, or cannot tell, and bidders
+/// could lodge with them.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn is_undecided(conn: &mut Conn, row: &UnitRow) -> Result<bool, db::Error> {
+    Ok(was_down(conn, row.terms.deadline)? && !is_refused(conn, row)?)
+}
+
+/// Whether the custodians refused an outage over the deadline in force.
+fn is_refused(conn: &mut Conn, row: &UnitRow) -> Result<bool, db::Error> {
+    let (mut asked, mut lapsed) = (BTreeSet::new(), BTreeSet::new());
+    for kind in ["sealbid/proposed/v1", "sealbid/lapsed/v1"] {
+        for entry in record::entries_of_unit(conn, &row.id, kind)? {
+            match serde_json::from_slice(&entry.event).map_err(|e| corrupt(&e))? {
+                OpeningEvent::Proposed { statement, statement_sha256, .. }
+                    if moves_late(row, &statement) =>
+                {
+                    asked.insert(statement_sha256);
+                }
+                OpeningEvent::Lapsed {
+                    reason: LapseReason::Unsigned, statement_sha256, ..
+                } => {
+                    lapsed.insert(statement_sha256);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(!asked.is_disjoint(&lapsed))
+}
+
+/// Whether a statement asks to move the deadline in force for an outage over it.
+fn moves_late(row: &UnitRow, statement: &str) -> bool {
+    Statement::<Amendment>::parse(statement.as_bytes()).is_ok_and(|amendment| {
+        let Amendment { prev_sha256, reason, .. } = amendment.body();
+        *prev_sha256 == row.last_sha256 && row.terms.is_moved_late_by(reason)
+    })
+}
+
+fn corrupt(error: &serde_json::Error) -> db::Error {
+    db::Error::Corrupt(error.to_string())
 }
 
 /// The measured outages since a unit was proposed that its deadline was not moved for yet, the last one

@@ -153,6 +153,7 @@ verify-say-why-receipt-fork = it comes from another history of this record
 verify-say-why-receipt-other = the record holds something else in its place
 verify-say-why-receipt-not-bid = it is not about a bid
 verify-say-why-amendment-chain = its number or its link to the statement before is wrong
+verify-say-why-amendment-seen = custodians cosigned the record while the platform says that it was down over the deadline
 verify-say-why-amendment-outage = its outage does not touch the deadline, or moves it further than an outage may
 verify-say-why-amendment-late = it was not asked before the deadline that it moves, and a close was possible on that
 verify-say-amendment-late = nothing here shows that the amendment in entry { $index } was asked before the deadline it moves; its custodians signed that no close was possible on that any more

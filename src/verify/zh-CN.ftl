@@ -153,6 +153,7 @@ verify-say-why-receipt-fork = 它出自本记录的另一个历史
 verify-say-why-receipt-other = 记录在该位置上是别的内容
 verify-say-why-receipt-not-bid = 它与投标无关
 verify-say-why-amendment-chain = 编号或与前一份的衔接有误
+verify-say-why-amendment-seen = 平台称其停机跨越截止时间，而其间保管人仍会签了记录
 verify-say-why-amendment-outage = 其停机时段未涉及截止时间，或顺延超出停机所允许的幅度
 verify-say-why-amendment-late = 它并非在所推迟的截止时间之前提出，而按该截止时间本可封存
 verify-say-amendment-late = 文件不能证明条目 { $index } 的修改是在所推迟的截止时间之前提出的；签署它的保管人表示按该时间已不可能封存

@@ -168,8 +168,10 @@ fn no_second_close(
     let ask: AskClose = serde_json::from_slice(&it.body).unwrap();
     let ask = AskClose { close: other.encode(), ..ask };
     let (keys, roster, state) = (&loaded.keys, &loaded.roster, &loaded.state);
-    let (first, log_keys, now) = (roster, &[], it.at);
-    let agent = Agent { keys, roster, first, log_keys, state, now, challenge_floor_ms: 1_000 };
+    let (first, log_keys, now, awake_since) = (roster, &[], it.at, it.at);
+    let floor = 1_000;
+    let agent =
+        Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms: floor };
     assert_eq!(agent::sign_close(&agent, &ask).unwrap_err(), Refusal::SecondClose);
 }
 

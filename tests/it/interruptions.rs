@@ -10,7 +10,7 @@ use sealbid::opening::store as stored;
 use sealbid::tender::amend;
 use sealbid::tender::outage::DOWN_MS;
 use sealbid::tender::publish::Asked;
-use sealbid::tender::statements::{Amendment, Outage};
+use sealbid::tender::statements::Outage;
 use sealbid::verify::Verdict;
 use sealbid::verify::casefile::CaseKind;
 
@@ -39,7 +39,7 @@ fn try_propose(world: &World, later: i64) -> Result<Asked, &'static str> {
     asked.map_err(|refused| refused.code())
 }
 
-fn register_outage(world: &World) -> Result<(), &'static str> {
+pub fn register_outage(world: &World) -> Result<(), &'static str> {
     let operator = Actor::Operator("op".to_owned());
     let prev_sha256 = world.row().last_sha256;
     let body = Outage { prev_sha256, text: "no power".to_owned(), unit_id: world.id };
@@ -161,32 +161,6 @@ on_both! {
         let index = cancel().unwrap();
         assert_eq!(world.row().state, UnitState::Void);
         assert_eq!(cancel().unwrap(), index, "asked again, the answer is the same");
-    }
-}
-
-on_both! {
-    fn an_outage_that_custodians_did_not_notice_needs_its_buyers_word(base: TestBase) {
-        let world = with_bids(base);
-        world.to(DEADLINE.plus(-20_000));
-        world.alive();
-        // The witnesses are kept busy while the platform says that it is down.
-        for past in [-14_000, -8_000, -2_000, 4_000, 10_000] {
-            world.to(DEADLINE.plus(past));
-            world.note();
-            world.beat();
-        }
-        let back = DEADLINE.plus(20_000);
-        world.to(back);
-        world.alive();
-        register_outage(&world).unwrap();
-        assert!(world.row().pending.is_some() && world.row().terms.deadline == DEADLINE);
-        let (pending, _) = world.row().pending.unwrap();
-        let mut signed = Statement::<Amendment>::parse(pending.encode().as_bytes()).unwrap();
-        signed.sign(&who(0).1);
-        let buyer = Actor::Buyer(who(0).0);
-        wait(amend::postpone(&world.platform, &buyer, &signed.encode())).unwrap();
-        world.consent();
-        assert_eq!(world.row().terms.deadline, back.plus(20_000));
     }
 }
 

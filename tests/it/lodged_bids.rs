@@ -289,6 +289,7 @@ fn nobody_learns_what_was_lodged_but_the_platform_after_the_deadline() {
             log_keys: &[],
             state: &state,
             now: at,
+            awake_since: at,
             challenge_floor_ms: 1_000,
         };
         agent::lodged(&agent, &AskLodged { after: None, query }).map(|(_, bids)| bids.len())
@@ -328,6 +329,7 @@ impl Custodians for Many<'_> {
             log_keys: &[],
             state: &self.1,
             now,
+            awake_since: now,
             challenge_floor_ms: 1_000,
         };
         let ask: AskLodged = serde_json::from_slice(&body.unwrap()).unwrap();

@@ -49,6 +49,7 @@ mod formats_document;
 mod front_door;
 mod full_disks;
 mod header_profile;
+mod hostile_archives;
 mod hours;
 mod identifiers;
 mod instances;
@@ -97,6 +98,7 @@ mod routes_words;
 mod rulepacks;
 mod sealing;
 mod sealing_document;
+mod seen_outages;
 mod sequencer;
 mod server;
 mod shamir;
@@ -118,6 +120,7 @@ mod vectors_age;
 mod verify;
 mod world;
 mod wrong_clocks;
+mod wrong_custodians;
 
 /// What must hold for any bytes that a stranger sends: the fuzz targets' own properties.
 #[path = "../../fuzz/src/lib.rs"]

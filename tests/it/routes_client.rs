@@ -331,14 +331,14 @@ on_both! {
         let none = cosign(true).unwrap();
         assert_eq!((none.exit_code(), none.text(Lang::En).contains("No outage")), (1, true));
         // The custodians cosign while the platform says that it is down.
-        play.to(DEADLINE.plus(-20_000));
+        play.to(DEADLINE.plus(-50_000));
         play.server.alive();
-        for past in [-14_000, -8_000, -2_000, 4_000, 10_000] {
+        for past in [-44_000, -38_000, -32_000, -26_000, -20_000] {
             play.to(DEADLINE.plus(past));
             play.server.app().platform.sequencer.want_checkpoint();
             play.server.beat();
         }
-        play.to(DEADLINE.plus(20_000));
+        play.to(DEADLINE.plus(-10_000));
         play.server.alive();
         wait(play.operator().register_outage(&play.pinned, unit, "no power")).unwrap();
         play.server.tick();

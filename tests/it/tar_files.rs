@@ -42,7 +42,7 @@ fn refusal(bytes: &[u8]) -> &'static str {
 }
 
 /// A header as an attacker would write it: every field free, the checksum right.
-fn raw(name: &[u8], size: &[u8; 12], kind: u8) -> Vec<u8> {
+pub fn raw(name: &[u8], size: &[u8; 12], kind: u8) -> Vec<u8> {
     let mut block = vec![0; 512];
     block[..name.len()].copy_from_slice(name);
     block[100..124].copy_from_slice(b"0000644\x000000000\x000000000\0");
@@ -55,7 +55,7 @@ fn raw(name: &[u8], size: &[u8; 12], kind: u8) -> Vec<u8> {
     block
 }
 
-fn checksum(block: &mut [u8]) {
+pub fn checksum(block: &mut [u8]) {
     block[148..156].copy_from_slice(b"        ");
     let sum: u32 = block[..512].iter().map(|b| u32::from(*b)).sum();
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());

@@ -23,7 +23,7 @@ pub use kept::{Kept, KeptBid, KeptChallenge, KeptFile};
 pub use lodge::{Coming, MAX_VERSIONS, Welcome, consider, lodge, lodged, lodged_bid};
 pub use refusal::Refusal;
 pub use release::{note_window, release, suspend};
-pub use silence::Silences;
+pub use silence::{Silences, Watch};
 pub use state::{Agent, Change, Keys, State};
 pub use unit::{recipient, sign_amendment, sign_unit};
 pub use witness::{adopt, cosign, last_checkpoint};

@@ -61,8 +61,8 @@ pub enum Refusal {
     /// Nothing shows that it was asked before the deadline it moves, and a close may be possible on that.
     #[error("nothing shows that the amendment was asked before the deadline that it moves")]
     AskedLate,
-    /// It cosigned checkpoints while the platform says it was down, and no buyer says so too.
-    #[error("this agent cosigned while the platform says it was down, or does not remember")]
+    /// It was shown a growing record while the platform says it was down, or cannot have seen.
+    #[error("this agent saw no such outage, or cannot have seen it")]
     NotSilent,
     /// Another close was signed for this unit.
     #[error("this agent has signed another close for this unit")]

@@ -23,7 +23,7 @@ use crate::tender::statements::Unit;
 
 use super::kept::Kept;
 use super::refusal::Refusal;
-use super::silence::Silences;
+use super::silence::{Silences, Watch};
 
 /// A signature that is not there, or of a key that does not speak.
 pub(super) const UNSIGNED: Refusal = Refusal::Signature(NoteError::MissingSignature);
@@ -152,6 +152,8 @@ pub struct Agent<'a> {
     pub state: &'a State,
     /// Its clock.
     pub now: Time,
+    /// When it was started, by the same clock: what happened before, it cannot have seen.
+    pub awake_since: Time,
     /// No unit may leave its bidders less than this for a challenge, in milliseconds.
     pub challenge_floor_ms: i64,
 }
@@ -162,6 +164,11 @@ impl Agent<'_> {
         let own = self.keys.statement.verifying();
         let mut members = self.roster().custodians.iter();
         members.find(|member| member.statement_key == *own).ok_or(Refusal::WrongRoster)
+    }
+
+    /// What it can have seen by itself.
+    pub(super) const fn watch(&self) -> Watch {
+        Watch { since: self.awake_since, now: self.now }
     }
 
     /// Demands that a lost memory was followed by an adopted checkpoint.

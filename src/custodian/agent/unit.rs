@@ -148,7 +148,8 @@ pub fn sign_amendment(
 
 /// Whoever asks after the deadline knows who came late. So t witnesses must have seen the request
 /// before it; or this agent cosigned nothing in the minute in which a set can be frozen, and where q say
-/// so there is no close but on a later deadline; or an outage lay over the deadline ([`require_cause`]).
+/// so there is no close but on a later deadline; or it saw itself that an outage lay over the deadline.
+/// Nobody's word makes up for that: buyer and operator together could reopen a unit.
 fn require_in_time(
     agent: &Agent<'_>,
     kept: &Kept,
@@ -159,19 +160,29 @@ fn require_in_time(
     let times: Vec<Time> = shown_by.cosignatures().iter().map(|c| c.time).collect();
     let t = usize::from(agent.roster().t);
     let end = terms.deadline.plus(FREEZE_MS);
-    if is_from_before(&times, t, terms.deadline)
-        || silences.is_over(terms.deadline, end, agent.now)
-        || terms.is_moved_late_by(&amendment.reason)
+    if is_from_before(&times, t, terms.deadline) || silences.is_over(terms.deadline, end, agent.now)
     {
-        Ok(())
-    } else {
-        Err(Refusal::AskedLate)
+        return Ok(());
+    }
+    match terms.is_moved_late_by(&amendment.reason) {
+        true if has_seen(agent, &terms, &amendment.reason) => Ok(()),
+        true => Err(Refusal::NotSilent),
+        false => Err(Refusal::AskedLate),
     }
 }
 
-/// A postponement is its buyer's to sign. An outage is the platform's, where this agent as a witness
-/// noticed it too: without its silence, the platform could reopen a unit whenever it likes. Where it
-/// noticed none, the buyer's signature makes up for it.
+/// Whether this agent saw an outage by itself: over the deadline if it is said to have lain there, and
+/// at its middle in any case.
+fn has_seen(agent: &Agent<'_>, terms: &Terms, reason: &AmendmentReason) -> bool {
+    let AmendmentReason::Outage { from, until, .. } = *reason else { return false };
+    let middle = from.plus(until.since(from) / 2);
+    let at = if terms.is_moved_late_by(reason) { terms.deadline } else { middle };
+    agent.state.silences.saw((from, until), at, agent.watch())
+}
+
+/// A postponement is its buyer's to sign. An outage is the platform's, where this agent as a witness saw
+/// it too: without that, the platform could move a deadline whenever it likes. Where it saw none, the
+/// buyer's signature makes of it what a postponement is; when it may be asked, [`require_in_time`] says.
 fn require_cause(
     agent: &Agent<'_>,
     kept: &Kept,
@@ -185,9 +196,10 @@ fn require_cause(
         AmendmentReason::Outage { until, .. } if until > agent.now.plus(CLOCK_SLACK_MS) => {
             Err(Refusal::NotSilent)
         }
-        AmendmentReason::Outage { from, until, .. } => {
-            let is_silent = agent.state.silences.cover(from, until);
-            if is_silent || by_buyer.is_ok() { Ok(()) } else { Err(Refusal::NotSilent) }
+        AmendmentReason::Outage { .. } => {
+            let terms = Agent::terms(kept)?;
+            let is_seen = has_seen(agent, &terms, &amendment.body().reason);
+            if is_seen || by_buyer.is_ok() { Ok(()) } else { Err(Refusal::NotSilent) }
         }
     }
 }

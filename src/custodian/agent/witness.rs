@@ -22,11 +22,17 @@ pub fn cosign(
     let accepted = consider(agent.state.witnessed, request, agent.log_key())?;
     let line = checkpoint::cosign(accepted.note.text(), &agent.keys.witness, agent.now)
         .map_err(|_| WitnessRefusal::Unable)?;
-    Ok((Change::Witnessed(accepted.known, agent.state.silences.broken_at(agent.now)), line))
+    let (before, silences) = (agent.state.witnessed, &agent.state.silences);
+    let silences = if before.is_some_and(|known| known.size >= accepted.known.size) {
+        silences.after_the_same(agent.now)
+    } else {
+        silences.after_growth(agent.watch())
+    };
+    Ok((Change::Witnessed(accepted.known, silences), line))
 }
 
-/// The last checkpoint that it cosigned, cosigned once more: what a platform that holds less, or
-/// something else, is shown.
+/// The last checkpoint that it cosigned, with the time at which it did: what a platform that holds less,
+/// or something else, is shown. A later time would be a cosignature that it remembers nothing of.
 ///
 /// # Errors
 /// [`Refusal::NotWitnessed`] when there is none, also after a lost state.
@@ -36,7 +42,8 @@ pub fn last_checkpoint(agent: &Agent<'_>) -> Result<Note, Refusal> {
     let origin = agent.log_key().name().to_owned();
     let internal = |_| Refusal::Internal("its checkpoint could not be cosigned");
     let text = Checkpoint { origin, size, root }.text();
-    let line = checkpoint::cosign(&text, &agent.keys.witness, agent.now).map_err(internal)?;
+    let at = agent.state.silences.last().unwrap_or(agent.now);
+    let line = checkpoint::cosign(&text, &agent.keys.witness, at).map_err(internal)?;
     let mut note = Note::new(text).map_err(|_| Refusal::Internal("its checkpoint is no note"))?;
     note.push(line);
     Ok(note)

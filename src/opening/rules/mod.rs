@@ -30,6 +30,10 @@ const OUTAGE_REACH_MS: i64 = 2 * 3_600_000;
 /// next working day, which the longest holidays put nearly two weeks away.
 const OUTAGE_MOVES_MS: i64 = 14 * 86_400_000;
 
+/// Clocks differ, and the last word before an outage takes its time: so many milliseconds at each end of
+/// one prove nothing.
+pub const OUTAGE_SLACK_MS: i64 = 5_000;
+
 /// The times that hold for a unit after its effective amendments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -123,6 +127,13 @@ impl Terms {
             && next.open_at.since(next.deadline) <= distance;
         touches && in_proportion
     }
+}
+
+/// Whether somebody who cosigned at this instant saw the platform alive while it says that it was down.
+#[must_use]
+pub fn is_within_outage(reason: &AmendmentReason, at: Time) -> bool {
+    matches!(reason, AmendmentReason::Outage { from, until, .. }
+        if from.plus(OUTAGE_SLACK_MS) < at && at < until.plus(-OUTAGE_SLACK_MS))
 }
 
 /// The close's lines in their one order. Two equal lines cannot be: salts differ.

@@ -21,7 +21,8 @@ pub struct Facts {
     pub t: usize,
     /// An amendment is asked and not effective yet.
     pub amending: bool,
-    /// The deadline fell into the platform's own downtime and nobody has decided on it yet.
+    /// The deadline fell into the platform's own downtime and nobody has decided on it yet: moved it,
+    /// or refused to.
     pub outage_undecided: bool,
     /// Every statement that arrived before this instant has been decided.
     pub decided_through: Time,

@@ -1,10 +1,11 @@
 //! Claims about what was agreed before any bid: the unit, its amendments.
 
+use crate::clock::Time;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::error::Reason as _;
-use crate::opening::rules::{AmendmentFault, Terms, is_freeze, is_from_before};
+use crate::opening::rules::{AmendmentFault, Terms, is_freeze, is_from_before, is_within_outage};
 use crate::tender::rules::{check_unit, may_buy};
 use crate::tender::statements::{Amendment, AmendmentReason, Unit};
 use crate::verify::facts::Facts;
@@ -116,7 +117,8 @@ pub(super) fn amendments(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
 }
 
 /// The index of an amendment that this file does not show to have been asked before the deadline it
-/// moves, though no outage lay over that. Then no close may have been possible on it: otherwise whoever
+/// moves, though no outage lay over that. One that did lay there is none if t custodians cosigned
+/// meanwhile: one of them is honest, and saw the platform alive. Otherwise no close may have been possible on it: otherwise whoever
 /// asked may have known who was late.
 fn asked_late(
     facts: &Facts<'_>,
@@ -130,8 +132,15 @@ fn asked_late(
     let is_shown = heads.iter().any(|(size, times)| {
         asked.is_some_and(|index| *size > index) && is_from_before(times, t, before.deadline)
     });
-    if is_shown || before.is_moved_late_by(&at.it.body().reason) {
+    if is_shown {
         return Ok(None);
+    }
+    let reason = &at.it.body().reason;
+    if before.is_moved_late_by(reason) {
+        let within = |time: &&Time| is_within_outage(reason, **time);
+        let is_seen = heads.iter().any(|(_, times)| times.iter().filter(within).count() >= t);
+        let seen = || bad_amendment(at.index, "verify-say-why-amendment-seen");
+        return if is_seen { Err(seen()) } else { Ok(None) };
     }
     if heads.iter().any(|(_, times)| is_freeze(times, roster.q(), before.deadline)) {
         return Err(bad_amendment(at.index, "verify-say-why-amendment-late"));

@@ -2,6 +2,7 @@
 
 use super::*;
 use sealbid::opening::statements::SharesFound;
+use sealbid::tender::statements::Outage;
 
 impl Maker {
     /// Spoils what makes a unit's id.
@@ -28,6 +29,21 @@ impl Maker {
             let Who { id, key, .. } = &self.bidders[1];
             self.revoke(*id, key.verifying().clone());
         }
+    }
+
+    /// The platform says that it was down over the old deadline, for a minute, and an operator
+    /// registers it; in one of the two cases three custodians have cosigned meanwhile.
+    pub(super) fn say_outage(&mut self, amendment: &mut Amendment) {
+        if !matches!(self.twist, Twist::OutageOver | Twist::OutageSeen) {
+            return;
+        }
+        let (old, text) = (DEADLINE.plus(-30 * MINUTE), "停电".to_owned());
+        let (from, until) = (old.plus(-10_000), old.plus(MINUTE));
+        let (prev_sha256, unit_id) = (amendment.prev_sha256, amendment.unit_id);
+        let registered = Outage { prev_sha256, text: text.clone(), unit_id };
+        let registered = Statement::signed(registered, &self.keys.operator).unwrap();
+        self.note(&registered);
+        amendment.reason = AmendmentReason::Outage { from, until, text };
     }
 
     /// A second postponement, behind the close.

@@ -320,6 +320,7 @@ impl Maker {
             let (from, until) = (START.plus(MINUTE), START.plus(MINUTE));
             amendment.reason = AmendmentReason::Outage { from, until, text: "停电".into() };
         }
+        self.say_outage(&mut amendment);
         if self.is(Twist::AmendmentNumber) {
             amendment.no = 2;
         }
@@ -349,6 +350,8 @@ impl Maker {
         match self.twist {
             Twist::AmendmentLate => drop(self.head(old.plus(30_000), &[0, 1, 2, 3])),
             Twist::AmendmentUnshown => drop(self.head(old.plus(1000), &[0, 1, 2])),
+            Twist::OutageSeen => drop(self.head(old.plus(MINUTE / 2), &[0, 1, 2])),
+            Twist::OutageOver => drop(self.head(old.plus(MINUTE), &[0, 1, 2])),
             _ => drop(self.head(old.plus(-1000), &[0, 1, 2])),
         }
         self.keys.statement.iter().take(4).for_each(|key| statement.sign(key));

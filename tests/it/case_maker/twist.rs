@@ -66,6 +66,8 @@ pub enum Twist {
     NoticeOther,
     SecondUnit,
     OutageBackwards,
+    OutageOver,
+    OutageSeen,
     BehindClose,
     NeverTakenIn,
     Doubled,

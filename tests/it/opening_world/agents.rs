@@ -39,6 +39,8 @@ pub type Interrupt = Box<dyn FnOnce() + Send>;
 struct InProcess {
     keys: AgentKeys,
     state: State,
+    /// When its process was started, by the clock of all.
+    awake_since: Time,
 }
 
 /// The file of a bid that was lodged.
@@ -81,7 +83,8 @@ impl Agents {
     pub(super) fn new(clock: Arc<ManualClock>) -> Arc<Self> {
         let agent = |place| {
             let (keys, state) = (agent_keys(place), State::default());
-            (id(place), Mutex::new(InProcess { keys, state }))
+            let awake_since = Time::from_millis(0);
+            (id(place), Mutex::new(InProcess { keys, state, awake_since }))
         };
         Arc::new(Self {
             agents: (1..=N).map(agent).collect(),
@@ -101,6 +104,11 @@ impl Agents {
     pub(super) fn recipient(&self, custodian: &CustodianId, unit: &UnitId) -> String {
         let agent = self.agents[custodian].lock().unwrap();
         agent.keys.unit_identity(unit).recipient().to_string()
+    }
+
+    /// Its process is started again: it remembers everything, and cannot have seen what was meanwhile.
+    pub fn restart(&self, custodian: u8) {
+        self.agents[&id(custodian)].lock().unwrap().awake_since = self.clock.now();
     }
 
     pub fn sleep(&self, custodians: &[u8]) {
@@ -214,6 +222,7 @@ impl Agents {
             log_keys: &[],
             state: &this.state,
             now: self.clock.now().plus(self.skews.lock().unwrap().get(who).copied().unwrap_or(0)),
+            awake_since: this.awake_since,
             challenge_floor_ms: 1_000,
         };
         let (change, reply) = decision(&agent)?;

@@ -98,7 +98,7 @@ impl World {
     fn recover(&mut self, agent: usize, memory: Memory) {
         let (truth, rules) = (self.truth(), self.rules);
         let custodian = &mut self.agents.each[agent];
-        custodian.is_up = true;
+        custodian.wake(truth);
         if let Memory::Lost(behind) = memory {
             self.is_harmed = true;
             custodian.skew = -1000 * i64::from(behind);
@@ -177,15 +177,15 @@ impl World {
         }
         self.is_harmed = true;
         self.publish();
-        if how == Rival::Outage {
-            return self.invent_outage(id);
+        if matches!(how, Rival::Outage | Rival::Reopening) {
+            return self.invent_outage(id, how == Rival::Reopening);
         }
         let again = self.ask_for_unit(&row);
         for place in 0..self.n() {
             self.ask(place, &again);
         }
         let terms = match how {
-            Rival::Without | Rival::Outage => row.terms,
+            Rival::Without | Rival::Outage | Rival::Reopening => row.terms,
             Rival::Early => Terms::of(row.unit.body()),
         };
         let Some(size) = self.freeze(&row, terms.deadline) else { return Ok(()) };

@@ -15,6 +15,7 @@ use sealbid::custodian::wire::{
 };
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
+use sealbid::opening::rules::FREEZE_MS;
 use sealbid::opening::statements::{Challenged, Close, Release, Suspension, SuspensionState};
 use sealbid::record::proof::Receipt;
 use sealbid::record::witness::{AddCheckpoint, WitnessRefusal};
@@ -87,6 +88,9 @@ pub struct Ledger {
     pub cosigned: Vec<(usize, Time)>,
     /// Outages that an agent signed which had cosigned while the platform says that it was down.
     pub noticed: BTreeSet<Hash>,
+    /// Outages over a deadline, not seen to be asked before it, that an agent signed which had cosigned
+    /// after that deadline: whoever else says so.
+    pub reopened: BTreeSet<Hash>,
 }
 
 /// Clocks and last words may differ by so much at each end of an outage, in milliseconds.
@@ -116,6 +120,8 @@ pub struct Custodian {
     pub is_up: bool,
     /// The latest instant its clock ever showed.
     pub reached: Time,
+    /// When its process was started, by its own clock.
+    pub awake_since: Time,
 }
 
 impl Custodian {
@@ -124,6 +130,14 @@ impl Custodian {
         let recovered_at = rules.holds(Rule::RecoveryIsKnown).then_some(now.plus(self.skew));
         self.state = State { recovered_at, ..State::default() };
         self.is_up = true;
+    }
+
+    /// Its process is started again, with what it remembers, if it was not there.
+    pub fn wake(&mut self, now: Time) {
+        if !self.is_up {
+            self.is_up = true;
+            self.awake_since = now.plus(self.skew);
+        }
     }
 }
 
@@ -141,14 +155,46 @@ impl Agents {
         let now = truth.plus(custodian.skew);
         custodian.reached = custodian.reached.max(now);
         let (keys, state) = (&custodian.keys, &custodian.state);
-        let (first, log_keys) = (&self.roster, &[]);
-        let floor = 1_000;
-        let agent =
-            Agent { keys, roster: first, first, log_keys, state, now, challenge_floor_ms: floor };
+        let agent = Agent {
+            keys,
+            roster: &self.roster,
+            first: &self.roster,
+            log_keys: &[],
+            state,
+            now,
+            awake_since: custodian.awake_since,
+            challenge_floor_ms: 1_000,
+        };
         let (change, reply) = decide(&agent, request, self.rules);
+        if let (Request::Amendment(ask), Reply::Note(_)) = (request, &reply) {
+            self.note_reopening(place, ask);
+        }
         self.each[place].state.apply(change);
         self.note_down(place, now, request, &reply);
         reply
+    }
+
+    /// Before its memory changes.
+    fn note_reopening(&mut self, place: usize, ask: &AskAmendment) {
+        let amendment = Statement::<Amendment>::parse(ask.amendment.as_bytes()).unwrap();
+        let AmendmentReason::Outage { from, until, .. } = amendment.body().reason else { return };
+        let roster = self.roster.body();
+        let is_effective = amendment.note().count(&roster.statement_keys()).unwrap() >= roster.q();
+        let Some(kept) = self.each[place].state.units.get(&ask.unit_id) else { return };
+        let deadline = kept.deadline;
+        let is_over = from <= deadline && deadline < until;
+        if is_effective || !is_over || kept.last_sha256 == amendment.sha256() {
+            return;
+        }
+        let receipt = Receipt::parse(ask.proposed.as_bytes()).unwrap();
+        let shown = receipt.verify(&roster.log_key, &roster.witness_keys()).unwrap();
+        let before = shown.cosignatures().iter().filter(|it| it.time < deadline).count();
+        let mut own = self.ledger.cosigned.iter().filter(|(of, _)| *of == place);
+        let end = until.plus(-SLACK_MS).min(deadline.plus(FREEZE_MS));
+        let within = |at: Time| deadline <= at && at < end;
+        if before < usize::from(roster.t) && own.any(|(_, at)| within(*at)) {
+            self.ledger.reopened.insert(amendment.sha256());
+        }
     }
 
     fn note_down(&mut self, place: usize, now: Time, request: &Request, reply: &Reply) {

@@ -70,6 +70,9 @@ pub enum Broken {
     ClosedOverOutage,
     /// A custodian signed an outage that it had not noticed, without the buyer's word.
     InventedOutage,
+    /// A custodian that had cosigned after a deadline signed that an outage lay over it, and nobody had
+    /// seen that asked before.
+    Reopened,
     /// Something took effect with too few signatures.
     FewSigned,
     /// Somebody got another answer than the right one.

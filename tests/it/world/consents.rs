@@ -102,7 +102,8 @@ impl World {
         if self.signed_by(&amendment) >= self.q() {
             return self.write(Level::Public, amendment.encode().into_bytes()).map(|_| ());
         }
-        if self.refusals.contains(&"custodian-asked-late") {
+        let too_late = ["custodian-asked-late", "custodian-not-silent"];
+        if self.refusals.iter().any(|code| too_late.contains(code)) {
             self.asked_late.insert(id);
         }
         let deadline = self.row(&id).terms.deadline;

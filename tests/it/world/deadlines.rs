@@ -77,10 +77,12 @@ impl World {
                 |span: &&super::Downtime| span.covers(row.terms.deadline) && span.size <= proposed;
             let closes = matches!(row.state, UnitState::Closing | UnitState::Closed);
             let over = closes && self.downtimes.iter().any(|span| slept(&span));
-            holds(!over, Broken::ClosedOverOutage)?;
+            holds(!over || row.is_outage_refused, Broken::ClosedOverOutage)?;
         }
         let is_vouched = |sha256: &Hash| self.vouched.contains_key(sha256);
-        holds(self.agents.ledger.noticed.iter().all(is_vouched), Broken::InventedOutage)
+        let ledger = &self.agents.ledger;
+        holds(ledger.noticed.iter().all(is_vouched), Broken::InventedOutage)?;
+        holds(ledger.reopened.is_empty(), Broken::Reopened)
     }
 }
 

@@ -97,6 +97,15 @@ fn an_invented_outage_is_signed_by_those_that_believe_everything() {
 }
 
 #[test]
+fn a_unit_that_operator_and_buyer_reopen_is_found_when_custodians_believe_them() {
+    // The platform is back ten seconds after the deadline, and says nine later that it was down till now.
+    let seen = [bid(0, 0), Op::AdvanceToEdge(-1), Op::Down(10), Op::Tick, Op::AdvanceTime(9_000)];
+    let ops = one(&[&seen, &[Op::Rival { unit: 0, how: Rival::Reopening }]]);
+    breaks(Rule::OutageIsNoticed, Broken::Reopened, &ops);
+    search(Rule::OutageIsNoticed, &[Broken::Reopened]);
+}
+
+#[test]
 fn a_close_of_t_custodians_takes_effect_where_q_are_not_asked_for() {
     // The witnesses' answers come in; two of those to the close do not.
     let lost = [[Op::Reordered; 5].as_slice(), &[Op::ResponseLost; 2]].concat();

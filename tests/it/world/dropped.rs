@@ -59,6 +59,7 @@ fn is_free(world: &World, place: usize, ask: &AskClose) -> bool {
         log_keys: &[],
         state: &custodian.state,
         now: world.truth().plus(custodian.skew),
+        awake_since: custodian.awake_since,
         challenge_floor_ms: 1_000,
     };
     let ask = AskClose { proposed: String::new(), ..ask.clone() };

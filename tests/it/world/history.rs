@@ -76,6 +76,8 @@ pub enum Rival {
     Early,
     /// An outage that nobody noticed.
     Outage,
+    /// The same with the buyer's word.
+    Reopening,
 }
 
 /// What an agent comes back with.
@@ -270,7 +272,8 @@ fn acts() -> impl Strategy<Value = Op> {
 }
 
 fn rival() -> impl Strategy<Value = Rival> {
-    prop_oneof![Just(Rival::Without), Just(Rival::Early), Just(Rival::Outage)]
+    let lies = prop_oneof![Just(Rival::Outage), Just(Rival::Reopening)];
+    prop_oneof![1 => Just(Rival::Without), 1 => Just(Rival::Early), 1 => lies]
 }
 
 fn faults() -> impl Strategy<Value = Op> {

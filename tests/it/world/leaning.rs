@@ -54,8 +54,11 @@ pub fn about(rule: Rule) -> BoxedStrategy<Op> {
             prop_oneof![on_time, edge, (6..20u8).prop_map(Op::Down), Just(Op::Tick)].boxed()
         }
         Rule::OutageIsNoticed => {
-            let lie = Just(Op::Rival { unit: 0, how: Rival::Outage });
-            prop_oneof![on_time, lie, Just(Op::AdvanceTime(5_000)), Just(Op::Tick)].boxed()
+            let lie = prop_oneof![Just(Rival::Outage), Just(Rival::Reopening)];
+            let lie = lie.prop_map(|how| Op::Rival { unit: 0, how });
+            let passes = Just(Op::AdvanceTime(5_000));
+            let slept = prop_oneof![Just(Op::AdvanceToEdge(-1)), Just(Op::Down(10))];
+            prop_oneof![on_time, slept, lie, passes, Just(Op::Tick)].boxed()
         }
         Rule::QuorumsOverlap => {
             prop_oneof![on_time, past, (0..5u8).prop_map(Op::AgentLost), Just(Op::Tick)].boxed()

@@ -24,6 +24,7 @@ mod platform;
 mod record;
 mod refusals;
 mod runs;
+mod seen;
 mod stopped;
 mod submit;
 mod suspensions;
@@ -133,7 +134,8 @@ fn custodian(place: usize) -> Custodian {
     let seed = [100 + place as u8; 32];
     let keys = Keys::of_seed(seed.into(), ORIGIN, &id).unwrap();
     let (state, skew) = (State::default(), SKEWS[place]);
-    Custodian { id, keys, state, skew, is_up: true, reached: START }
+    let (is_up, reached, awake_since) = (true, START, Time::from_millis(0));
+    Custodian { id, keys, state, skew, is_up, reached, awake_since }
 }
 
 fn roster(keys: &Keyring, t: u8, each: &[Custodian]) -> Statement<Roster> {

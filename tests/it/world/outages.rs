@@ -58,7 +58,8 @@ impl World {
     /// Whether nothing is closed before somebody has decided on the deadline.
     pub fn waits_for_outage(&self, row: &Row) -> bool {
         let waits = self.rules.holds(Rule::DowntimeWaits);
-        waits && row.state == UnitState::Open && self.was_down(row.terms.deadline)
+        let is_decided = row.is_outage_refused || !self.was_down(row.terms.deadline);
+        waits && row.state == UnitState::Open && !is_decided
     }
 
     pub fn register_outage(&mut self, unit: u8, with_buyer: bool) -> Result<(), NotRecorded> {
@@ -148,8 +149,8 @@ impl World {
     }
 
     /// The operator's second face says that the platform was down for the last twenty seconds, and
-    /// would have the unit reopened for it.
-    pub fn invent_outage(&mut self, unit_id: UnitId) -> Result<(), NotRecorded> {
+    /// would have the unit reopened for it; the buyer says so too, or not.
+    pub fn invent_outage(&mut self, unit_id: UnitId, with_buyer: bool) -> Result<(), NotRecorded> {
         let (row, now) = (self.row(&unit_id).clone(), self.now());
         let reason = AmendmentReason::Outage {
             from: now.plus(-20_000).min(row.terms.deadline),
@@ -164,7 +165,11 @@ impl World {
             reason,
             unit_id,
         };
-        let amendment = Statement::signed(amendment, &self.keys.platform).unwrap();
+        let mut amendment = Statement::signed(amendment, &self.keys.platform).unwrap();
+        if with_buyer {
+            amendment.sign(&self.buyer.key);
+            self.vouched.insert(amendment.sha256(), amendment.note().clone());
+        }
         let index = self.write_as_rival(proposed(unit_id, &amendment))?;
         let ask = Request::Amendment(AskAmendment {
             amendment: amendment.encode(),

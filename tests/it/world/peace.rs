@@ -20,8 +20,9 @@ impl World {
     pub fn peace(&mut self) -> Result<(), NotRecorded> {
         self.net.faults.clear();
         self.record.dies_in = None;
+        let truth = self.truth();
         for custodian in &mut self.agents.each {
-            custodian.is_up = true;
+            custodian.wake(truth);
         }
         for _ in 0..BEATS {
             let units: Vec<UnitId> = self.platform.units.keys().copied().collect();

@@ -65,6 +65,8 @@ pub struct Row {
     pub word: Option<String>,
     pub opening: Option<Statement<Opening>>,
     pub void: Option<VoidReason>,
+    /// Whether custodians refused an outage over the deadline in force.
+    pub is_outage_refused: bool,
 }
 
 /// The key of each body.
@@ -91,6 +93,7 @@ impl Row {
             word: None,
             opening: None,
             void: None,
+            is_outage_refused: false,
         }
     }
 
@@ -217,6 +220,7 @@ impl Platform {
                 let row = self.row(&amendment.body().unit_id);
                 row.terms = row.terms.amended(row.last, amendment.body()).unwrap();
                 row.last = (amendment.body().no, amendment.sha256());
+                row.is_outage_refused = false;
                 let (proposed, _) = row.pending.take().unwrap();
                 row.amendments.push((proposed, amendment.clone()));
             }
@@ -269,7 +273,9 @@ impl Platform {
     fn take_step(&mut self, index: u64, event: &OpeningEvent) {
         if let OpeningEvent::Lapsed { statement_sha256, unit_id, .. } = event {
             let row = self.row(unit_id);
-            assert_eq!(row.pending.take().unwrap().1.sha256(), *statement_sha256);
+            let (_, lapsed) = row.pending.take().unwrap();
+            assert_eq!(lapsed.sha256(), *statement_sha256);
+            row.is_outage_refused |= row.terms.is_moved_late_by(&lapsed.body().reason);
         }
         let OpeningEvent::Proposed { statement, unit_id, .. } = event else { return };
         if statement.starts_with(Unit::TYPE) {

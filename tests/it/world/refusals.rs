@@ -49,8 +49,9 @@ fn closed(min: u8) -> (World, UnitId) {
 fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
     let custodian = &world.agents.each[0];
     let (keys, roster) = (&custodian.keys, &world.agents.roster);
-    let log_keys = &[];
-    Agent { keys, roster, first: roster, log_keys, state, now, challenge_floor_ms: FLOOR_MS }
+    let (first, log_keys, awake_since) = (roster, &[], custodian.awake_since);
+    let challenge_floor_ms = FLOOR_MS;
+    Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms }
 }
 
 fn state(world: &World) -> State {

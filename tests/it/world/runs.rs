@@ -102,7 +102,7 @@ fn the_histories_reach_every_end_of_a_unit() {
     let mut ends: BTreeMap<UnitState, usize> = BTreeMap::new();
     let mut ways: BTreeSet<&str> = BTreeSet::new();
     let mut histories = Seeded::new(1, None);
-    for _ in 0..60 {
+    for _ in 0..80 {
         let ops = histories.draw();
         let world = match run(&ops, Rules::default()) {
             Ok(world) => world,

@@ -91,7 +91,8 @@ fn agent<'a>(world: &'a World, state: &'a State) -> Agent<'a> {
     let custodian = &world.agents.each[0];
     let (keys, roster) = (&custodian.keys, &world.agents.roster);
     let (first, log_keys, now) = (roster, &[], world.truth());
-    Agent { keys, roster, first, log_keys, state, now, challenge_floor_ms: 1_000 }
+    let (awake_since, challenge_floor_ms) = (custodian.awake_since, 1_000);
+    Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms }
 }
 
 fn unsigned() -> Refusal {

@@ -1,0 +1,136 @@
+//! Is an outage over a deadline believed only by custodians that saw it?
+
+use sealbid::auth::Actor;
+use sealbid::clock::{Clock as _, Time};
+use sealbid::crypto::statement::Statement;
+use sealbid::opening::rules::{FREEZE_MS, UnitState};
+use sealbid::tender::amend;
+use sealbid::tender::statements::Amendment;
+
+use crate::interruptions::register_outage;
+use crate::on_both;
+use crate::opening_world::{CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, who};
+use crate::openings::{opening, verified, with_bids};
+use crate::support::wait;
+
+/// The witnesses are shown a record that grows, while the platform says that it is down.
+fn down_but_alive(world: &World, from: Time, until: Time) {
+    world.to(from);
+    world.alive();
+    let mut at = from;
+    while at.plus(6_000) < until {
+        at = at.plus(6_000);
+        world.to(at);
+        world.platform.sequencer.want_checkpoint();
+        world.beat();
+    }
+    world.to(until);
+    world.alive();
+}
+
+/// The platform is down, and nobody cosigns anything.
+fn down(world: &World, from: Time, until: Time) {
+    world.to(from);
+    world.platform.sequencer.want_checkpoint();
+    world.beat();
+    world.alive();
+    world.to(until);
+    world.alive();
+}
+
+/// Which custodians have signed an amendment.
+fn signed(world: &World) -> Vec<u8> {
+    let no = |custodian: &u8| world.agents.state(*custodian).units[&world.id].amendment_no;
+    (1..=5).filter(|custodian| no(custodian) == 1).collect()
+}
+
+/// The buyer signs the outage that is asked, and the custodians are asked again.
+fn cosign(world: &World) {
+    let (pending, _) = world.row().pending.unwrap();
+    let mut signed = Statement::<Amendment>::parse(pending.encode().as_bytes()).unwrap();
+    signed.sign(&who(0).1);
+    let buyer = Actor::Buyer(who(0).0);
+    wait(amend::postpone(&world.platform, &buyer, &signed.encode())).unwrap();
+    world.consent();
+}
+
+fn opens_with(world: &World, lines: usize) {
+    world.settle(4);
+    assert_eq!(world.row().state, UnitState::Closed);
+    let over = world.base.clock.now().plus(CHALLENGE + 2_000);
+    world.to(over.max(OPEN_AT).max(world.row().terms.open_at));
+    world.settle(4);
+    assert_eq!(opening(world).lines.len(), lines);
+    verified(world);
+}
+
+on_both! {
+    fn before_the_deadline_a_buyer_makes_up_for_an_outage_that_nobody_noticed(base: TestBase) {
+        let world = with_bids(base);
+        down_but_alive(&world, DEADLINE.plus(-40_000), DEADLINE.plus(-10_000));
+        register_outage(&world).unwrap();
+        assert!(world.row().pending.is_some() && world.row().terms.deadline == DEADLINE);
+        cosign(&world);
+        assert_eq!(world.row().terms.deadline, DEADLINE.plus(20_000));
+    }
+}
+
+on_both! {
+    fn an_outage_over_the_deadline_that_custodians_saw_needs_no_other_word(base: TestBase) {
+        let world = with_bids(base);
+        let back = DEADLINE.plus(20_000);
+        down(&world, DEADLINE.plus(-10_000), back);
+        // One that was started again since cannot have seen it; four are enough.
+        world.agents.restart(5);
+        register_outage(&world).unwrap();
+        assert_eq!(world.row().terms.deadline, back.plus(20_000));
+        assert_eq!(signed(&world), [1, 2, 3, 4]);
+        world.accept(4, &world.seal(4, 4, Spoil::Nothing));
+        world.to(back.plus(20_000));
+        opens_with(&world, 4);
+    }
+}
+
+on_both! {
+    fn operator_and_buyer_cannot_claim_an_outage_over_a_deadline_that_custodians_saw_pass(base: TestBase) {
+        let world = with_bids(base);
+        down_but_alive(&world, DEADLINE.plus(-20_000), DEADLINE.plus(20_000));
+        register_outage(&world).unwrap();
+        cosign(&world);
+        assert!(world.row().pending.is_some() && world.row().terms.deadline == DEADLINE);
+        // What q have refused is decided: the set that was frozen is the one that is closed.
+        world.to(DEADLINE.plus(FREEZE_MS));
+        world.consent();
+        assert!(world.row().pending.is_none());
+        assert_eq!(world.events("sealbid/lapsed/v1").len(), 1);
+        opens_with(&world, 3);
+        assert_eq!(world.row().terms.deadline, DEADLINE);
+    }
+}
+
+on_both! {
+    fn custodians_that_were_started_again_meanwhile_cannot_have_seen_an_outage(base: TestBase) {
+        let world = with_bids(base);
+        down(&world, DEADLINE.plus(-10_000), DEADLINE.plus(20_000));
+        [1, 2].iter().for_each(|custodian| world.agents.restart(*custodian));
+        register_outage(&world).unwrap();
+        cosign(&world);
+        assert_eq!(signed(&world), [3, 4, 5], "whatever the buyer says");
+        world.to(DEADLINE.plus(FREEZE_MS + 1_000));
+        world.consent();
+        assert!(world.row().pending.is_some(), "neither moved nor refused by enough: it is cancelled");
+    }
+}
+
+on_both! {
+    fn where_nobody_can_have_frozen_the_set_a_buyer_makes_up_for_what_custodians_slept_through(base: TestBase) {
+        let world = with_bids(base);
+        let back = DEADLINE.plus(FREEZE_MS + 1_000);
+        down(&world, DEADLINE.plus(-10_000), back);
+        [1, 2].iter().for_each(|custodian| world.agents.restart(*custodian));
+        register_outage(&world).unwrap();
+        assert_eq!(signed(&world), [3, 4, 5]);
+        cosign(&world);
+        assert!(world.row().terms.deadline > back);
+    }
+}
