@@ -256,6 +256,7 @@ cli-say-why-passed = its deadline { $deadline } has passed
 cli-say-why-not-accepted = it is not of an accepted bid
 cli-say-why-lodge-name = it is not named as "sealbid bid lodge" does
 cli-say-why-entry = it is for another entry
+cli-say-why-no-bid-file = it is no .bid file: it does not begin with manifest.note
 cli-say-why-bid-age = bid.age is not the one in the manifest
 cli-say-why-bid-shares = the shares are not those in the manifest
 cli-say-why-bid-unit = it is for another unit

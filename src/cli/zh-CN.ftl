@@ -256,6 +256,7 @@ cli-say-why-passed = 其截止时间 { $deadline } 已过
 cli-say-why-not-accepted = 不是投标被受理的回执
 cli-say-why-lodge-name = 其名称不是“sealbid bid lodge”所取的
 cli-say-why-entry = 是另一条记录的
+cli-say-why-no-bid-file = 不是 .bid 文件：开头不是 manifest.note
 cli-say-why-bid-age = bid.age 与清单所列不符
 cli-say-why-bid-shares = 份额与清单所列不符
 cli-say-why-bid-unit = 是另一个单元的

@@ -54,6 +54,7 @@ mod hours;
 mod identifiers;
 mod instances;
 mod interruptions;
+mod kept_receipts;
 mod killed;
 mod languages;
 mod last_second;

@@ -4,7 +4,7 @@
 //! dealer's own care (it combines them once) and the opening show whether they are right.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use crate::bid::envelope;
@@ -18,7 +18,7 @@ use crate::crypto::tar::{BLOCK, MAX_SIZE};
 use crate::enterprise::credentials::enterprise_of;
 use crate::error::{Reason, Said};
 
-use super::unit::CheckedUnit;
+use super::unit::{CheckedUnit, by};
 use crate::cli::failed::Failed;
 use crate::cli::upload::Slice;
 
@@ -54,7 +54,12 @@ fn wrong(reason: impl Reason) -> Failed {
 /// [`Failed::File`], [`Failed::Bid`].
 pub fn read(path: &Path) -> Result<Envelope, Failed> {
     let file = File::open(path).map_err(|e| Failed::file(path, &e))?;
-    let source = BufReader::with_capacity(1 << 17, file);
+    let mut source = BufReader::with_capacity(1 << 17, file);
+    match source.fill_buf().map_err(|e| Failed::file(path, &e))? {
+        [] => return Err(wrong(Said::bare("cli-say-entry-empty"))),
+        start if !begins(start) => return Err(wrong(Said::bare("cli-say-why-no-bid-file"))),
+        _ => {}
+    }
     let found = envelope::read(source, MAX_SIZE, &mut std::io::sink()).map_err(wrong)?;
     let manifest = Statement::<Manifest>::parse(&found.manifest_note).map_err(wrong)?;
     let body = manifest.body();
@@ -71,6 +76,12 @@ pub fn read(path: &Path) -> Result<Envelope, Failed> {
     Ok(Envelope { manifest, shares: found.shares, bid })
 }
 
+/// Whether a file may be a `.bid`: one that is cut off within the first bytes is told to be cut off.
+fn begins(start: &[u8]) -> bool {
+    let name = envelope::MANIFEST.as_bytes();
+    start.starts_with(name) || name.starts_with(start)
+}
+
 /// Checks everything that can be checked: form, signature by `signer` alone, the unit's terms if
 /// it is there, and with the kept identity the contents.
 ///
@@ -84,7 +95,7 @@ pub fn check(
 ) -> Result<Findings, Failed> {
     let envelope = read(path)?;
     let note = envelope.manifest.note();
-    note.require(signer).map_err(wrong)?;
+    note.require(signer).map_err(|e| wrong(by(signer, &e)))?;
     note.only_by(std::slice::from_ref(signer)).map_err(wrong)?;
     if let Some(unit) = unit {
         let body = envelope.manifest.body();

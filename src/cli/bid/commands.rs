@@ -1,5 +1,6 @@
 //! `sealbid bid …`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::unit::CheckedUnit;
 use crate::bid::rules::{ChainKind, line};
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
-use crate::cli::output::{Access as FileAccess, Report, replace, write_new};
+use crate::cli::output::{Access as FileAccess, NewFile, Report, replace, write_new};
 use crate::cli::trust::Pinned;
 use crate::cli::{Context, args, read_file};
 
@@ -163,6 +164,7 @@ impl Send {
             // The answer was lost the last time: the receipt is all that is missing.
             return self.done(&pinned, &manifest, &client, standing.index).await;
         }
+        self.place()?;
         if manifest.note().require(client.key()?.verifying()).is_err() {
             return Err(Failed::NotYours);
         }
@@ -174,20 +176,34 @@ impl Send {
         let kept = beside(&self.file, ".upload");
         let sending = Sending { kept: Some(&kept), progress: &*context.progress };
         let sent = client.submit_envelope(&pinned, &envelope, sending).await;
-        let refused = self.file.with_extension("refused.tlog-proof");
+        let refused = self.named(".refused.tlog-proof");
         let accepted =
             sent.inspect_err(|failed| keep_refusal(context, &pinned, failed, &refused))?;
         drop(std::fs::remove_file(&kept));
-        let folder = Folder::at(self.file.parent().unwrap_or(Path::new(".")));
-        let body = manifest.body();
-        let chain = Chain {
-            bid_id: body.bid_id,
-            seq: body.seq,
-            sha256: manifest.sha256(),
-            withdrawn: false,
-        };
-        folder.remember(&chain)?;
-        self.saved(&accepted)
+        self.saved(&manifest, &accepted)
+    }
+
+    /// A file beside the `.bid`. Of a name with another ending nothing is cut off, or a receipt could
+    /// take another one's place, or the bid's own.
+    fn named(&self, ending: &str) -> PathBuf {
+        if self.file.extension().is_some_and(|it| it == "bid") {
+            beside(&self.file.with_extension(""), ending)
+        } else {
+            beside(&self.file, ending)
+        }
+    }
+
+    fn folder(&self) -> Folder {
+        Folder::at(self.file.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Whether receipt and memory can be kept, before anything is sent.
+    fn place(&self) -> Result<(), Failed> {
+        let receipt = self.named(".tlog-proof");
+        if receipt.is_dir() {
+            return Err(Failed::Exists(receipt.display().to_string()));
+        }
+        self.folder().chain().map(drop)
     }
 
     async fn resupply(&self, context: &Context) -> Result<Report, Failed> {
@@ -197,7 +213,7 @@ impl Send {
         let sending = Sending { kept: Some(&kept), progress: &*context.progress };
         let accepted = client.resupply(&pinned, &envelope, sending).await?;
         drop(std::fs::remove_file(&kept));
-        let path = self.file.with_extension("resupplied.tlog-proof");
+        let path = self.named(".resupplied.tlog-proof");
         replace(&path, accepted.text.as_bytes())?;
         Ok(receipt_told("cli-say-resupplied", &accepted, &path))
     }
@@ -211,12 +227,16 @@ impl Send {
     ) -> Result<Report, Failed> {
         let accepted = client.receipt(pinned, index).await?;
         check_event(&accepted, manifest)?;
-        self.saved(&accepted)
+        self.saved(manifest, &accepted)
     }
 
-    fn saved(&self, accepted: &Accepted) -> Result<Report, Failed> {
-        let path = self.file.with_extension("tlog-proof");
+    /// The receipt first: what the folder remembers, the platform tells again.
+    fn saved(&self, manifest: &Statement<Manifest>, accepted: &Accepted) -> Result<Report, Failed> {
+        let path = self.named(".tlog-proof");
         replace(&path, accepted.text.as_bytes())?;
+        let (bid_id, seq) = (manifest.body().bid_id, manifest.body().seq);
+        let chain = Chain { bid_id, seq, sha256: manifest.sha256(), withdrawn: false };
+        self.folder().remember(&chain)?;
         Ok(receipt_told("cli-say-accepted", accepted, &path))
     }
 }
@@ -252,26 +272,30 @@ async fn withdraw(
     folder: Option<&Path>,
     out: Option<&Path>,
 ) -> Result<Report, Failed> {
+    let memory = folder.map(|folder| Folder::of(folder, unit)).transpose()?;
     let client = context.client()?;
     let pinned = context.pinned().await?;
     let live = client.standing(unit).await?.filter(|s| s.kind() == ChainKind::Manifest);
     let live = live.ok_or(Failed::NoLiveBid)?;
+    if let Some((folder, plan)) = &memory {
+        folder.next(plan, Some(&live))?;
+    }
     let seq = live.seq.saturating_add(1);
     let usual = folder.unwrap_or(Path::new(".")).join(format!("withdrawal-{seq}.tlog-proof"));
     let path = out.map_or(usual, Path::to_owned);
-    if path.exists() {
-        return Err(Failed::Exists(path.display().to_string()));
-    }
+    // Where the receipt cannot be kept, nothing is withdrawn.
+    let mut receipt = NewFile::create(&path, FileAccess::Usual)?;
     let withdrawal = Withdrawal { manifest_sha256: live.sha256, seq, unit_id: *unit };
     let sent = client.withdraw(&pinned, withdrawal).await;
     let refused = path.with_extension("refused.tlog-proof");
     let (accepted, signed) =
         sent.inspect_err(|failed| keep_refusal(context, &pinned, failed, &refused))?;
-    if let Some(folder) = folder {
+    receipt.writer().write_all(accepted.text.as_bytes()).map_err(|e| Failed::file(&path, &e))?;
+    receipt.keep()?;
+    if let Some((folder, _)) = memory {
         let (bid_id, sha256) = (live.bid_id, signed.sha256());
-        Folder::at(folder).remember(&Chain { bid_id, seq, sha256, withdrawn: true })?;
+        folder.remember(&Chain { bid_id, seq, sha256, withdrawn: true })?;
     }
-    replace(&path, accepted.text.as_bytes())?;
     Ok(receipt_told("cli-say-withdrawn", &accepted, &path))
 }
 

@@ -69,6 +69,9 @@ impl Folder {
         if path.join("bid.toml").exists() {
             return Err(Failed::Exists(path.join("bid.toml").display().to_string()));
         }
+        if path.exists() && !path.is_dir() {
+            return Err(Failed::Exists(path.display().to_string()));
+        }
         std::fs::create_dir_all(path).map_err(|e| Failed::file(path, &e))?;
         let text = format!(
             "unit = \"{unit}\"\n# One id for all versions of this bid: leave it.\nbid = \"{bid}\"\n\
@@ -84,6 +87,22 @@ impl Folder {
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self(path.to_owned())
+    }
+
+    /// The folder of a bid for this unit: a receipt put into another bid's would be missed there, and
+    /// lead that one astray.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan); [`Failed::Content`] when it is another unit's.
+    pub fn of(path: &Path, unit: &UnitId) -> Result<(Self, Plan), Failed> {
+        let folder = Self::at(path);
+        let plan = folder.plan()?;
+        if plan.unit == *unit {
+            Ok((folder, plan))
+        } else {
+            let file = path.join("bid.toml");
+            Err(Failed::in_file(&file, Said::bare("cli-say-why-bid-unit")))
+        }
     }
 
     /// What is to be sealed.

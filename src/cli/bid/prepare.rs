@@ -157,8 +157,8 @@ impl Seal {
         let deadline = still_open(&view, &unit, context.clock.now())?;
         let place = folder.next(&plan, standing.as_ref())?;
         let name = self.name.clone().unwrap_or_else(|| format!("bid-{}", place.seq));
-        let passphrase = self.passphrase.read(Twice::Yes)?;
         let files = folder.attachments(&plan)?;
+        let passphrase = self.passphrase.read(Twice::Yes)?;
         let draft = Draft { unit: &unit, place, offer: plan.offer, files };
         let sealer = Sealer {
             key: &key,

@@ -124,7 +124,7 @@ fn wrong(reason: impl Reason) -> Failed {
 }
 
 /// A signature's fault with its key's name.
-fn by(key: &VerifyingKey, error: &NoteError) -> Said {
+pub(super) fn by(key: &VerifyingKey, error: &NoteError) -> Said {
     let values = vec![("name", key.name().into()), ("reason", error.arg())];
     Said::new("cli-say-why-by", values)
 }

@@ -19,7 +19,7 @@ use clap::{Arg, Command, CommandFactory as _};
 use crate::error::Arg as Value;
 use crate::web::i18n::{self, Lang};
 
-use self::fold::folded;
+pub use self::fold::folded;
 use super::Cli;
 
 /// So wide is a text beside its option or command, in columns.

@@ -14,7 +14,7 @@ fn huge(path: &str) {
 }
 
 /// Refused in both languages; the Chinese line's reason is Chinese.
-fn in_both(arguments: &[&str], reason: &str) {
+pub fn in_both(arguments: &[&str], reason: &str) {
     let (error, _) = refused(arguments);
     assert!(error.contains(reason), "{arguments:?}: {error}");
     let zh = program(&[&["--lang", "zh"], arguments].concat());
@@ -25,7 +25,7 @@ fn in_both(arguments: &[&str], reason: &str) {
     assert!(is_chinese(reason), "{first}");
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let all = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let mut all: Vec<_> = all.map(|name| name.into_string().unwrap()).collect();
     all.sort();
@@ -33,14 +33,14 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// What `bid seal` is given beside its folder.
-struct Desk {
-    folder: crate::support::TestFolder,
-    common: Vec<String>,
-    unit: String,
+pub struct Desk {
+    pub folder: crate::support::TestFolder,
+    pub common: Vec<String>,
+    pub unit: String,
 }
 
 impl Desk {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = folder(name);
         let at = |name: &str| folder.join(name).display().to_string();
         let everybody = Everybody::new();
@@ -69,12 +69,12 @@ impl Desk {
         Self { folder, common, unit }
     }
 
-    fn at(&self, name: &str) -> String {
+    pub fn at(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
 
     /// A folder to seal from, whose bid names this file.
-    fn offer(&self, name: &str, file: &str) -> String {
+    pub fn offer(&self, name: &str, file: &str) -> String {
         let offer = self.at(name);
         done(&["bid", "new", &offer, "--unit", &self.unit]);
         let path = format!("{offer}/bid.toml");
@@ -85,7 +85,7 @@ impl Desk {
         offer
     }
 
-    fn seal<'a>(&'a self, offer: &'a str) -> Vec<&'a str> {
+    pub fn seal<'a>(&'a self, offer: &'a str) -> Vec<&'a str> {
         let mut all = vec!["bid", "seal", offer];
         all.extend(self.common.iter().map(String::as_str));
         all
@@ -134,8 +134,8 @@ fn what_is_no_bid_is_said_to_be_none() {
     let check = |file: &str, reason: &str| {
         in_both(&["bid", "check", file, "--key", &key], reason);
     };
-    check(&big, "its first member is not manifest.note");
-    check(&sub, "it could not be read or written");
+    check(&big, "it is no .bid file");
+    check(&sub, "it is a folder");
     check(&desk.at("none.bid"), "it is not there");
     // What is read whole is never read without end.
     let (pin, unit) = (desk.common[9].clone(), desk.at("unit.json"));

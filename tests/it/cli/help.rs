@@ -208,3 +208,20 @@ fn a_command_alone_is_explained_and_ends_with_two() {
         assert!(said.stdout.is_empty() && text(&said.stderr).contains(usage), "{said:?}");
     }
 }
+
+#[test]
+fn chinese_lines_are_broken_between_characters_and_not_before_marks() {
+    let text =
+        "密封投标：开标时间之前任何人都无法读取投标内容，任何人都可以核验 --trust 给出的名册。";
+    let bare = |text: &str| text.replace(['\n', ' '], "");
+    for columns in 8..60 {
+        let lines = help::folded(text, columns);
+        assert_eq!(bare(&lines), bare(text));
+        assert!(lines.contains("--trust"), "{lines}");
+        for line in lines.lines() {
+            assert!(line.chars().count() <= columns / 2 + 8, "{columns}: {line}");
+            assert!(!line.starts_with(['，', '。', '：', ' ']), "{columns}: {line}");
+        }
+    }
+    assert_eq!(help::folded("a b\n\nc", 10), "a b\n\nc");
+}

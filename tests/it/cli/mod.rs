@@ -5,6 +5,7 @@ mod documents;
 mod files;
 mod help;
 mod keys;
+mod odd_files;
 mod sealing;
 mod usage;
 
