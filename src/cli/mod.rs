@@ -70,6 +70,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 struct Options {
+    // Read before parsing, by `spoken`: here it is explained, and what names no language is refused.
     /// Language of messages: zh or en (else SEALBID_LANG, then LANG)
     #[arg(long, global = true, value_name = "LANG", value_parser = language)]
     lang: Option<Lang>,
@@ -137,7 +138,7 @@ fn language(text: &str) -> Result<Lang, BadValue> {
 /// what is wrong with it is said in that language too.
 pub fn spoken(words: &[OsString], variable: impl Fn(&str) -> Option<String>) -> Lang {
     let named = |name| variable(name).and_then(|value| Lang::from_accept(&value));
-    let asked = help::asked(words);
+    let (asked, _) = help::asked(words);
     asked.or_else(|| named("SEALBID_LANG")).or_else(|| named("LANG")).unwrap_or_default()
 }
 

@@ -88,6 +88,7 @@ impl Cli {
     /// # Errors
     /// [`Unread`].
     pub fn read(words: &[OsString], lang: Lang) -> Result<Self, Unread> {
+        let (_, words) = help::asked(words);
         let matches = help::command(lang).try_get_matches_from(words);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(unread)
     }

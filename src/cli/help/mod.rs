@@ -38,19 +38,28 @@ pub fn command(lang: Lang) -> Command {
     command
 }
 
-/// The language that a command line asks for, before it is parsed: the last `--lang` that names one.
-pub(super) fn asked(words: &[OsString]) -> Option<Lang> {
-    let mut found = None;
-    let mut words = words.iter().skip(1).map(|word| word.to_string_lossy());
-    while let Some(word) = words.next().filter(|word| word != "--") {
-        let named = match word.strip_prefix("--lang") {
-            Some("") => words.next().and_then(|tag| Lang::from_accept(&tag)),
-            Some(rest) => rest.strip_prefix('=').and_then(Lang::from_accept),
+/// The language that a command line asks for, before it is parsed: the last `--lang` that names one; and
+/// the line without it, for `sealbid help bid` takes no options.
+pub(super) fn asked(words: &[OsString]) -> (Option<Lang>, Vec<OsString>) {
+    let (mut found, mut rest) = (None, Vec::new());
+    let mut left = words.iter();
+    while let Some(word) = left.next() {
+        let mut behind = left.clone();
+        let named = match word.to_str().and_then(|word| word.strip_prefix("--lang")) {
+            Some("") => behind.next().and_then(|tag| Lang::from_accept(tag.to_str()?)),
+            Some(value) => value.strip_prefix('=').and_then(Lang::from_accept),
             None => None,
         };
-        found = named.or(found);
+        match named {
+            Some(lang) => (found, left) = (Some(lang), behind),
+            None => rest.push(word.clone()),
+        }
+        if word == "--" {
+            break;
+        }
     }
-    found
+    rest.extend(left.cloned());
+    (found, rest)
 }
 
 /// The key of an argument's text. What many commands take alike has one text for all of them.
