@@ -55,6 +55,7 @@ fn insert_units(tx: &mut Tx<'_>, units: &[Statement<Unit>]) -> Result<(), Error>
         tender::title.eq("t"),
         tender::state.eq("published"),
         tender::plan.eq("{}"),
+        tender::drafted_at.eq(0),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     let row = diesel::insert_into(lot::table).values((

@@ -66,6 +66,7 @@ diesel::table! {
         plan -> Text,
         notice -> Nullable<Text>,
         notice_index -> Nullable<BigInt>,
+        drafted_at -> BigInt,
     }
 }
 

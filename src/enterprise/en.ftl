@@ -39,6 +39,8 @@ enterprise-other-identity = The kind or the code differs from the one that was v
     .hint = Apply again under the same kind and code, or register anew.
 enterprise-key-taken = This key speaks, or once spoke, for somebody.
     .hint = Make a new key: none is ever used twice.
+enterprise-many-rotations = This key was rotated { $most } times since an operator vouched for it, as often as it may be.
+    .hint = Ask the operator to revoke it and to vouch for a new key; bids that stand are better withdrawn or left as they are first.
 enterprise-unknown = Nobody is registered under this identifier.
     .hint = Copy the identifier (ent_…) as the platform printed it.
 

@@ -238,6 +238,7 @@ pub async fn rotate_key(db: &Db, bytes: &[u8]) -> Result<Done, Refused> {
         let state = rules::next(&found.state, &action)?;
         let (old, new_key) = (&rotation.body().old_key, &rotation.body().new_key);
         refuse_used_key(tx, new_key)?;
+        rules::check_often(&store::keys(tx.conn(), id)?)?;
         store::end_key(tx, old, Ended::Rotated)?;
         store::insert_key(tx, id, new_key)?;
         auth::store::end_sessions_of_key(tx, old)?;

@@ -1,6 +1,6 @@
 //! Why a registration or a change of keys was refused, by stable code.
 
-use super::rules::MAX_TEXT;
+use super::rules::{MAX_ROTATIONS, MAX_TEXT};
 use super::uscc::UsccError;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
@@ -52,6 +52,9 @@ pub enum Refused {
     /// A key that speaks, or once spoke, for somebody.
     #[error("this key was used before")]
     KeyTaken,
+    /// It rotated too often since an operator vouched for it.
+    #[error("the key was rotated {MAX_ROTATIONS} times since an operator vouched for it")]
+    ManyRotations,
     /// Another body of this kind is verified with this code.
     #[error("this code is verified for another registration")]
     CodeTaken,
@@ -95,6 +98,7 @@ impl Refusal for Refused {
             Self::NotInForce => "enterprise-key-not-in-force",
             Self::OtherIdentity => "enterprise-other-identity",
             Self::KeyTaken => "enterprise-key-taken",
+            Self::ManyRotations => "enterprise-many-rotations",
             Self::CodeTaken => "enterprise-code-taken",
             Self::Unknown => "enterprise-unknown",
             Self::Access(refused) => refused.code(),
@@ -118,6 +122,7 @@ impl Refusal for Refused {
             | Self::NotInForce
             | Self::OtherIdentity
             | Self::KeyTaken
+            | Self::ManyRotations
             | Self::CodeTaken => 409,
         }
     }
@@ -128,6 +133,7 @@ impl Refusal for Refused {
             Self::Code(error) => error.args(),
             Self::Text(field) => vec![("field", (*field).into())],
             Self::KeyName(name) => vec![("name", name.as_str().into())],
+            Self::ManyRotations => vec![("most", i64::from(MAX_ROTATIONS).into())],
             Self::Access(refused) => refused.args(),
             Self::Database(error) => error.args(),
             _ => Args::new(),

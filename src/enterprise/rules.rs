@@ -18,6 +18,9 @@ use crate::ids::EnterpriseId;
 
 /// The longest name, contact or reason in characters.
 pub const MAX_TEXT: usize = 500;
+/// How often a body's key may be rotated before an operator must vouch for it again. Custodians, the
+/// verifier and every lodged bid walk all of its keys; a key a year comes to it in half a century.
+pub const MAX_ROTATIONS: u32 = 50;
 
 /// Where a body stands. Applications wait apart from it: what one says changes nothing here until
 /// an operator vouches for it.
@@ -285,6 +288,18 @@ impl Ended {
             Self::Revoked => "revoked",
         }
     }
+}
+
+/// Judges how often a body's key was rotated since an operator vouched for it.
+///
+/// # Errors
+/// [`Refused::ManyRotations`].
+pub fn check_often(spans: &[KeySpan]) -> Result<(), Refused> {
+    let is_revoked = |span: &&KeySpan| matches!(span.until, Some((_, Ended::Revoked)));
+    let line = spans.iter().rev().take_while(|span| !is_revoked(span));
+    let rotated = line.filter(|span| span.until.is_some()).count();
+    let fits = u32::try_from(rotated).is_ok_and(|rotated| rotated < MAX_ROTATIONS);
+    if fits { Ok(()) } else { Err(Refused::ManyRotations) }
 }
 
 /// When a key spoke for its body.

@@ -39,6 +39,8 @@ enterprise-other-identity = 主体类型或代码与已核验的不同。
     .hint = 请以相同类型和代码重新申请，或另行登记。
 enterprise-key-taken = 该密钥正在或曾经代表某一主体。
     .hint = 请生成新密钥：任何密钥都不重复使用。
+enterprise-many-rotations = 自运营方核验以来，该密钥已轮换 { $most } 次，达到上限。
+    .hint = 请运营方撤销该密钥并核验新密钥；此前请先决定现有投标是撤回还是保留。
 enterprise-unknown = 该编号下没有登记主体。
     .hint = 请原样复制平台给出的编号（ent_…）。
 

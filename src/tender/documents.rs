@@ -8,6 +8,7 @@ use crate::crypto::json::is_plain_text;
 use crate::ids::{DocumentId, TenderId, UploadId};
 
 use super::draft::drafted;
+use super::rules::check_documents;
 use super::statements::DocumentRef;
 use super::store::{self, DocumentRow, State};
 use super::{Error, Platform, Refused};
@@ -28,7 +29,7 @@ pub fn check_name(name: &str) -> Result<(), Refused> {
 /// Adds a complete upload of the buyer to a draft; one that is in it already is not added twice.
 ///
 /// # Errors
-/// [`Refused::State`], [`Refused::Upload`], or why the actor may not.
+/// [`Refused::State`], [`Refused::Upload`], [`Refused::ManyDocuments`], or why the actor may not.
 pub async fn add(
     p: &Platform,
     actor: &Actor,
@@ -48,12 +49,15 @@ pub async fn add(
         let Stored { sha256, size } =
             upload::document(tx.conn(), blob, owner)?.ok_or(Refused::Upload)?;
         // Sent again after its answer was lost: it is there.
-        let there = store::documents(tx.conn(), tender)?.into_iter().map(|row| row.named);
+        let there = store::documents(tx.conn(), tender)?;
+        let count = there.len();
+        let mut there = there.into_iter().map(|row| row.named);
         let is_this = |it: &DocumentRef| (&it.name, it.sha256, it.size) == (&name, sha256, size);
-        if let Some(named) = there.into_iter().find(is_this) {
+        if let Some(named) = there.find(is_this) {
             upload::end(tx, blob)?;
             return Ok(named);
         }
+        check_documents(count)?;
         upload::claim(tx, blob)?;
         let named = DocumentRef { document, name, sha256, size };
         store::insert_document(tx, &DocumentRow { named: named.clone(), tender, blob })?;

@@ -8,7 +8,7 @@ use crate::crypto::labels;
 use crate::db;
 use crate::ids::{EnterpriseId, LotId, TenderId};
 
-use super::rules::{Expected, Plan, check_plan};
+use super::rules::{DAY_MS, Expected, MAX_DRAFTS, Plan, check_drafts, check_plan};
 use super::statements::{LotNotice, Notice, Unit};
 use super::store::{self, State, TenderRow};
 use super::{Error, Platform, Refused};
@@ -17,7 +17,7 @@ use super::{Error, Platform, Refused};
 /// however late it is asked for; `None` when that key made a draft of another plan.
 ///
 /// # Errors
-/// [`Refused::Plan`], or why the actor may not.
+/// [`Refused::Plan`], [`Refused::ManyDrafts`], or why the actor may not.
 pub async fn draft(
     p: &Platform,
     actor: &Actor,
@@ -35,6 +35,8 @@ pub async fn draft(
         match store::find(tx.conn(), id) {
             Ok(row) => Ok((row.plan == plan).then_some(id)),
             Err(db::Error::NotFound) => {
+                let since = tx.now().plus(-DAY_MS);
+                check_drafts(store::drafted_since(tx.conn(), buyer, since, MAX_DRAFTS)?)?;
                 store::insert(tx, id, buyer, &plan, &lots)?;
                 Ok(Some(id))
             }

@@ -10,7 +10,7 @@ use crate::db;
 use crate::error::{Args, Refusal};
 use crate::opening::rules::{AmendmentFault, OutOfOrder};
 
-use super::rules::{PlanFault, Unlawful};
+use super::rules::{MAX_DOCUMENTS, MAX_DRAFTS, PlanFault, Unlawful};
 
 /// Why an act on a tender is refused. Each has a stable code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,12 @@ pub enum Refused {
     /// There is no such upload of the buyer, complete.
     #[error("there is no such complete upload")]
     Upload,
+    /// Too many drafts within a day.
+    #[error("{MAX_DRAFTS} drafts were made within a day")]
+    ManyDrafts,
+    /// A draft with as many documents as a tender may have.
+    #[error("the tender has {MAX_DOCUMENTS} documents")]
+    ManyDocuments,
     /// A custodian does not answer: a unit needs all of them.
     #[error("a custodian does not answer")]
     Silent,
@@ -95,6 +101,8 @@ impl Refusal for Refused {
             Self::NoOutage => "tender-no-outage",
             Self::NotACustodian => "tender-custodian",
             Self::Upload => "tender-upload",
+            Self::ManyDrafts => "tender-many-drafts",
+            Self::ManyDocuments => "tender-many-documents",
             Self::Silent => "tender-silent",
         }
     }
@@ -103,6 +111,7 @@ impl Refusal for Refused {
         match self {
             Self::NotFound => 404,
             Self::Silent => 503,
+            Self::ManyDrafts => 429,
             Self::State | Self::Pending | Self::Late | Self::OutOfOrder | Self::NoOutage => 409,
             _ => 422,
         }
@@ -115,6 +124,10 @@ impl Refusal for Refused {
                     ("rule", broken.rule.clone().into()),
                     ("article", broken.article.clone().into()),
                 ]
+            }
+            Self::ManyDrafts => vec![("most", i64::from(MAX_DRAFTS).into())],
+            Self::ManyDocuments => {
+                vec![("most", i64::try_from(MAX_DOCUMENTS).unwrap_or(i64::MAX).into())]
             }
             _ => Args::new(),
         }

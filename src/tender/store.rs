@@ -70,10 +70,10 @@ pub struct TenderRow {
     pub notice_index: Option<u64>,
 }
 
-type RawTender = (String, String, String, String, String, Option<String>, Option<i64>);
+type RawTender = (String, String, String, String, String, Option<String>, Option<i64>, i64);
 
 fn tender_of(row: RawTender) -> Result<TenderRow, Error> {
-    let (id, procuring_entity, title, state, plan, notice, notice_index) = row;
+    let (id, procuring_entity, title, state, plan, notice, notice_index, _) = row;
     let states = [State::Draft, State::Proposed, State::Published];
     let notice = notice.map(|note| Statement::parse(note.as_bytes())).transpose();
     Ok(TenderRow {
@@ -150,6 +150,26 @@ pub fn drafts(
     rows.into_iter().map(tender_of).collect()
 }
 
+/// How many drafts a buyer made since an instant, counted up to `most`.
+///
+/// # Errors
+/// `Backend`.
+pub fn drafted_since(
+    conn: &mut Conn,
+    buyer: EnterpriseId,
+    since: Time,
+    most: u32,
+) -> Result<u32, Error> {
+    let query = tender::table
+        .filter(tender::procuring_entity.eq(buyer.to_string()))
+        .filter(tender::drafted_at.gt(since.millis()))
+        .order(tender::drafted_at)
+        .select(tender::drafted_at)
+        .limit(most.into());
+    let found: Vec<i64> = on_each!(conn, |c| query.load(c))?;
+    u32::try_from(found.len()).map_err(corrupt("number"))
+}
+
 /// A new draft with its lots.
 ///
 /// # Errors
@@ -168,6 +188,7 @@ pub fn insert(
         tender::title.eq(plan.title.as_str()),
         tender::state.eq(State::Draft.code()),
         tender::plan.eq(text),
+        tender::drafted_at.eq(tx.now().millis()),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     for ((no, lot), plan) in (1_i64..).zip(lots).zip(&plan.lots) {

@@ -6,8 +6,8 @@
 //! the process died between act and answer, the key is free again after [`LEASE_MS`]; after a day it is
 //! forgotten. Neither makes two acts of one, for each knows itself that it was done, as long as what
 //! it made is there: statements by their content, a draft by the key that its id derives from, a
-//! document by its name and bytes. What is kept here saves the work. Deliberately absent:
-//! logins, whose answers are secrets; callers without a session, who send nothing but statements;
+//! document by its name and bytes. What is kept here saves the work, and no more of one asker than
+//! [`MAX_KEPT`]. Deliberately absent: logins, whose answers are secrets; callers without a session, who send nothing but statements;
 //! and files, whose uploads have a protocol of their own.
 
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes};
@@ -38,6 +38,8 @@ pub const KEPT_MS: i64 = 24 * 3_600_000;
 pub const LEASE_MS: i64 = 120_000;
 /// What a twin is told to wait, in seconds.
 const TWIN_SECONDS: u32 = 1;
+/// Answers of one asker kept at a time; what comes beyond is done without being kept.
+pub const MAX_KEPT: i64 = 5_000;
 
 /// Whether the routes at an address take a key at all.
 #[must_use]
@@ -71,6 +73,8 @@ enum Known {
     Running,
     /// The key belongs to another one.
     Other,
+    /// Nothing, and too much is kept for its asker already.
+    Full,
 }
 
 /// The middleware.
@@ -96,6 +100,7 @@ pub async fn once(
         Ok((Known::Other, _)) => {
             return Ok(request.error_response(Failure::from(Edge::IdempotencyReused)));
         }
+        Ok((Known::Full, _)) => return Ok(next.call(request).await?.map_into_boxed_body()),
         Ok((Known::Never, keyed)) => keyed,
     };
     // A task of its own: should the caller go away, the answer is kept all the same.
@@ -207,6 +212,18 @@ fn find(conn: &mut Conn, keyed: &Keyed) -> Result<Option<Row>, Error> {
     Ok(on_each!(conn, |c| row.first(c).optional())?)
 }
 
+/// Whether as much is kept for an asker as may be: looked for, not counted.
+fn is_full(conn: &mut Conn, asker: &str) -> Result<bool, Error> {
+    let query = idempotency::table
+        .filter(idempotency::asker.eq(asker))
+        .order(idempotency::key)
+        .select(idempotency::at)
+        .offset(MAX_KEPT - 1)
+        .limit(1);
+    let last: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
+    Ok(last.is_some())
+}
+
 /// Takes a key for an act that begins, unless it is taken.
 fn reserve(tx: &mut Tx<'_>, keyed: &Keyed) -> Result<Known, Error> {
     tx.unrecorded("the key of an act, kept for a day");
@@ -214,6 +231,9 @@ fn reserve(tx: &mut Tx<'_>, keyed: &Keyed) -> Result<Known, Error> {
     let over = idempotency::table.filter(idempotency::at.le(now.saturating_sub(KEPT_MS)));
     on_each!(tx.conn(), |c| diesel::delete(over).execute(c))?;
     let Some((request, status, answer, at)) = find(tx.conn(), keyed)? else {
+        if is_full(tx.conn(), &keyed.asker)? {
+            return Ok(Known::Full);
+        }
         let row = diesel::insert_into(idempotency::table).values((
             idempotency::asker.eq(&keyed.asker),
             idempotency::key.eq(&keyed.key),

@@ -86,7 +86,7 @@ fn one_row_each(base: &TestBase) {
         format!("entry VALUES (0, {bytes}, {bytes}, 'k', 'public', NULL, NULL, 1)"),
         format!("checkpoint VALUES (8, {bytes}, 1, 'n')"),
         "cosignature VALUES (8, 'c1', 'l', 1)".to_owned(),
-        "tender (id, procuring_entity, title, state, plan) VALUES ('t', 'b', 't', 'draft', '')"
+        "tender (id, procuring_entity, title, state, plan, drafted_at) VALUES ('t', 'b', 't', 'draft', '', 1)"
             .to_owned(),
         "lot VALUES ('l', 't', 1, 'title')".to_owned(),
         format!("document VALUES ('d', 't', 1, 'n', {bytes}, 1, 'f')"),

@@ -49,7 +49,8 @@ fn fill(base: &TestBase) {
             "INSERT INTO entry {numbers} \
              SELECT 8 * i, {bytes}, {bytes}, 'k' || (i % 9), 'public', 'u' || (i % 50), NULL, {start} FROM n"
         ),
-        "INSERT INTO tender (id, procuring_entity, title, state, plan) VALUES ('t', 'b', 't', 'draft', '')"
+        "INSERT INTO tender (id, procuring_entity, title, state, plan, drafted_at) \
+         VALUES ('t', 'b', 't', 'draft', '', 1)"
             .to_owned(),
         "INSERT INTO lot VALUES ('l', 't', 1, 'title')".to_owned(),
         format!(

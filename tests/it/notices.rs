@@ -11,7 +11,7 @@ use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{LapseReason, OpeningEvent};
 use sealbid::rulepack::outage::Window;
 use sealbid::tender::publish::Adopted;
-use sealbid::tender::rules::{Dates, Law, Unlawful};
+use sealbid::tender::rules::{Dates, Law, MAX_DOCUMENTS, Unlawful};
 use sealbid::tender::store::State;
 use sealbid::tender::{Error, Platform, Refused, documents};
 
@@ -29,6 +29,31 @@ fn sent(s: &Stand, bytes: &[u8]) -> UploadId {
     wait(upload::complete(&s.p, buyer, blob)).unwrap();
     blob
 }
+
+on_both! {
+    fn a_tender_has_so_many_documents(base: TestBase) {
+        let s = Stand::new(base);
+        let id = s.draft(plan(1)).unwrap();
+        let add = |bytes: &[u8], name: &str| {
+            let blob = sent(&s, bytes);
+            wait(documents::add(&s.p, &s.buyer.actor, id, name.to_owned(), blob))
+        };
+        let first = add(b"first", "first.pdf").unwrap();
+        let rest = MAX_DOCUMENTS - 1;
+        let copy = format!(
+            "INSERT INTO document WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n \
+             WHERE i < {rest}) SELECT {ID}, tender, i, 'n' || i, sha256, size, blob FROM n, document"
+        );
+        s.base.meddle(&copy).unwrap();
+        add(b"last", "last.pdf").unwrap();
+        assert_eq!(refused(add(b"one more", "more.pdf")), Refused::ManyDocuments);
+        assert_eq!(add(b"first", "first.pdf").unwrap(), first, "sent again, it is there");
+    }
+}
+
+/// SQL for an identifier of each row.
+const ID: &str =
+    "'doc_' || substr('00000000000000000000000000000000' || i, length('' || i) + 1, 32)";
 
 on_both! {
     fn tender_documents_are_the_buyers_until_published_and_then_everybodys(base: TestBase) {

@@ -5,11 +5,11 @@ use reqwest::{Method, StatusCode};
 use sealbid::clock::Time;
 use sealbid::crypto::note::Note;
 use sealbid::db::schema::{idempotency, tender};
-use sealbid::db::{Db, Error};
+use sealbid::db::{DatabaseUrl, Db, Error};
 use sealbid::on_each;
 use sealbid::opening::statements::{Void, VoidReason};
 use sealbid::tender::statements::{Amendment, AmendmentReason, Stage};
-use sealbid::web::idempotency::LEASE_MS;
+use sealbid::web::idempotency::{LEASE_MS, MAX_KEPT};
 use serde_json::{Value, json};
 
 use crate::on_both;
@@ -120,6 +120,38 @@ on_both! {
         assert_eq!((status, replayed, &again), (StatusCode::CREATED, false, &first.2));
         assert!(buyer.draft("k1", "One").1);
         assert_eq!(buyer.drafts(), 1, "the act itself had been done");
+    }
+}
+
+on_both! {
+    fn so_many_answers_of_one_asker_are_kept_and_more_is_done_without(base: TestBase) {
+        let buyer = Buyer::new(&base);
+        let kept = buyer.draft("k1", "One");
+        // As many as fit, and one of somebody else's, which is nothing to this buyer.
+        let fill = |asker: &str, count: i64, answer: &str| {
+            base.meddle(&format!(
+                "INSERT INTO idempotency (asker, key, request, status, answer, at) \
+                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+                 SELECT {asker}, 'f' || i, 'r', 201, {answer}, at FROM n, \
+                 (SELECT asker AS a, at FROM idempotency WHERE key = 'k1') AS k"
+            ))
+            .unwrap();
+        };
+        let answer = match &base.url {
+            DatabaseUrl::Sqlite(_) => "zeroblob(2)",
+            DatabaseUrl::Postgres(_) => "decode('0000', 'hex')",
+        };
+        fill("'somebody'", MAX_KEPT, answer);
+        fill("a", MAX_KEPT - 2, answer);
+        assert!(!buyer.draft("k2", "Two").1);
+        assert!(buyer.draft("k2", "Two").1, "the last that is kept");
+        let beyond = buyer.draft("k3", "Three");
+        assert_eq!((beyond.0, beyond.1), (StatusCode::CREATED, false));
+        let again = buyer.draft("k3", "Three");
+        assert_eq!((again.0, again.1, &again.2), (StatusCode::CREATED, false, &beyond.2), "one draft");
+        assert_eq!(buyer.draft("k1", "One").2, kept.2, "what is kept is given again");
+        assert!(buyer.draft("k1", "One").1);
+        assert_eq!(buyer.drafts(), 3);
     }
 }
 

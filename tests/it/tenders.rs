@@ -10,6 +10,7 @@ use sealbid::record::store as record;
 use sealbid::tender::amend;
 use sealbid::tender::outage::{DOWN_MS, beat};
 use sealbid::tender::publish::{Adopted, Publication, lapse_due, publish};
+use sealbid::tender::rules::{DAY_MS, MAX_DRAFTS};
 use sealbid::tender::statements::{Amendment, Notice, Outage, Stage, Unit};
 use sealbid::tender::store::State;
 use sealbid::tender::{Error, Refused};
@@ -53,6 +54,20 @@ on_both! {
         let notice = published.notice_index.unwrap();
         let entry = s.p.db.read(|conn| record::entry(conn, notice)).unwrap().unwrap();
         assert_eq!(entry.kind, Notice::TYPE);
+    }
+}
+
+on_both! {
+    fn a_buyer_makes_so_many_drafts_a_day(base: TestBase) {
+        let s = Stand::new(base);
+        for _ in 0..MAX_DRAFTS {
+            s.draft(plan(1)).unwrap();
+        }
+        assert_eq!(refused(s.draft(plan(1))), Refused::ManyDrafts);
+        s.base.clock.advance(DAY_MS - 1);
+        assert_eq!(refused(s.draft(plan(1))), Refused::ManyDrafts, "the day is not over");
+        s.base.clock.advance(1);
+        s.draft(plan(1)).unwrap();
     }
 }
 

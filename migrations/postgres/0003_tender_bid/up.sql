@@ -10,9 +10,12 @@ CREATE TABLE tender (
     state            TEXT COLLATE "C" NOT NULL CHECK (state IN ('draft', 'proposed', 'published')),
     plan             TEXT COLLATE "C" NOT NULL,
     notice           TEXT COLLATE "C",
-    notice_index     BIGINT
+    notice_index     BIGINT,
+    drafted_at       BIGINT  NOT NULL
 );
 CREATE INDEX tender_of_buyer ON tender (procuring_entity, state, id);
+-- How many drafts its buyer made within a day.
+CREATE INDEX tender_drafted ON tender (procuring_entity, drafted_at);
 CREATE INDEX tender_of_state ON tender (state, id);
 
 -- One row per lot; never changes. Nothing in it is secret once the tender is published.

@@ -127,6 +127,29 @@ fn check_stages(lot: &LotPlan) -> Result<(), PlanFault> {
     if lot.stages.iter().all(ok) { Ok(()) } else { Err(PlanFault::Dates) }
 }
 
+/// Drafts that a buyer may make within [`DAY_MS`]: they are kept for good, whether published or not.
+pub const MAX_DRAFTS: u32 = 100;
+/// A day, in milliseconds.
+pub const DAY_MS: i64 = 24 * 3_600_000;
+/// Documents of one tender at most.
+pub const MAX_DOCUMENTS: usize = 200;
+
+/// Judges how many drafts a buyer made within a day before one more.
+///
+/// # Errors
+/// [`Refused::ManyDrafts`].
+pub const fn check_drafts(made: u32) -> Result<(), Refused> {
+    if made < MAX_DRAFTS { Ok(()) } else { Err(Refused::ManyDrafts) }
+}
+
+/// Judges how many documents a draft has before one more.
+///
+/// # Errors
+/// [`Refused::ManyDocuments`].
+pub const fn check_documents(there: usize) -> Result<(), Refused> {
+    if there < MAX_DOCUMENTS { Ok(()) } else { Err(Refused::ManyDocuments) }
+}
+
 /// A tender's dates, as a rule pack judges them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dates {

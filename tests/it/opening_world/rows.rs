@@ -244,6 +244,7 @@ pub(super) fn insert_unit(
             body.deadline.millis()
         )),
         tender::notice_index.eq(noticed as i64),
+        tender::drafted_at.eq(0),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     let row = diesel::insert_into(lot::table).values((

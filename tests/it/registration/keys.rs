@@ -1,6 +1,7 @@
 //! Which key speaks for a body, from when until when?
 
 use super::*;
+use sealbid::enterprise::rules::MAX_ROTATIONS;
 
 on_both! {
     fn a_key_speaks_from_its_entry_until_its_end(base: TestBase) {
@@ -66,6 +67,29 @@ on_both! {
         let foreign = signed(foreign, &[&key(1, 1), &key(1, 2)]);
         let refused = wait(enterprise::rotate_key(&db, foreign.encode().as_bytes()));
         assert_eq!(refused, Err(Refused::NotInForce), "another body's registration");
+    }
+}
+
+on_both! {
+    fn a_key_is_rotated_so_often_and_then_an_operator_vouches_again(base: TestBase) {
+        let db = base.open();
+        register(&db, 1, 1);
+        let most = u8::try_from(MAX_ROTATIONS).unwrap();
+        for seed in 1..=most {
+            rotate(&db, 1, seed, seed + 1).unwrap();
+        }
+        assert_eq!(rotate(&db, 1, most + 1, 200), Err(Refused::ManyRotations));
+        assert_eq!(rotate(&db, 1, most + 1, 200), Err(Refused::ManyRotations), "and stays so");
+        let notes = db.read(|conn| store::statements(conn, id(1))).unwrap();
+        assert_eq!(notes.len(), 1 + usize::from(most), "nothing was recorded of it");
+        base.clock.advance(1);
+        revoke(&db, 1, most + 1, &operator()).unwrap();
+        base.clock.advance(1);
+        let again = signed(application(1, 201), &[&key(1, 201)]);
+        apply(&db, &again).unwrap();
+        decide(&db, &signed(vouched(&again), &[&operator()])).unwrap();
+        base.clock.advance(1);
+        rotate(&db, 1, 201, 202).unwrap();
     }
 }
 
