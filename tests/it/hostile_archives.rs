@@ -5,9 +5,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use actix_web::{App, HttpResponse, HttpServer, web};
 use sealbid::bid::envelope;
 use sealbid::bid::statements::{BidJson, BlobRef, Fault, Manifest, Offer};
 use sealbid::cli::bid::{CheckedUnit, check};
+use sealbid::cli::failed::Failed;
 use sealbid::cli::opening::OpeningCommand;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
@@ -19,12 +21,15 @@ use sealbid::crypto::statement::Statement;
 use sealbid::ids::UnitId;
 use sealbid::opening::statements::{LineStatus, RejectCode};
 use sealbid::tender::statements::Stage;
+use serde_json::{Value, json};
 
 use crate::killed::verified;
 use crate::on_both;
 use crate::play::{Play, code, first};
+use crate::registration::ORIGIN;
 use crate::routes_story::opening;
-use crate::support::wait;
+use crate::server::listener;
+use crate::support::{START, TestBase, wait};
 use crate::tar_files::raw;
 
 /// What stands behind `bid.json`, and what the bidder's own check would say of it.
@@ -133,4 +138,52 @@ on_both! {
         assert!(after.len() <= before + 2 && !after.iter().any(|it| it.ends_with("outside.pdf")));
         verified(&play, unit);
     }
+}
+
+/// A platform that says what it likes of a bid's files: every one holds these four bytes.
+fn lying_platform(name: &'static str) -> String {
+    let at = listener("127.0.0.1:0");
+    let address = format!("http://{}", at.local_addr().unwrap());
+    let answer = |body: Value| move || std::future::ready(HttpResponse::Ok().json(body.clone()));
+    let app = move || {
+        let challenge = json!({ "origin": ORIGIN, "nonce": Hash::of(b"nonce").to_string() });
+        let session = json!({ "token": "any", "expires_at": START.plus(86_400_000).millis() });
+        let list = json!([{ "name": name, "size": 4 }]);
+        let file = || std::future::ready(HttpResponse::Ok().body("evil"));
+        App::new()
+            .route("/api/v1/login/challenges", web::post().to(answer(challenge)))
+            .route("/api/v1/login", web::post().to(answer(session)))
+            .route("/api/v1/units/{unit}/lines/{line}/documents", web::get().to(answer(list)))
+            .default_service(web::to(file))
+    };
+    wait(async move {
+        let server = HttpServer::new(app).workers(1).disable_signals().listen(at).unwrap().run();
+        tokio::spawn(server);
+    });
+    address
+}
+
+#[test]
+fn names_from_a_lying_platform_lead_nowhere_out_of_the_folder() {
+    let play = Play::new(&TestBase::sqlite(), 0);
+    let mut buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
+    let (unit, line) = (UnitId(Hash::of(b"unit")), Hash::of(b"line"));
+    let before = files(play.server.home());
+    for (n, name) in
+        ["../outside", "/tmp/sealbid-outside", "in/side", "..", "good.pdf"].into_iter().enumerate()
+    {
+        buyer.server = Some(lying_platform(name));
+        let out = play.server.home().join(format!("saved-{n}"));
+        let saved = OpeningCommand::Documents { unit, line, out: Some(out.clone()) }.run(&buyer);
+        if name == "good.pdf" {
+            saved.unwrap();
+            assert_eq!(fs::read(out.join(name)).unwrap(), b"evil");
+        } else {
+            assert!(matches!(saved, Err(Failed::Answer(_))), "{name} {saved:?}");
+            assert!(files(&out).is_empty());
+        }
+    }
+    let outside = |path: &PathBuf| !before.contains(path) && !path.ends_with("saved-4/good.pdf");
+    assert!(!files(play.server.home()).iter().any(outside));
+    assert!(!Path::new("/tmp/sealbid-outside").exists());
 }

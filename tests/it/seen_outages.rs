@@ -1,16 +1,19 @@
 //! Is an outage over a deadline believed only by custodians that saw it?
 
 use sealbid::auth::Actor;
+use sealbid::cli::outage::Cosign;
+use sealbid::cli::tender::TenderCommand;
 use sealbid::clock::{Clock as _, Time};
 use sealbid::crypto::statement::Statement;
 use sealbid::opening::rules::{FREEZE_MS, UnitState};
 use sealbid::tender::amend;
-use sealbid::tender::statements::Amendment;
+use sealbid::tender::statements::{Amendment, Stage};
 
 use crate::interruptions::register_outage;
 use crate::on_both;
 use crate::opening_world::{CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, who};
 use crate::openings::{opening, verified, with_bids};
+use crate::play::{DEADLINE as CLOSES, Play, WINDOW};
 use crate::support::wait;
 
 /// The witnesses are shown a record that grows, while the platform says that it is down.
@@ -132,5 +135,39 @@ on_both! {
         assert_eq!(signed(&world), [3, 4, 5]);
         cosign(&world);
         assert!(world.row().terms.deadline > back);
+    }
+}
+
+on_both! {
+    fn at_the_running_server_a_claimed_outage_is_refused_and_the_unit_closes_on_its_deadline(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        for bidder in 0..3 {
+            play.bid(bidder, &unit);
+        }
+        play.to(CLOSES.plus(-20_000));
+        play.server.alive();
+        for past in [-14_000, -8_000, -2_000, 4_000, 10_000] {
+            play.to(CLOSES.plus(past));
+            play.server.app().platform.sequencer.want_checkpoint();
+            play.server.beat();
+        }
+        play.to(CLOSES.plus(20_000));
+        play.server.alive();
+        wait(play.operator().register_outage(&play.pinned, unit, "no power")).unwrap();
+        let buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
+        TenderCommand::Cosign(Cosign { unit, sign: true }).run(&buyer).unwrap();
+        play.server.tick();
+        let seen = play.unit(&unit);
+        assert!(seen["pending"].is_string() && seen["deadline"] == CLOSES.millis(), "{seen}");
+        play.to(CLOSES.plus(FREEZE_MS));
+        play.until(&unit, "closed");
+        let seen = play.unit(&unit);
+        assert!(seen["pending"].is_null() && seen["deadline"] == CLOSES.millis(), "{seen}");
+        play.server.tick();
+        play.server.clock.advance(WINDOW + 1);
+        play.until(&unit, "opened");
+        assert_eq!(crate::routes_story::opening(&play, &unit).lines.len(), 3);
+        crate::killed::verified(&play, unit);
     }
 }
