@@ -100,6 +100,15 @@ on_both! {
         assert!(play.pinned.receipt(&kept).is_ok());
         let chain = std::fs::read_to_string(own.join("chain.json")).unwrap();
         assert!(chain.contains("\"withdrawn\":true"), "{chain}");
+        assert_eq!(refused(withdraw(Some(own.clone()), None)), "cli-no-live-bid");
+        // A program that died before it kept them: the same command brings both again.
+        let receipt = own.join("withdrawal-2.tlog-proof");
+        std::fs::remove_file(&receipt).unwrap();
+        std::fs::remove_file(own.join("chain.json")).unwrap();
+        withdraw(Some(own.clone()), None).unwrap();
+        let again = play.pinned.receipt(&std::fs::read(&receipt).unwrap()).unwrap().receipt;
+        assert_eq!(again.event, play.pinned.receipt(&kept).unwrap().receipt.event);
+        assert_eq!(std::fs::read_to_string(own.join("chain.json")).unwrap(), chain);
     }
 }
 

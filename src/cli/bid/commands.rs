@@ -1,12 +1,11 @@
 //! `sealbid bid …`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::bid::statements::{Manifest, Withdrawal};
+use crate::bid::statements::Manifest;
 use crate::crypto::statement::Statement;
 use crate::error::Said;
 use crate::ids::{BidId, UnitId};
@@ -19,10 +18,11 @@ use super::prepare::{Check, Seal};
 use super::seal::beside;
 use super::send::{Accepted, Sending, Standing, check_event};
 use super::unit::CheckedUnit;
+use super::withdraw::withdraw;
 use crate::bid::rules::{ChainKind, line};
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
-use crate::cli::output::{Access as FileAccess, NewFile, Report, replace, write_new};
+use crate::cli::output::{Access as FileAccess, Report, replace, write_new};
 use crate::cli::trust::Pinned;
 use crate::cli::{Context, args, read_file};
 
@@ -242,7 +242,7 @@ impl Send {
 }
 
 /// A refusal's receipt is evidence: it is kept when it holds, and said where.
-fn keep_refusal(context: &Context, pinned: &Pinned, failed: &Failed, path: &Path) {
+pub(super) fn keep_refusal(context: &Context, pinned: &Pinned, failed: &Failed, path: &Path) {
     let receipt = failed.told().and_then(|told| told.receipt.as_ref());
     let receipt = receipt.filter(|text| pinned.receipt(text.as_bytes()).is_ok());
     // The refusal itself is what is reported; the receipt can be fetched again.
@@ -252,7 +252,7 @@ fn keep_refusal(context: &Context, pinned: &Pinned, failed: &Failed, path: &Path
     }
 }
 
-fn receipt_told(key: &'static str, accepted: &Accepted, path: &Path) -> Report {
+pub(super) fn receipt_told(key: &'static str, accepted: &Accepted, path: &Path) -> Report {
     let values = args([
         ("index", accepted.index.to_string()),
         ("path", path.display().to_string()),
@@ -264,39 +264,6 @@ fn receipt_told(key: &'static str, accepted: &Accepted, path: &Path) -> Report {
     } else {
         report.and("cli-say-provisional", args([]))
     }
-}
-
-async fn withdraw(
-    context: &Context,
-    unit: &UnitId,
-    folder: Option<&Path>,
-    out: Option<&Path>,
-) -> Result<Report, Failed> {
-    let memory = folder.map(|folder| Folder::of(folder, unit)).transpose()?;
-    let client = context.client()?;
-    let pinned = context.pinned().await?;
-    let live = client.standing(unit).await?.filter(|s| s.kind() == ChainKind::Manifest);
-    let live = live.ok_or(Failed::NoLiveBid)?;
-    if let Some((folder, plan)) = &memory {
-        folder.next(plan, Some(&live))?;
-    }
-    let seq = live.seq.saturating_add(1);
-    let usual = folder.unwrap_or(Path::new(".")).join(format!("withdrawal-{seq}.tlog-proof"));
-    let path = out.map_or(usual, Path::to_owned);
-    // Where the receipt cannot be kept, nothing is withdrawn.
-    let mut receipt = NewFile::create(&path, FileAccess::Usual)?;
-    let withdrawal = Withdrawal { manifest_sha256: live.sha256, seq, unit_id: *unit };
-    let sent = client.withdraw(&pinned, withdrawal).await;
-    let refused = path.with_extension("refused.tlog-proof");
-    let (accepted, signed) =
-        sent.inspect_err(|failed| keep_refusal(context, &pinned, failed, &refused))?;
-    receipt.writer().write_all(accepted.text.as_bytes()).map_err(|e| Failed::file(&path, &e))?;
-    receipt.keep()?;
-    if let Some((folder, _)) = memory {
-        let (bid_id, sha256) = (live.bid_id, signed.sha256());
-        folder.remember(&Chain { bid_id, seq, sha256, withdrawn: true })?;
-    }
-    Ok(receipt_told("cli-say-withdrawn", &accepted, &path))
 }
 
 async fn status(context: &Context, unit: &UnitId) -> Result<Report, Failed> {

@@ -13,6 +13,7 @@ mod prepare;
 mod seal;
 mod send;
 mod unit;
+mod withdraw;
 
 pub use challenge::{Found, shown_word};
 pub use check::{Envelope, Findings, check, read};
