@@ -16,7 +16,7 @@ use crate::ids::UnitId;
 use crate::opening::Opener;
 use crate::tender::Platform;
 use crate::tender::consent::Waiting;
-use crate::tender::publish::lapse_due;
+use crate::tender::lapse::lapse_due;
 
 /// Time between ticks: how much later than its hour anything is done at most, agents aside.
 pub const EVERY: Duration = Duration::from_millis(500);

@@ -99,6 +99,19 @@ pub struct WithdrawalBody {
     pub withdrawal: String,
 }
 
+/// The entry that accepted a bid or its withdrawal, and whether that still counts.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TakenView {
+    /// Its place in the record.
+    pub index: u64,
+    /// A `.tlog-proof` file with the salt and the event: keep it.
+    pub receipt: String,
+    /// Only for a bid that was sent again and counts no more: `replaced` when another version stands
+    /// now, `withdrawn` when none does. Absent, the statement stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<&'static str>,
+}
+
 /// A bidder's own last statement in a unit.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StandingView {
@@ -140,12 +153,13 @@ pub struct OwnBidView {
 /// A statement that its bidder truly signed is decided on the record. Accepted, it is answered with
 /// its receipt. Refused (`bid-late`, `bid-seq-taken` and so on), the problem document carries
 /// `index` and `receipt` of the entry that says so: never a success, so that no program takes a
-/// refused bid for a submitted one. The same statement again is answered with the same entry.
+/// refused bid for a submitted one. The same statement again is answered with the same entry; where it
+/// was replaced or withdrawn since, `superseded` says so: it counts no more, and nothing of it is opened.
 ///
 /// # Errors
 /// The database's.
 #[utoipa::path(post, path = "/api/v1/units/{id}/bids", tag = "bids", params(("id" = String, Path, description = "The unit")),
-    request_body = BidBody, responses((status = 200, body = Entered)), security(("session" = [])))]
+    request_body = BidBody, responses((status = 200, body = TakenView)), security(("session" = [])))]
 pub async fn bid(
     app: web::Data<App>,
     caller: Caller,
@@ -174,7 +188,7 @@ pub async fn bid(
 /// # Errors
 /// The database's.
 #[utoipa::path(post, path = "/api/v1/units/{id}/withdrawals", tag = "bids", params(("id" = String, Path, description = "The unit")),
-    request_body = WithdrawalBody, responses((status = 200, body = Entered)),
+    request_body = WithdrawalBody, responses((status = 200, body = TakenView)),
     security(("session" = [])))]
 pub async fn withdrawal(
     app: web::Data<App>,
@@ -217,11 +231,16 @@ async fn said(app: &App, decided: Decided) -> Answer {
         Some((recorded, event)) => app.platform.prompt(&recorded, event).await?,
         None => app.platform.receipt(index).await?,
     };
-    let entry = Entered { index, receipt: receipt.encode() };
-    match outcome {
-        Outcome::Accepted => Ok(HttpResponse::Ok().json(entry)),
-        Outcome::Refused(refused) => Err(Failure::recorded(refused, entry)),
-    }
+    let receipt = receipt.encode();
+    let superseded = match outcome {
+        Outcome::Accepted => None,
+        Outcome::Superseded(ChainKind::Manifest) => Some("replaced"),
+        Outcome::Superseded(ChainKind::Withdrawal) => Some("withdrawn"),
+        Outcome::Refused(refused) => {
+            return Err(Failure::recorded(refused, Entered { index, receipt }));
+        }
+    };
+    Ok(HttpResponse::Ok().json(TakenView { index, receipt, superseded }))
 }
 
 const fn kind(head: &ChainHead) -> &'static str {

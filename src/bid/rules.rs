@@ -61,6 +61,13 @@ pub enum ChainKind {
     Withdrawal,
 }
 
+/// What took the place of an accepted statement, if its bidder's chain went on: the kind of the
+/// statement where the chain stands now.
+#[must_use]
+pub fn superseded(head: Option<&ChainHead>, sha256: &Hash) -> Option<ChainKind> {
+    head.filter(|head| head.sha256 != *sha256).map(|head| head.kind)
+}
+
 /// Why a well-formed statement is refused. Each has a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

@@ -50,6 +50,9 @@ pub struct Submission {
 pub enum Outcome {
     /// It counts.
     Accepted,
+    /// It was accepted, and its bidder's chain went on since, to a statement of this kind: it counts
+    /// no more.
+    Superseded(ChainKind),
     /// It does not, and the record says why.
     Refused(Refused),
 }
@@ -263,7 +266,10 @@ impl Prepared {
             return Err(Error::NoKey);
         }
         if let Some(index) = place.accepted {
-            return Ok(Some(Answer::again(Outcome::Accepted, index)));
+            let later =
+                rules::superseded(place.head.as_ref().map(|(head, _)| head), &manifest_sha256);
+            let outcome = later.map_or(Outcome::Accepted, Outcome::Superseded);
+            return Ok(Some(Answer::again(outcome, index)));
         }
         let (head, author) = (place.head.as_ref().map(|(head, _)| head), Some(self.bidder));
         let (line, arrived_at, id) = (&self.line, self.arrived_at, body.unit_id);

@@ -72,6 +72,9 @@ pub struct Acted {
     pub index: u64,
     /// A `.tlog-proof` text.
     pub receipt: String,
+    /// Of a bid that was sent again and counts no more: `replaced` or `withdrawn`.
+    #[serde(default)]
+    pub superseded: Option<String>,
 }
 
 struct Request<'a> {

@@ -4,8 +4,10 @@
 //! key's successor is proven by both keys.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::crypto::hash::Hash;
@@ -82,9 +84,9 @@ pub enum EnterpriseCommand {
 /// `sealbid enterprise key …`
 #[derive(Debug, clap::Subcommand)]
 pub enum KeyChange {
-    /// Hand over from --key to a new key; the new key's file is made
+    /// Hand over from --key to a new key; sent again after a lost answer, it is done once
     Rotate {
-        /// The new key's file; it must not exist
+        /// The new key's file; made, or what an earlier try made
         #[arg(long, value_name = "FILE")]
         new: PathBuf,
     },
@@ -129,6 +131,21 @@ pub struct Registered {
     /// The statements that make its credential.
     #[serde(default)]
     pub credentials: Vec<String>,
+    /// What became of the latest application by the asker's own key.
+    #[serde(default)]
+    pub by_key: Option<Fate>,
+}
+
+/// What became of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Fate {
+    /// Which.
+    pub application_sha256: Hash,
+    /// waiting, vouched, declined or passed.
+    pub standing: String,
+    /// What to mend, when it was declined.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Client {
@@ -158,12 +175,28 @@ impl Client {
         accepted(pinned, acted)
     }
 
-    /// A registration.
+    /// A registration, with what became of an application by the client's own key. A key that speaks
+    /// for nobody, yet or any more, is no reason not to be told.
     ///
     /// # Errors
     /// [`Failed`].
     pub async fn registered(&self, id: EnterpriseId) -> Result<Registered, Failed> {
-        self.get(&format!("/enterprises/{id}"), self.access()).await
+        self.registration(id).await
+    }
+
+    async fn registration<T: DeserializeOwned>(&self, id: EnterpriseId) -> Result<T, Failed> {
+        let own = self.key().ok().map(|key| key.verifying());
+        let own = own.filter(|key| enterprise_of(key.name()) == Some(id));
+        let path = match own {
+            Some(key) => format!("/enterprises/{id}?key={}", hex::encode(key.public())),
+            None => format!("/enterprises/{id}"),
+        };
+        match self.get(&path, self.access()).await {
+            Err(Failed::Refused(told)) if own.is_some() && matches!(told.status, 401 | 403) => {
+                self.get(&path, Access::Public).await
+            }
+            answer => answer,
+        }
     }
 
     /// Hands over from the client's key to `new`.
@@ -180,7 +213,7 @@ impl Client {
         };
         let mut rotation = signed(rotation, old)?;
         rotation.sign(new);
-        self.state(pinned, &format!("/enterprises/{enterprise}/keys"), &rotation).await
+        self.change_key(pinned, enterprise, &rotation).await
     }
 
     /// Revokes a key of a body, as its holder or as an operator.
@@ -197,7 +230,19 @@ impl Client {
         let revocation =
             KeyRevocation { enterprise, key: which.clone(), reason: reason.to_owned() };
         let revocation = signed(revocation, self.key()?)?;
-        self.state(pinned, &format!("/enterprises/{enterprise}/keys"), &revocation).await
+        self.change_key(pinned, enterprise, &revocation).await
+    }
+
+    /// Without a login: sent again after a lost answer, the key that signed it speaks no more.
+    async fn change_key<B: Body>(
+        &self,
+        pinned: &Pinned,
+        enterprise: EnterpriseId,
+        change: &Statement<B>,
+    ) -> Result<Accepted, Failed> {
+        let body = serde_json::json!({ "statement": change.encode() });
+        let path = format!("/enterprises/{enterprise}/keys");
+        accepted(pinned, self.act(&path, &body, Access::Public).await?)
     }
 
     /// Sends a signed statement, `{"statement": …}`, whose signature alone is its authority.
@@ -248,8 +293,7 @@ impl EnterpriseCommand {
                 registration::waiting(&client.waiting().await?, &pinned)
             }
             Self::Show { enterprise, json: true } => {
-                let path = format!("/enterprises/{enterprise}");
-                Report::json(&client.get(&path, client.access()).await?)
+                Report::json(&client.registration::<Value>(*enterprise).await?)
             }
             Self::Show { enterprise, json: false } => {
                 Ok(registration::shown(&client.registered(*enterprise).await?))
@@ -273,9 +317,8 @@ impl EnterpriseCommand {
             }
             Self::Key(KeyChange::Rotate { new }) => {
                 let pinned = context.pinned().await?;
-                let name = client.key()?.verifying().name().to_owned();
-                keys::create(new, &name, &*context.entropy)?;
-                let done = client.rotate_key(&pinned, &*keys::load(new)?).await?;
+                let next = next_key(context, client.key()?.verifying(), new)?;
+                let done = client.rotate_key(&pinned, &next).await?;
                 recorded(context, &done, "key-rotation")
             }
             Self::Key(KeyChange::Revoke { which, reason }) => {
@@ -287,6 +330,18 @@ impl EnterpriseCommand {
             }
         }
     }
+}
+
+/// The key that takes over: made now, or by an earlier try whose answer was lost.
+fn next_key(context: &Context, old: &VerifyingKey, path: &Path) -> Result<Arc<SigningKey>, Failed> {
+    if !path.exists() {
+        keys::create(path, old.name(), &*context.entropy)?;
+        return keys::load(path);
+    }
+    let exists = || Failed::Exists(path.display().to_string());
+    let next = keys::load(path).map_err(|_| exists())?;
+    let takes_over = next.verifying().name() == old.name() && next.verifying() != old;
+    if takes_over { Ok(next) } else { Err(exists()) }
 }
 
 /// The receipt of an act, kept beside the key that acted.

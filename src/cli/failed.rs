@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::bid::Accepted;
 use crate::config::ConfigError;
 use crate::crypto::entropy::NoEntropy;
 use crate::custodian::by_hand;
@@ -97,6 +98,15 @@ pub enum Failed {
     /// The platform holds no live bid.
     #[error("there is no live bid")]
     NoLiveBid,
+    /// There is no file with what shows the bidder's key, and no platform that tells it.
+    #[error("{0} is not there, and no platform tells what it should hold")]
+    NoCredentials(String),
+    /// The bid was accepted once, and another version of it counts now.
+    #[error("it was replaced since it was accepted as entry {}", .0.index)]
+    ReplacedSince(Box<Accepted>),
+    /// The bid was accepted once, and its bidder withdrew it.
+    #[error("it was withdrawn since it was accepted as entry {}", .0.index)]
+    WithdrawnSince(Box<Accepted>),
     /// Nobody answers.
     #[error("{server} does not answer: {reason}")]
     Unreachable {
@@ -199,6 +209,9 @@ impl Refusal for Failed {
             Self::Passphrase(_) => "cli-passphrase",
             Self::LiveBid => "cli-live-bid",
             Self::NoLiveBid => "cli-no-live-bid",
+            Self::NoCredentials(_) => "cli-no-credentials",
+            Self::ReplacedSince(_) => "cli-replaced-since",
+            Self::WithdrawnSince(_) => "cli-withdrawn-since",
             Self::Unreachable { .. } => "cli-unreachable",
             Self::Refused(_) => "cli-refused",
             Self::Answer(_) => "cli-answer",
@@ -227,7 +240,7 @@ impl Refusal for Failed {
             Self::File { path, reason } => {
                 vec![("path", Arg::Text(path.clone())), ("reason", reason.clone())]
             }
-            Self::Exists(path) => text(&[("path", path)]),
+            Self::Exists(path) | Self::NoCredentials(path) => text(&[("path", path)]),
             Self::Content { what, reason } => {
                 vec![("what", what.clone()), ("reason", reason.clone())]
             }
@@ -236,6 +249,9 @@ impl Refusal for Failed {
             Self::Home(error) => vec![("reason", error.arg())],
             Self::ByHand(refused) => refused.args(),
             Self::Missing(option) => vec![("option", (*option).into())],
+            Self::ReplacedSince(accepted) | Self::WithdrawnSince(accepted) => {
+                text(&[("index", &accepted.index.to_string())])
+            }
             Self::Server(given) | Self::Pin(given) => text(&[("given", given)]),
             Self::Unreachable { server, reason } => text(&[("server", server), ("reason", reason)]),
             Self::OtherPlatform(origin) => text(&[("origin", origin)]),

@@ -8,14 +8,17 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::Time;
+use crate::crypto::json;
 use crate::crypto::statement::Statement;
-use crate::error::{Arg, Args};
+use crate::error::{Arg, Args, Said};
 use crate::ids::{LotId, TenderId, UnitId};
+use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::tender::rules::Plan;
 use crate::tender::statements::{DocumentRef, Notice, ReleaseBy, Stage, Unit};
 
 use super::client::{Access, Client};
 use super::failed::Failed;
+use super::opening::{LastAnswer, stops};
 use super::output::Report;
 use super::words::{stage_word, state_word};
 
@@ -31,6 +34,8 @@ struct Told {
     #[serde(default)]
     plan: Option<Plan>,
     units: Vec<ToldUnit>,
+    #[serde(default)]
+    lapsed: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,7 +111,7 @@ pub(super) async fn show(
             let report = published(client, report, notice.body(), &told.units).await?;
             Ok(documents(report, notice.body()))
         }
-        (_, Some(plan)) => Ok(planned(report, plan)),
+        (_, Some(plan)) => lapsed(planned(report, plan), told.lapsed.as_ref()),
         (Some(notice), None) => Ok(documents(report, notice.body())),
         (None, None) => Ok(report),
     }
@@ -121,8 +126,8 @@ async fn published(
     for lot in &notice.lots {
         report = report.and("cli-say-tender-lot", vec![("title", lot.title.as_str().into())]);
         for it in units.iter().filter(|it| it.lot == lot.lot) {
-            let note = client.unit(&it.unit_id).await?.unit;
-            let unit = Statement::<Unit>::parse(note.as_bytes()).map_err(Failed::answer)?;
+            let seen = client.seen(&it.unit_id).await?;
+            let unit = Statement::<Unit>::parse(seen.unit.as_bytes()).map_err(Failed::answer)?;
             let unit = unit.body();
             let mut values = times(it.stage, it.deadline, it.open_at, unit.challenge_ms);
             values.push(("unit", it.unit_id.to_string().into()));
@@ -139,9 +144,56 @@ async fn published(
                 ("release", Arg::Word(release)),
             ];
             report = report.and("cli-say-tender-terms", terms);
+            report = stops(answered(report, &seen.answers), &seen)?;
         }
     }
     Ok(report)
+}
+
+/// What each custodian last answered about a unit that not all have signed.
+fn answered(report: Report, answers: &[LastAnswer]) -> Report {
+    answers.iter().fold(report, |report, it| {
+        let values = vec![
+            ("custodian", it.custodian.to_string().into()),
+            ("answer", answer_word(&it.answer)),
+        ];
+        report.and("cli-say-tender-answer", values)
+    })
+}
+
+/// A custodian's answer, by its code; a refusal's code stays as it is.
+fn answer_word(code: &str) -> Arg {
+    Arg::Word(match code {
+        "signed" => "cli-say-answer-signed",
+        "silent" => "cli-say-answer-silent",
+        "malformed" => "cli-say-answer-malformed",
+        "unasked" => "cli-say-answer-unasked",
+        other => return other.into(),
+    })
+}
+
+/// Why the last publication of a draft came to nothing.
+///
+/// # Errors
+/// [`Failed::Answer`] for what is no such event.
+fn lapsed(report: Report, event: Option<&String>) -> Result<Report, Failed> {
+    let Some(event) = event else { return Ok(report) };
+    let event = json::parse(event.as_bytes()).map_err(Failed::answer)?;
+    let OpeningEvent::Lapsed { reason, .. } = event else {
+        return Err(Failed::answer(Said::bare("cli-say-why-else")));
+    };
+    let (key, values) = match reason {
+        LapseReason::Unsigned | LapseReason::Incomplete => ("cli-say-lapsed-unsigned", Vec::new()),
+        LapseReason::Late => ("cli-say-lapsed-late", Vec::new()),
+        LapseReason::OtherRules => ("cli-say-lapsed-rules", Vec::new()),
+        LapseReason::Unlawful { rule } => ("cli-say-lapsed-unlawful", vec![("rule", rule.into())]),
+        LapseReason::TakenBack => ("cli-say-lapsed-back", Vec::new()),
+        LapseReason::Refused { code, custodian } => {
+            let custodian = custodian.to_string();
+            ("cli-say-lapsed-refused", vec![("custodian", custodian.into()), ("code", code.into())])
+        }
+    };
+    Ok(report.and(key, values))
 }
 
 /// What is drafted and not published yet.

@@ -70,7 +70,28 @@ impl<'a> From<&'a Registered> for Facts<'a> {
 
 /// A registration.
 pub(super) fn shown(it: &Registered) -> Report {
-    said(Report::default(), Facts::from(it).lines())
+    let report = said(Report::default(), Facts::from(it).lines());
+    let Some(own) = &it.by_key else { return report };
+    let values = vec![
+        ("sha256", own.application_sha256.to_string().into()),
+        ("standing", standing_word(&own.standing)),
+    ];
+    let report = report.and("cli-say-own-application", values);
+    match own.reason.as_ref().filter(|reason| it.reason.as_ref() != Some(reason)) {
+        Some(reason) => report.and("cli-say-body-reason", vec![("reason", reason.as_str().into())]),
+        None => report,
+    }
+}
+
+/// What became of an application, by its code; what a newer platform tells stays as it is.
+fn standing_word(code: &str) -> Arg {
+    Arg::Word(match code {
+        "waiting" => "cli-say-state-applied",
+        "vouched" => "cli-say-state-verified",
+        "declined" => "cli-say-state-declined",
+        "passed" => "cli-say-state-passed",
+        other => return other.into(),
+    })
 }
 
 /// What an operator is about to vouch for, as the applicant signed it.

@@ -40,6 +40,7 @@ pub enum TenderCommand {
     ///
     /// The same file is the same draft: given again after a crash or a lost answer, the command prints
     /// the same tender. Change its title for another one.
+    #[command(after_help = concat!("Such a file:\n\n", include_str!("help/tender.toml")))]
     Draft {
         /// The TOML file
         file: PathBuf,
@@ -88,7 +89,7 @@ pub enum TenderCommand {
     ///
     /// Custodians that were awake meanwhile want the buyer's signature beside the platform's.
     Cosign(Cosign),
-    /// Cancel a unit: it is never opened
+    /// Cancel a unit: it is never opened; what not all have signed yet is taken back
     Void {
         /// The opening unit
         unit: UnitId,

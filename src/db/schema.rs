@@ -260,6 +260,7 @@ diesel::table! {
         applied_at -> BigInt,
         decided_sha256 -> Nullable<Text>,
         decided_idx -> Nullable<BigInt>,
+        key -> Text,
     }
 }
 

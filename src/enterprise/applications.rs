@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::rules::Others;
-use super::statements::Application;
+use super::statements::{Application, Declined};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -14,6 +14,7 @@ use crate::db::schema::{application, enterprise};
 use crate::db::{Conn, Error, Tx};
 use crate::ids::EnterpriseId;
 use crate::on_each;
+use crate::record::store as record;
 
 /// What became of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +62,14 @@ pub struct Filed {
     pub decided: Option<(Hash, u64)>,
 }
 
-type Row = (String, String, String, String, i64, i64, Option<String>, Option<i64>);
+type Row = (String, String, String, String, i64, i64, Option<String>, Option<i64>, String);
 
 fn corrupt(what: &'static str) -> Error {
     Error::Corrupt(format!("an application's {what}"))
 }
 
 fn read(row: Row) -> Result<Filed, Error> {
-    let (_, _, note, standing, index, applied_at, decided_sha256, decided_index) = row;
+    let (_, _, note, standing, index, applied_at, decided_sha256, decided_index, _) = row;
     let place = |index: i64| u64::try_from(index).map_err(|_| corrupt("place"));
     let decided = match (decided_sha256, decided_index) {
         (Some(hash), Some(index)) => {
@@ -93,6 +94,43 @@ pub fn find(conn: &mut Conn, sha256: &Hash) -> Result<Option<Filed>, Error> {
     let query = application::table.find(sha256.to_string());
     let row: Option<Row> = on_each!(conn, |c| query.first(c).optional())?;
     row.map(read).transpose()
+}
+
+/// What became of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// Which, by its SHA-256.
+    pub sha256: Hash,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What to mend, when it was declined.
+    pub reason: Option<String>,
+}
+
+/// What became of the latest application that a key made in a body's name. `key` is the public key in
+/// hexadecimal digits.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn fate(conn: &mut Conn, id: EnterpriseId, key: &str) -> Result<Option<Fate>, Error> {
+    let query = application::table
+        .filter(application::enterprise.eq(id.to_string()).and(application::key.eq(key)))
+        .order(application::idx.desc());
+    let row: Option<Row> = on_each!(conn, |c| query.first(c).optional())?;
+    let Some(filed) = row.map(read).transpose()? else { return Ok(None) };
+    let (sha256, standing) = (filed.statement.sha256(), filed.standing);
+    let reason = match (standing, filed.decided) {
+        (Standing::Declined, Some((_, index))) => Some(reason(conn, index)?),
+        _ => None,
+    };
+    Ok(Some(Fate { sha256, standing, reason }))
+}
+
+/// Why an application was declined, as its operator signed it.
+fn reason(conn: &mut Conn, index: u64) -> Result<String, Error> {
+    let entry = record::entry(conn, index)?.ok_or_else(|| corrupt("decision"))?;
+    let declined = Statement::<Declined>::parse(&entry.event);
+    Ok(declined.map_err(|_| corrupt("decision"))?.body().reason.clone())
 }
 
 /// Whether applications in a body's name wait besides this one.
@@ -158,7 +196,9 @@ pub fn file(tx: &mut Tx<'_>, made: &Statement<Application>, index: u64) -> Resul
     );
     let again = diesel::update(application::table.find(made.sha256().to_string())).set(changes);
     if on_each!(tx.conn(), |c| again.execute(c))? == 0 {
-        let insert = diesel::insert_into(application::table).values((row.0, row.1, row.2, row.3));
+        let key = application::key.eq(hex::encode(made.body().key.public()));
+        let insert =
+            diesel::insert_into(application::table).values((row.0, row.1, row.2, row.3, key));
         on_each!(tx.conn(), |c| insert.execute(c))?;
     }
     Ok(())

@@ -4,10 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::applications::Filed;
 use super::refused::Refused;
-use super::rules::State;
-use super::store::{self, Enterprise};
+use super::store;
+use super::views::{EnterpriseView, FateView, applied, view};
 use super::{Done, applications, rules, session};
 use crate::auth::store::Session;
 use crate::auth::table::{Act, Owner};
@@ -92,36 +91,13 @@ pub struct SessionsView {
     pub sessions: Vec<SessionView>,
 }
 
-/// A registration as the public sees it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EnterpriseView {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub enterprise: EnterpriseId,
-    /// `enterprise` or `organisation`.
-    pub kind: &'static str,
-    /// Its registered name.
-    pub name: String,
-    /// Its Unified Social Credit Code.
-    pub uscc: String,
-    /// applied, verified, declined, keyless or reapplied.
-    pub state: &'static str,
-    /// What to mend, after a refusal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Whom the operator may ask; shown to it, to the regulator and to the enterprise itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub contact: Option<String>,
-    /// The application that says all this.
-    #[schema(value_type = String)]
-    pub application_sha256: Hash,
-    /// That application as it was signed, for the operator who decides on it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub application: Option<String>,
-    /// The key that it brings, or that is in force.
-    pub key: String,
-    /// The statements that make its credential, in record order.
-    pub credentials: Vec<String>,
+/// Which application to tell of beside the registration.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ShowQuery {
+    /// The public key that applied in this name, in 64 hexadecimal digits: its applicant knows it, and
+    /// nobody else before it is vouched for.
+    pub key: Option<String>,
 }
 
 /// What waits for an operator: several may wait in one name.
@@ -142,44 +118,6 @@ pub struct WaitingQuery {
     pub state: String,
     /// The `next` of the page before.
     pub after: Option<String>,
-}
-
-fn view(it: &Enterprise, contact: Option<String>, credentials: Vec<String>) -> EnterpriseView {
-    let reason = match &it.state {
-        State::Declined { reason } => Some(reason.clone()),
-        _ => None,
-    };
-    EnterpriseView {
-        enterprise: it.application.enterprise,
-        kind: it.application.kind.code(),
-        name: it.application.name.clone(),
-        uscc: it.application.uscc.clone(),
-        state: it.state.code(),
-        reason,
-        contact,
-        application_sha256: it.application_sha256,
-        application: None,
-        key: it.application.key.to_string(),
-        credentials,
-    }
-}
-
-/// An application as it was signed; `state` is that of the body in whose name it was made.
-fn applied(filed: &Filed, state: &str) -> EnterpriseView {
-    let body = filed.statement.body();
-    EnterpriseView {
-        enterprise: body.enterprise,
-        kind: body.kind.code(),
-        name: body.name.clone(),
-        uscc: body.uscc.clone(),
-        state: if state == State::Reapplied.code() { "reapplied" } else { "applied" },
-        reason: None,
-        contact: Some(body.contact.clone()),
-        application_sha256: filed.statement.sha256(),
-        application: Some(filed.statement.encode()),
-        key: body.key.to_string(),
-        credentials: Vec::new(),
-    }
 }
 
 async fn receipted(app: &App, done: Done) -> Answer {
@@ -305,21 +243,35 @@ fn cursor(text: &str) -> Result<(Time, Hash), Failure> {
 
 /// A registration. Before it is verified, only who was told its random id can ask for it
 ///
+/// With `key`, also what became of the latest application by that key: so an applicant whose key
+/// speaks for nobody reads why it was declined.
+///
 /// # Errors
 /// `enterprise-unknown`.
 #[utoipa::path(get, path = "/api/v1/enterprises/{id}", tag = "enterprises",
-    params(("id" = String, Path, description = "ent_…")),
+    params(("id" = String, Path, description = "ent_…"), ShowQuery),
     responses((status = 200, body = EnterpriseView)), security((), ("session" = [])))]
-pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
-    let id = id::<EnterpriseId>(&path)?;
+pub async fn show(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    query: web::Query<ShowQuery>,
+) -> Answer {
+    let (id, key) = (id::<EnterpriseId>(&path)?, query.into_inner().key);
     let read = move |conn: &mut crate::db::Conn| {
         let found = store::find(conn, id)?.ok_or(Refused::Unknown)?;
-        Ok::<_, Refused>((found, store::statements(conn, id)?))
+        let fate = key.map(|key| applications::fate(conn, id, &key)).transpose()?.flatten();
+        Ok::<_, Refused>((found, store::statements(conn, id)?, fate))
     };
-    let (found, credentials) = app.db().query(read).await?;
+    let (found, credentials, fate) = app.db().query(read).await?;
     let may_ask = caller.allow(Act::ReadApplication, &Owner::Enterprise(id)).is_ok();
     let contact = may_ask.then(|| found.application.contact.clone());
-    Ok(HttpResponse::Ok().json(view(&found, contact, credentials)))
+    let by_key = fate.map(|it| FateView {
+        application_sha256: it.sha256,
+        standing: it.standing.code(),
+        reason: it.reason,
+    });
+    Ok(HttpResponse::Ok().json(EnterpriseView { by_key, ..view(&found, contact, credentials) }))
 }
 
 /// An operator vouches for an application or declines it, by a signed `sealbid/verified/v1` or

@@ -14,6 +14,7 @@ pub mod session;
 pub mod statements;
 pub mod store;
 pub mod uscc;
+pub mod views;
 mod words;
 
 pub use self::store::{places as statement_indices, statements as credential_notes};

@@ -14,7 +14,7 @@ use crate::custodian::roster::Roster;
 use crate::db::{self, Conn, Tx};
 use crate::enterprise::credentials::Credential;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::{AmendmentFault, UnitAct};
+use crate::opening::rules::{AmendmentFault, UnitAct, UnitState};
 use crate::opening::statements::{OpeningEvent, Void};
 use crate::record::store as record;
 
@@ -25,7 +25,7 @@ use super::rules::{Dates, Standing, cancellation, check_cancel, check_request, m
 use super::statements::{Amendment, AmendmentReason, Outage};
 use super::store;
 use super::units::{self, UnitChange, UnitRow};
-use super::{Error, Platform, Refused, outage};
+use super::{Error, Platform, Refused, lapse, outage};
 
 /// Proposes a postponement that its buyer signed. The same statement again is answered as before, and
 /// one that lapsed is asked again: custodians that signed it can sign nothing else. An outage that is
@@ -291,7 +291,7 @@ fn take_effect(
 }
 
 /// Cancels a unit by its buyer's signed `void`, for as long as no close is effective: its keys are
-/// never released. Returns the entry that says so; the same statement again returns the same one.
+/// never released. A proposal that not all have signed is taken back by it, with its tender's others. Returns the entry that says so; the same statement again returns the same one.
 ///
 /// # Errors
 /// [`Refused::OutOfOrder`] once a close is effective, [`Refused::Signature`], or why the actor may
@@ -314,6 +314,11 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
             return Err(Refused::NoKey.into());
         }
         let row = units::unit(tx.conn(), id)?;
+        if matches!(row.state, UnitState::Proposed | UnitState::Lapsed)
+            && let Some(index) = lapse::take_back(tx, &row)?
+        {
+            return Ok(index);
+        }
         if let Err(refused) = check_cancel(row.state) {
             let before = cancelled_before(tx.conn(), &id, &void)?;
             return before.ok_or_else(|| refused.into());

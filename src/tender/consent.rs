@@ -21,9 +21,12 @@ use crate::record::disclosure::Level;
 use crate::tender::statements::{Unit, UnitRecipient};
 
 use super::amend::adopt_amendment;
+use super::answers::for_good;
+use super::lapse;
 use super::platform::Platform;
 use super::publish::{Adopted, adopt_unit};
 use super::units::{self, UnitRow};
+use super::views::AnswerView;
 use super::{Error, Refused};
 
 /// Codes by which a custodian says that it is not bound by an amendment: the close it signed, or
@@ -61,7 +64,7 @@ pub async fn with_recipients(p: &Platform, drafts: Vec<Unit>) -> Result<Vec<Unit
 }
 
 /// What waits for custodians' signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Waiting {
     /// A unit's amendment: a deadline may hang on it.
     Amendment,
@@ -88,11 +91,13 @@ impl Waiting {
             Self::Amendment => units::amending,
             Self::Unit => units::proposed,
         };
-        Ok(p.db.query(ids).await?)
+        let ids = p.db.query(ids).await?;
+        p.answers.keep(self, &ids);
+        Ok(ids)
     }
 
     /// Asks for every signature that is missing of one unit. What is refused or unanswered is said in
-    /// the log and asked again at a later tick.
+    /// the log, once, and asked again at a later tick; a unit that is refused for good lapses.
     ///
     /// # Errors
     /// The database's.
@@ -126,6 +131,25 @@ async fn credentials(p: &Platform, body: EnterpriseId) -> Result<Vec<String>, Er
     Ok(p.db.query(move |conn| credential_notes(conn, body)).await?)
 }
 
+/// What each custodian last answered about a proposed unit.
+///
+/// # Errors
+/// `Corrupt` when the record holds no such roster.
+pub fn answers(p: &Platform, row: &UnitRow) -> Result<Vec<AnswerView>, crate::db::Error> {
+    let (roster, told) = (p.roster_of(row.unit.body())?, p.answers.of(Waiting::Unit, row.id));
+    let open = missing(roster, row.unit.note());
+    let answer = |id: &CustodianId| match told.get(id) {
+        _ if !open.contains(id) => "signed".to_owned(),
+        Some(code) => code.clone(),
+        None => "unasked".to_owned(),
+    };
+    let all = roster
+        .custodians
+        .iter()
+        .map(|member| AnswerView { custodian: member.id.to_string(), answer: answer(&member.id) });
+    Ok(all.collect())
+}
+
 /// The custodians of the unit's roster that have not signed yet.
 fn missing(roster: &Roster, signed: &crate::crypto::note::Note) -> Vec<CustodianId> {
     let has_signed = |key| signed.signed_by(key).unwrap_or(false);
@@ -143,10 +167,24 @@ async fn ask_unit(p: &Platform, row: &UnitRow) -> Result<(), Error> {
     for (custodian, reply) in ask_all(wire, &missing(roster, row.unit.note()), &ask).await {
         match reply {
             Ok(reply) => said(&custodian, adopt_unit(p, row.id, &reply.note).await),
-            Err(error) => tracing::warn!(%custodian, %error, "a unit not signed"),
+            Err(error) => {
+                unsigned(p, Waiting::Unit, row.id, &custodian, &error);
+                if let Some(code) = for_good(&error) {
+                    let code = code.to_owned();
+                    return lapse::refused(p, row.id, LapseReason::Refused { code, custodian })
+                        .await;
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Says what a custodian answered instead of signing: once, for it is asked again and again.
+fn unsigned(p: &Platform, what: Waiting, id: UnitId, custodian: &CustodianId, error: &AskError) {
+    if p.answers.note(what, id, custodian, error) {
+        tracing::warn!(unit = %id, %custodian, %error, "not signed");
+    }
 }
 
 async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
@@ -164,7 +202,7 @@ async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
             Ok(reply) => said(&custodian, adopt_amendment(p, row.id, &reply.note).await),
             Err(error) => {
                 refused = refused.saturating_add(usize::from(is_unbound(&error)));
-                tracing::warn!(%custodian, %error, "an amendment not signed");
+                unsigned(p, Waiting::Amendment, row.id, &custodian, &error);
             }
         }
     }

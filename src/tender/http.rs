@@ -14,13 +14,14 @@ use super::views::{
     DraftedView, Preparation, ProposedUnit, ProposedView, PublicationBody, TenderView, TendersView,
     UnitSummary, UnitView,
 };
-use super::{amend, consent, documents, draft, publish};
+use super::{amend, consent, documents, draft, lapse, publish};
 use crate::auth::table::{Act, Owner};
 use crate::bid::Purpose;
 use crate::bid::upload;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::enterprise::credential_notes;
 use crate::ids::{DocumentId, TenderId, UnitId};
+use crate::opening::rules::UnitState;
 use crate::opening::statements::{Challenged, Close, Order, Suspension};
 use crate::record::store as record;
 use crate::web::answer::{Answer, Failure};
@@ -160,13 +161,25 @@ fn page(rows: Vec<TenderRow>) -> TendersView {
     responses((status = 200, body = TenderView)), security((), ("session" = [])))]
 pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
     let id = id::<TenderId>(&path)?;
-    let found: Result<_, crate::db::Error> =
-        app.db().query(move |conn| Ok((store::find(conn, id)?, units::units(conn, id)?))).await;
-    let (row, units) = found.map_err(super::Error::from)?;
+    let found = app.db().query(move |conn| {
+        let row = store::find(conn, id)?;
+        let lapsed = if row.state == State::Draft { last_lapse(conn, id)? } else { None };
+        Ok::<_, crate::db::Error>((row, units::units(conn, id)?, lapsed))
+    });
+    let (row, units, lapsed) = found.await.map_err(super::Error::from)?;
     if row.state != State::Published {
         draft::drafted(&app.platform, &caller.actor, Act::ReadDraft, id).await?;
     }
-    Ok(HttpResponse::Ok().json(TenderView::new(row, units)))
+    Ok(HttpResponse::Ok().json(TenderView { lapsed, ..TenderView::new(row, units) }))
+}
+
+/// The event that ended a tender's last publication.
+fn last_lapse(
+    conn: &mut crate::db::Conn,
+    id: TenderId,
+) -> Result<Option<String>, crate::db::Error> {
+    let Some(unit) = units::last_lapsed(conn, id)? else { return Ok(None) };
+    Ok(record::entries_of_unit(conn, &unit, lapse::LAPSED)?.pop().as_ref().map(text))
 }
 
 /// A unit and all that stands on the record about it and binds anybody
@@ -181,9 +194,13 @@ pub async fn unit(app: web::Data<App>, path: web::Path<String>) -> Answer {
     let found = app.db().query(move |conn| {
         let row = units::unit(conn, id)?;
         let view = view(conn, &row)?;
-        Ok::<_, crate::db::Error>((row.effective_index, view))
+        Ok::<_, crate::db::Error>((row, view))
     });
-    let (effective, mut view) = found.await.map_err(super::Error::from)?;
+    let (row, mut view) = found.await.map_err(super::Error::from)?;
+    let effective = row.effective_index;
+    if row.state == UnitState::Proposed {
+        view.answers = consent::answers(&app.platform, &row).map_err(super::Error::from)?;
+    }
     if let Some(index) = effective {
         view.receipt = Some(app.platform.receipt(index).await?.encode());
     }
@@ -206,6 +223,7 @@ fn view(conn: &mut crate::db::Conn, row: &UnitRow) -> Result<UnitView, crate::db
         suspensions: all(Suspension::TYPE)?,
         credentials: credential_notes(conn, row.unit.body().procuring_entity)?,
         receipt: None,
+        answers: Vec::new(),
     })
 }
 
@@ -249,6 +267,9 @@ pub async fn register_outage(
 }
 
 /// Cancels a unit by its buyer's signed `sealbid/void/v1`
+///
+/// A proposed unit, which not all have signed, is taken back by it with its tender's others: they
+/// lapse, and the tender is a draft again.
 ///
 /// # Errors
 /// `tender-…`, `auth-…`.

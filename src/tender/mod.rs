@@ -7,10 +7,12 @@
 //! absent: the wire to the custodians, who are asked by whoever calls these acts.
 
 pub mod amend;
+pub mod answers;
 pub mod consent;
 pub mod documents;
 pub mod draft;
 pub mod http;
+pub mod lapse;
 mod law;
 pub mod outage;
 pub mod platform;

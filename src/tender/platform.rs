@@ -23,6 +23,7 @@ use crate::record::proof::Receipt;
 use crate::record::sequencer::Sequencer;
 use crate::record::store as record;
 
+use super::answers::Answers;
 use super::rules::Law;
 use super::statements::Unit;
 use super::store;
@@ -50,6 +51,8 @@ pub struct Platform {
     pub credentials: Arc<Credentials>,
     /// How far the one clock may be trusted.
     pub hours: Arc<Hours>,
+    /// What custodians last answered to what is asked of them.
+    pub answers: Arc<Answers>,
 }
 
 impl Platform {

@@ -17,6 +17,7 @@ use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 
 use super::draft::{Drafted, drafted};
+use super::lapse;
 use super::rules::{DRAFT_MS, Dates, Law};
 use super::statements::{Notice, Unit};
 use super::store::{self, State, TenderRow};
@@ -242,7 +243,7 @@ fn take_effect(
     let tender = all.first().map(|row| row.unit.body().tender).ok_or(Refused::NotFound)?;
     let row = store::find(tx.conn(), tender)?;
     if let Some(reason) = too_late(&*p.law, &row, all, tx.now()) {
-        lapse_tender(tx, &row, all, &reason)?;
+        lapse::tender(tx, &row, all, &reason)?;
         return Ok(Adopted::Lapsed);
     }
     let notice = row.notice.ok_or(Refused::State)?.encode();
@@ -281,52 +282,4 @@ fn too_late(law: &dyn Law, tender: &TenderRow, all: &[UnitRow], now: Time) -> Op
         law.judge(&dates).err().map(|broken| LapseReason::Unlawful { rule: broken.rule })
     };
     all.iter().find_map(judge)
-}
-
-/// Ends proposals whose custodians were silent for an hour, with all units of their tender, which is
-/// a draft again: the next publication may stand on another roster. Returns what lapsed.
-///
-/// # Errors
-/// The database's.
-pub async fn lapse_due(p: &Platform) -> Result<Vec<UnitId>, Error> {
-    p.db.write(|tx| {
-        let now = tx.now();
-        let mut lapsed = Vec::new();
-        for late in units::lapsing(tx.conn(), now)? {
-            let tender = late.unit.body().tender;
-            let all = units::units(tx.conn(), tender)?;
-            let row = store::find(tx.conn(), tender)?;
-            lapse_tender(tx, &row, &all, &LapseReason::Unsigned)?;
-            lapsed.extend(all.iter().map(|row| row.id));
-        }
-        Ok(lapsed)
-    })
-    .await
-}
-
-/// Lapses all units of a tender, which is a draft again.
-fn lapse_tender(
-    tx: &mut Tx<'_>,
-    tender: &TenderRow,
-    all: &[UnitRow],
-    reason: &LapseReason,
-) -> Result<(), Error> {
-    for row in all {
-        lapse(tx, row, reason.clone())?;
-    }
-    if tender.state == State::Proposed {
-        let states = (State::Proposed, State::Draft);
-        store::set_state(tx, tender.id, states, None, None)?;
-    }
-    Ok(())
-}
-
-fn lapse(tx: &mut Tx<'_>, row: &UnitRow, reason: LapseReason) -> Result<(), Error> {
-    let (statement_sha256, unit_id) = (row.unit.sha256(), row.id);
-    let event = OpeningEvent::Lapsed { reason, statement_sha256, unit_id };
-    let bytes = json::to_string(&event)?.into_bytes();
-    let (kind, level) = ("sealbid/lapsed/v1", Level::Public);
-    tx.record(Event { kind, level, unit: Some(row.id), bytes })?;
-    let change = UnitChange { due_at: Some(None), ..UnitChange::default() };
-    Ok(units::swap_unit(tx, row, UnitAct::Lapse, &change)?)
 }

@@ -176,6 +176,19 @@ pub fn units(conn: &mut Conn, id: TenderId) -> Result<Vec<UnitRow>, Error> {
     rows.into_iter().map(unit_of).collect()
 }
 
+/// A unit of a tender's last publication that came to nothing, if one did.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn last_lapsed(conn: &mut Conn, id: TenderId) -> Result<Option<UnitId>, Error> {
+    let query = unit::table
+        .filter(unit::tender.eq(id.to_string()).and(unit::state.eq(UnitState::Lapsed.code())))
+        .order((unit::proposed_index.desc(), unit::unit_id))
+        .select(unit::unit_id);
+    let found: Option<String> = on_each!(conn, |c| query.first(c).optional())?;
+    found.map(|id| id.parse().map_err(corrupt("unit"))).transpose()
+}
+
 /// The proposed units whose hour is over at `now`.
 ///
 /// # Errors

@@ -82,6 +82,9 @@ pub struct TenderView {
     pub plan: Option<Plan>,
     /// Its units, in the order of the notice's lots and their stages; not in lists.
     pub units: Vec<UnitSummary>,
+    /// Of a draft whose last publication came to nothing: the event `lapsed` that says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lapsed: Option<String>,
 }
 
 /// A unit in a list.
@@ -101,6 +104,15 @@ pub struct UnitSummary {
     /// The hour of opening in force, in Unix milliseconds.
     #[schema(value_type = i64)]
     pub open_at: Time,
+}
+
+/// What a custodian last answered about a proposed unit.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AnswerView {
+    /// Who, by its name in the roster.
+    pub custodian: String,
+    /// `signed`, the code of its refusal (`custodian-…`), `silent`, `malformed`, or `unasked`.
+    pub answer: String,
 }
 
 /// A unit with all that stands on the record about it and binds anybody.
@@ -131,6 +143,9 @@ pub struct UnitView {
     pub order: Option<String>,
     /// The regulator's suspensions, in order; the last one holds.
     pub suspensions: Vec<String>,
+    /// Of a proposed unit: what each custodian last answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerView>,
 }
 
 impl TenderView {
@@ -149,6 +164,7 @@ impl TenderView {
             notice: row.notice.map(|notice| notice.encode()),
             plan,
             units: units.iter().map(UnitSummary::new).collect(),
+            lapsed: None,
         }
     }
 }

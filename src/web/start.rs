@@ -170,6 +170,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         quota: Quota { uploads: config.max_uploads, bytes: config.max_uploads_bytes },
         credentials: Arc::default(),
         hours: Arc::clone(&hours),
+        answers: Arc::default(),
     };
     let arrivals = Arrivals::new(hours);
     let opener = Opener::new(Parts {

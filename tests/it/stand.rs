@@ -169,6 +169,7 @@ impl Stand {
             quota: Quota { uploads: 20, bytes: 20 << 20 },
             credentials: Arc::new(Credentials::default()),
             hours: Arc::default(),
+            answers: Arc::default(),
         };
         let identity = |_| Identity::generate(&SystemEntropy::new()).unwrap();
         let identities = (0..5).map(identity).collect();

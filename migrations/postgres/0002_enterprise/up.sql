@@ -37,7 +37,8 @@ CREATE TRIGGER enterprise_kept BEFORE DELETE OR TRUNCATE ON enterprise
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- Applications, each by itself until an operator decides on it: anybody may apply in anybody's name,
--- and that changes nothing of who a verified body is. `note` is the application as it was signed.
+-- and that changes nothing of who a verified body is. `note` is the application as it was signed,
+-- `key` the public key in it, in hexadecimal digits.
 -- Only its standing changes, and `idx` and `applied_at` when it is made again. Its holder sees
 -- contacts; a wrong standing could hide an application from the operators, whose receipt its
 -- applicant has.
@@ -51,10 +52,12 @@ CREATE TABLE application (
     applied_at     BIGINT NOT NULL,
     decided_sha256 TEXT COLLATE "C",
     decided_idx    BIGINT,
+    key            TEXT COLLATE "C" NOT NULL,
     CHECK ((decided_sha256 IS NULL) = (decided_idx IS NULL))
 );
 CREATE INDEX application_waiting ON application (applied_at, sha256) WHERE standing = 'waiting';
 CREATE INDEX application_of ON application (enterprise, standing);
+CREATE INDEX application_by ON application (enterprise, key, idx);
 
 -- Every key that ever spoke for somebody, and from when until when. Only the end is ever set, once.
 -- One public key speaks for one body, ever. Its holder could let a key log in again; acts are

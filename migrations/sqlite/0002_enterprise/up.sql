@@ -31,7 +31,8 @@ CREATE TRIGGER enterprise_kept BEFORE DELETE ON enterprise
 BEGIN SELECT RAISE(ABORT, 'enterprise rows are never deleted'); END;
 
 -- Applications, each by itself until an operator decides on it: anybody may apply in anybody's name,
--- and that changes nothing of who a verified body is. `note` is the application as it was signed.
+-- and that changes nothing of who a verified body is. `note` is the application as it was signed,
+-- `key` the public key in it, in hexadecimal digits.
 -- Only its standing changes, and `idx` and `applied_at` when it is made again. Its holder sees
 -- contacts; a wrong standing could hide an application from the operators, whose receipt its
 -- applicant has.
@@ -45,10 +46,12 @@ CREATE TABLE application (
     applied_at     INTEGER NOT NULL,
     decided_sha256 TEXT,
     decided_idx    INTEGER,
+    key            TEXT NOT NULL,
     CHECK ((decided_sha256 IS NULL) = (decided_idx IS NULL))
 ) STRICT;
 CREATE INDEX application_waiting ON application (applied_at, sha256) WHERE standing = 'waiting';
 CREATE INDEX application_of ON application (enterprise, standing);
+CREATE INDEX application_by ON application (enterprise, key, idx);
 
 -- Every key that ever spoke for somebody, and from when until when. Only the end is ever set, once.
 -- One public key speaks for one body, ever. Its holder could let a key log in again; acts are

@@ -12,7 +12,8 @@ use crate::ids::{BidId, UnitId};
 
 use super::challenge::Challenge;
 use super::check::read;
-use super::folder::{Chain, Folder};
+use super::credentials;
+use super::folder::{CREDENTIALS, Chain, Folder};
 use super::lodge::Lodge;
 use super::prepare::{Check, Seal};
 use super::seal::beside;
@@ -37,7 +38,7 @@ pub enum BidCommand {
         #[arg(long)]
         unit: UnitId,
     },
-    /// Save a unit with its signatures, for sealing off-line
+    /// Save a unit with its signatures, for sealing off-line; with --key also what shows your key
     Unit {
         /// The opening unit
         unit: UnitId,
@@ -143,44 +144,56 @@ impl BidCommand {
 }
 
 async fn save_unit(context: &Context, unit: &UnitId, out: &Path) -> Result<Report, Failed> {
-    let view = context.client()?.unit(unit).await?;
-    CheckedUnit::on_line(&view, &context.pinned().await?)?;
+    let client = context.client()?;
+    let view = client.unit(unit).await?;
+    let pinned = context.pinned().await?;
+    CheckedUnit::on_line(&view, &pinned)?;
     let text = serde_json::to_vec_pretty(&view).map_err(Failed::answer)?;
     write_new(out, &text, FileAccess::Usual)?;
-    Ok(Report::said("cli-say-saved", args([("path", out.display().to_string())])))
+    let report = Report::said("cli-say-saved", args([("path", out.display().to_string())]));
+    if context.key.is_none() {
+        return Ok(report.and("cli-say-unit-no-key", args([])));
+    }
+    let notes = credentials::own(&client, &pinned).await?;
+    if notes.is_empty() {
+        return Ok(report.and("cli-say-no-credentials", args([])));
+    }
+    let folder = out.parent().unwrap_or(Path::new("."));
+    credentials::save(folder, &notes)?;
+    let path = folder.join(CREDENTIALS).display().to_string();
+    Ok(report.and("cli-say-saved", args([("path", path)])))
 }
 
 impl Send {
     /// `expected` is what the last statement of the chain must be: a manifest to replace, or none.
     async fn run(&self, context: &Context, expected: ChainKind) -> Result<Report, Failed> {
-        let client = context.client()?;
-        let pinned = context.pinned().await?;
+        let (client, pinned) = (context.client()?, context.pinned().await?);
         let envelope = read(&self.file)?;
-        let manifest = envelope.manifest.clone();
+        let manifest = &envelope.manifest;
         let standing = client.standing(&manifest.body().unit_id).await?;
-        let sent_before = standing.as_ref().is_some_and(|s| s.sha256 == manifest.sha256());
-        let live = standing.as_ref().map_or(ChainKind::Withdrawal, Standing::kind);
-        if let Some(standing) = standing.filter(|_| sent_before) {
+        let is_this = |s: &&Standing| s.sha256 == manifest.sha256();
+        if let Some(standing) = standing.as_ref().filter(is_this) {
             // The answer was lost the last time: the receipt is all that is missing.
-            return self.done(&pinned, &manifest, &client, standing.index).await;
+            return self.done(&pinned, manifest, &client, standing.index).await;
         }
         self.place()?;
         if manifest.note().require(client.key()?.verifying()).is_err() {
             return Err(Failed::NotYours);
         }
+        let live = standing.as_ref().map_or(ChainKind::Withdrawal, Standing::kind);
         match (live, expected) {
             (ChainKind::Manifest, ChainKind::Withdrawal) => return Err(Failed::LiveBid),
             (ChainKind::Withdrawal, ChainKind::Manifest) => return Err(Failed::NoLiveBid),
             _ => {}
         }
+        // Before the bid goes out: the platform may be gone in the midst of it.
+        let held = credentials::hold(&client, &pinned, self.folder().root()).await;
         let kept = beside(&self.file, ".upload");
         let sending = Sending { kept: Some(&kept), progress: &*context.progress };
         let sent = client.submit_envelope(&pinned, &envelope, sending).await;
-        let refused = self.named(".refused.tlog-proof");
-        let accepted =
-            sent.inspect_err(|failed| keep_refusal(context, &pinned, failed, &refused))?;
+        let accepted = sent.inspect_err(|failed| self.keep(context, &pinned, failed))?;
         drop(std::fs::remove_file(&kept));
-        self.saved(&manifest, &accepted)
+        Ok(held.told(self.saved(manifest, &accepted)?))
     }
 
     /// A file beside the `.bid`. Of a name with another ending nothing is cut off, or a receipt could
@@ -230,20 +243,31 @@ impl Send {
         self.saved(manifest, &accepted)
     }
 
+    /// Keeps the receipt of what is no success.
+    fn keep(&self, context: &Context, pinned: &Pinned, failed: &Failed) {
+        match failed {
+            // For a challenge, should the close hold it nevertheless.
+            Failed::ReplacedSince(old) | Failed::WithdrawnSince(old) => {
+                drop(replace(&self.named(".tlog-proof"), old.text.as_bytes()));
+            }
+            failed => {
+                keep_refusal(context, pinned, failed, &self.named(".refused.tlog-proof"));
+            }
+        }
+    }
+
     /// The receipt first: what the folder remembers, the platform tells again.
     fn saved(&self, manifest: &Statement<Manifest>, accepted: &Accepted) -> Result<Report, Failed> {
         let path = self.named(".tlog-proof");
         replace(&path, accepted.text.as_bytes())?;
-        let (bid_id, seq) = (manifest.body().bid_id, manifest.body().seq);
-        let chain = Chain { bid_id, seq, sha256: manifest.sha256(), withdrawn: false };
-        self.folder().remember(&chain)?;
+        self.folder().remember(&Chain::of(manifest))?;
         Ok(receipt_told("cli-say-accepted", accepted, &path))
     }
 }
 
 /// A refusal's receipt is evidence: it is kept when it holds, and said where.
 pub(super) fn keep_refusal(context: &Context, pinned: &Pinned, failed: &Failed, path: &Path) {
-    let receipt = failed.told().and_then(|told| told.receipt.as_ref());
+    let receipt = failed.told().and_then(|told| told.receipt.as_deref());
     let receipt = receipt.filter(|text| pinned.receipt(text.as_bytes()).is_ok());
     // The refusal itself is what is reported; the receipt can be fetched again.
     if receipt.is_some_and(|receipt| replace(path, receipt.as_bytes()).is_ok()) {

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::bid::rules::ChainKind;
-use crate::bid::statements::Offer;
+use crate::bid::statements::{Manifest, Offer};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::hash::Hash;
 use crate::crypto::seal::payload::Attachment;
+use crate::crypto::statement::Statement;
 use crate::error::Said;
 use crate::ids::{BidId, UnitId};
 
@@ -172,19 +173,26 @@ impl Folder {
         replace(&self.0.join("chain.json"), &text)
     }
 
-    /// Keeps what shows the bidder's key.
-    ///
-    /// # Errors
-    /// [`Failed::File`].
-    pub fn keep_credentials(&self, notes: &[String]) -> Result<(), Failed> {
-        let text = serde_json::to_vec(notes).map_err(|e| Failed::content(CREDENTIALS, e))?;
-        replace(&self.0.join(CREDENTIALS), &text)
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.0
     }
 
     /// A file of this folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+}
+
+impl Chain {
+    /// Where it stands with an accepted manifest.
+    #[must_use]
+    pub fn of(manifest: &Statement<Manifest>) -> Self {
+        let body = manifest.body();
+        let sha256 = manifest.sha256();
+        Self { bid_id: body.bid_id, seq: body.seq, sha256, withdrawn: false }
     }
 }
 

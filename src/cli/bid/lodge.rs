@@ -1,7 +1,7 @@
 //! `sealbid bid lodge`: a `.bid` file handed to a custodian when the portal does not answer.
 //!
 //! Invariant: only the custodian is asked, for the portal may be gone: what shows the bidder's key was
-//! kept when the bid was sealed.
+//! kept while it answered.
 
 use std::path::{Path, PathBuf};
 
@@ -129,15 +129,23 @@ impl Lodge {
     async fn credentials(&self, context: &Context) -> Result<Vec<String>, Failed> {
         let beside = self.file.parent().unwrap_or(Path::new(".")).join(CREDENTIALS);
         let path = self.credentials.clone().unwrap_or(beside);
-        if path.exists() || context.server.is_none() {
+        let missing = || Failed::NoCredentials(path.display().to_string());
+        if path.exists() {
             let text = read_file(&path)?;
             return serde_json::from_slice(&text).map_err(|e| Failed::in_file(&path, e));
+        }
+        if context.server.is_none() {
+            return Err(missing());
         }
         let manifest = read(&self.file)?.manifest;
         let signer = signer(manifest.note());
         let signer = signer.ok_or_else(|| {
             Failed::content(Arg::Word("cli-say-what-bid"), Said::bare("cli-say-why-nobody"))
         })?;
-        Ok(context.client()?.registered(signer).await?.credentials)
+        match context.client()?.registered(signer).await {
+            Ok(registered) => Ok(registered.credentials),
+            Err(Failed::Unreachable { .. }) => Err(missing()),
+            Err(failed) => Err(failed),
+        }
     }
 }

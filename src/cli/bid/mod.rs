@@ -7,6 +7,7 @@
 mod challenge;
 pub mod check;
 mod commands;
+mod credentials;
 mod folder;
 mod lodge;
 mod prepare;

@@ -6,16 +6,17 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Time, is_closed};
 use crate::config::read_secret;
-use crate::crypto::key::{SigningKey, VerifyingKey};
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::kept::{KeptError, WorkFactor, recover};
-use crate::enterprise::credentials::enterprise_of;
 use crate::error::{Arg, Reason, Said};
+use crate::ids::UnitId;
 
 use super::check::{Findings, check};
+use super::credentials::{self, Held};
 use super::folder::Folder;
 use super::seal::{Draft, Sealer, seal};
+use super::send::Standing;
 use super::unit::{CheckedUnit, Inclusion, UnitView};
-use crate::cli::client::Client;
 use crate::cli::failed::Failed;
 use crate::cli::output::Report;
 use crate::cli::{Context, args, read_file};
@@ -119,12 +120,6 @@ fn not_empty(passphrase: Zeroizing<String>) -> Result<Zeroizing<String>, Failed>
     Ok(passphrase)
 }
 
-/// Keeps what shows the bidder's key, for a custodian when the platform is gone.
-async fn keep_key(client: &Client, folder: &Folder, key: &SigningKey) -> Result<(), Failed> {
-    let Some(own) = enterprise_of(key.verifying().name()) else { return Ok(()) };
-    folder.keep_credentials(&client.registered(own).await?.credentials)
-}
-
 /// Whether a passphrase is typed twice because it is new.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Twice {
@@ -137,20 +132,8 @@ impl Seal {
         let folder = Folder::at(&self.folder);
         let plan = folder.plan()?;
         let key = context.key()?;
-        let off_line = self.unit.read()?;
-        let (unit, view, standing) = context.wait(async {
-            let pinned = context.pinned().await?;
-            Ok(match off_line {
-                Some(view) => (CheckedUnit::new(&view, &pinned)?, view, None),
-                None => {
-                    let client = context.client()?;
-                    let standing = client.standing(&plan.unit).await?;
-                    keep_key(&client, &folder, &key).await?;
-                    let view = client.unit(&plan.unit).await?;
-                    (CheckedUnit::on_line(&view, &pinned)?, view, standing)
-                }
-            })
-        })?;
+        let Known { unit, view, standing, held } =
+            context.wait(self.known(context, &folder, &plan.unit))?;
         if unit.id() != plan.unit {
             return Err(Failed::Unit(Arg::Word("cli-say-why-named")));
         }
@@ -172,8 +155,39 @@ impl Seal {
         let values = args([("bid", bid), ("identity", identity)]);
         let report = Report::said("cli-say-sealed", values)
             .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]);
-        Ok(included(report, &unit))
+        Ok(held.told(included(report, &unit)))
     }
+
+    /// From the unit's file, or from the platform.
+    async fn known(
+        &self,
+        context: &Context,
+        folder: &Folder,
+        id: &UnitId,
+    ) -> Result<Known, Failed> {
+        let pinned = context.pinned().await?;
+        let (unit, view, standing) = match self.unit.read()? {
+            Some(view) => (CheckedUnit::new(&view, &pinned)?, view, None),
+            None => {
+                let client = context.client()?;
+                let standing = client.standing(id).await?;
+                credentials::save(folder.root(), &credentials::own(&client, &pinned).await?)?;
+                let view = client.unit(id).await?;
+                (CheckedUnit::on_line(&view, &pinned)?, view, standing)
+            }
+        };
+        let (file, key) = (self.unit.unit_file.as_deref(), context.key()?);
+        let held = credentials::take_over(folder, file, &pinned, key.verifying())?;
+        Ok(Known { unit, view, standing, held })
+    }
+}
+
+/// What a bid is sealed for, and where its bidder stands.
+struct Known {
+    unit: CheckedUnit,
+    view: UnitView,
+    standing: Option<Standing>,
+    held: Held,
 }
 
 /// Says so where nothing showed that the record holds the unit.

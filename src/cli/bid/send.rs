@@ -85,7 +85,8 @@ impl Client {
     /// the receipt.
     ///
     /// # Errors
-    /// [`Failed::Refused`] with the platform's code and, for a recorded refusal, its receipt.
+    /// [`Failed::Refused`] with the platform's code and, for a recorded refusal, its receipt;
+    /// [`Failed::ReplacedSince`], [`Failed::WithdrawnSince`] with the receipt of what counts no more.
     pub async fn submit(
         &self,
         pinned: &Pinned,
@@ -117,9 +118,15 @@ impl Client {
         let path = format!("/units/{unit}/bids");
         let acted = self.act::<_, Acted>(&path, &submission, Access::Own).await;
         let note = envelope.manifest.encode();
-        let accepted = accepted(pinned, acted.map_err(|e| refusal(pinned, e, &note))?)?;
+        let acted = acted.map_err(|e| refusal(pinned, e, &note))?;
+        let superseded = acted.superseded.clone();
+        let accepted = accepted(pinned, acted)?;
         check_event(&accepted, &envelope.manifest)?;
-        Ok(accepted)
+        match superseded.as_deref() {
+            None => Ok(accepted),
+            Some("withdrawn") => Err(Failed::WithdrawnSince(Box::new(accepted))),
+            Some(_) => Err(Failed::ReplacedSince(Box::new(accepted))),
+        }
     }
 
     /// Brings the envelope of one's live bid again, after the platform lost it; gives the receipt of

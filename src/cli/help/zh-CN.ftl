@@ -86,8 +86,8 @@ help-enterprise-decline--enterprise = 谁的（ent_…）
 help-enterprise-decline--application = 以该名义有多项申请等待时，用其 SHA-256 指明是哪一项
 help-enterprise-decline--reason = 需要改正什么
 help-enterprise-key = 更换或吊销密钥
-help-enterprise-key-rotate = 由 --key 移交给新密钥；新密钥的文件由此生成
-help-enterprise-key-rotate--new = 新密钥的文件；必须尚不存在
+help-enterprise-key-rotate = 由 --key 移交给新密钥；应答丢失后再次发送，只办理一次
+help-enterprise-key-rotate--new = 新密钥的文件；由此生成，或为先前一次所生成
 help-enterprise-key-revoke = 吊销密钥：自己的，或由运营方吊销他人的
 help-enterprise-key-revoke--which = 密钥的公开部分；不给则为 --key 自身
 help-enterprise-key-revoke--reason = 原因
@@ -95,6 +95,25 @@ help-enterprise-key-revoke--reason = 原因
 help-tender = 招标人：起草、发布、变更和取消招标项目
 help-tender-draft = 根据 TOML 文件起草招标项目：title、documents_until、带 `[[lots.stages]]` 的 `[[lots]]`
     .long = 同一文件就是同一草稿：程序中断或答复丢失之后再次执行，打印的是同一个招标项目。要另起一个，请改动其标题。
+    .after =
+        这样的文件：
+
+        title = "县第一小学扩建"
+        # 时间为 RFC 3339，或不带时区的平台当地时间。
+        documents_until = "2027-02-08T17:00"
+
+        { "" }[[lots]]
+        title = "土建"
+
+        # "single"；或同一标段两个："technical"，其后 "commercial"，后者凭签署的开启令开标。
+        { "" }[[lots.stages]]
+        stage = "single"
+        deadline = "2027-03-05T09:00"
+        open_at = "2027-03-05T09:00"
+        # 异议期：结束之前什么也不开启。以毫秒计。
+        challenge_ms = 600000
+        # 投标少于此数则不开启。
+        min = 3
 help-tender-draft--file = TOML 文件
 help-tender-document = 为草稿添加招标文件
 help-tender-document--tender = 招标项目
@@ -115,7 +134,7 @@ help-tender-cosign = 查看平台因何中断而推迟一个开标单元的截�
     .long = 其间在线的保管人要求除平台之外还有招标人的签名。
 help-tender-cosign--unit = 开标单元
 help-tender-cosign--sign = 签署；不给则只显示
-help-tender-void = 取消一个开标单元：永不开启
+help-tender-void = 取消单元：永不开启；尚未全部签署的则撤回
 help-tender-void--unit = 开标单元
 help-tender-show = 显示招标项目：标段、时间、条件、招标文件
 help-tender-show--tender = 招标项目
@@ -125,7 +144,7 @@ help-bid = 投标人：封标、检查、提交和跟踪投标
 help-bid-new = 建立文件夹，内有待填写的 bid.toml
 help-bid-new--folder = 文件夹
 help-bid-new--unit = 开标单元
-help-bid-unit = 保存一个开标单元及其全部签名，供离线封标
+help-bid-unit = 保存带签名的单元，供离线封标；带 --key 时一并保存表明您密钥的声明
 help-bid-unit--unit = 开标单元
 help-bid-unit--out = 要写入的文件
 help-bid-seal = 把文件夹中的投标封入一个 .bid 文件

@@ -7,6 +7,7 @@
 mod names;
 mod seen;
 mod show;
+mod stops;
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,8 @@ use crate::opening::rules::is_ascending;
 use crate::opening::statements::{Order, Suspension, SuspensionState};
 use crate::tender::statements::{Outage, ReleaseBy, Unit};
 
-pub use self::seen::Seen;
+pub use self::seen::{LastAnswer, Seen};
+pub(super) use self::stops::stops;
 use super::bid::Accepted;
 use super::client::{Access, Client};
 use super::enterprise::{recorded, signed};

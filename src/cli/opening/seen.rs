@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
+use crate::custodian::roster::CustodianId;
 
 use crate::cli::failed::Failed;
 
@@ -29,6 +30,21 @@ pub struct Seen {
     /// The regulator's suspensions, in order.
     #[serde(default)]
     pub suspensions: Vec<String>,
+    /// What custodians found of challenges, in order.
+    #[serde(default)]
+    pub challenges: Vec<String>,
+    /// Of a proposed unit: what each custodian last answered.
+    #[serde(default)]
+    pub answers: Vec<LastAnswer>,
+}
+
+/// What a custodian last answered about a proposed unit.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LastAnswer {
+    /// Who.
+    pub custodian: CustodianId,
+    /// `signed`, the code of a refusal, or what came instead.
+    pub answer: String,
 }
 
 impl Seen {

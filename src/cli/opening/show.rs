@@ -8,6 +8,7 @@ use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{LineStatus, OpenedLine, Opening, ReadOutLine, Void};
 
 use super::names::Names;
+use super::stops::stops;
 use super::wrong;
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
@@ -86,7 +87,11 @@ async fn so_far(client: &Client, pinned: &Pinned, unit: &UnitId) -> Result<Repor
     let read: ReadOut = client.get(&format!("/units/{unit}/read-out"), Access::Public).await?;
     let names = Names::of(client, pinned, read.lines.iter().map(|line| line.bidder)).await?;
     let values = vec![("state", state_word(&seen.state)), ("deadline", Arg::Time(seen.deadline))];
-    let report = Report::said("cli-say-opening-not-yet", values);
+    let report = stops(Report::said("cli-say-opening-not-yet", values), &seen)?;
+    if read.lines.is_empty() {
+        return Ok(report);
+    }
+    let report = report.and("cli-say-opening-provisional", args([]));
     Ok(read.lines.iter().fold(report, |report, line| {
         let values = args([
             ("bidder", names.say(&line.bidder)),

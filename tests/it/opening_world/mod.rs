@@ -208,6 +208,7 @@ impl World {
             quota: Quota { uploads: 20, bytes: 20 << 20 },
             credentials: Arc::default(),
             hours: feed.hours(),
+            answers: Arc::default(),
         };
         let opener = Arc::new(Opener::new(Parts {
             db: db.clone(),

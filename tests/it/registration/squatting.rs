@@ -124,6 +124,7 @@ fn an_operator_signs_what_the_applicant_signed_and_not_what_is_told_of_it() {
             reason: None,
             contact: Some(body.contact),
             credentials: Vec::new(),
+            by_key: None,
         };
         change(&mut it);
         it.signed(ORIGIN)

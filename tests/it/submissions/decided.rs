@@ -22,3 +22,23 @@ on_both! {
         assert!(matches!(read, BidEvent::Refused { fault: Fault::Platform, .. }));
     }
 }
+
+on_both! {
+    fn a_doubtful_clock_says_late_for_good_to_nobody(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let now = s.p.now();
+        s.p.hours.note("c1", now, now, now.plus(-5_000));
+        let provisional = |seed: u8| {
+            let bidder = s.bidder(seed);
+            let sealed = seal(&s, unit, bid_id(), 1, None);
+            put(&s, &bidder, &sealed.bid).unwrap();
+            let late = send(&s, &bidder, &sealed, DEADLINE).unwrap();
+            assert_eq!(refusal(&late), Refused::Late);
+            String::from_utf8(late.fresh.unwrap().1).unwrap().contains("\"provisional\":true")
+        };
+        assert!(provisional(1));
+        s.p.hours.forget("c1");
+        assert!(!provisional(2));
+    }
+}

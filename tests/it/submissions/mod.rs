@@ -113,7 +113,7 @@ fn bid(s: &Stand, party: &Party, unit: UnitId) -> (Sealed, Answer) {
 fn refusal(answer: &Answer) -> Refused {
     match answer.outcome {
         Outcome::Refused(refused) => refused,
-        Outcome::Accepted => panic!("{answer:?}"),
+        Outcome::Accepted | Outcome::Superseded(_) => panic!("{answer:?}"),
     }
 }
 
@@ -195,26 +195,6 @@ on_both! {
 }
 
 on_both! {
-    fn a_doubtful_clock_says_late_for_good_to_nobody(base: TestBase) {
-        let s = Stand::new(base);
-        let unit = s.open_unit();
-        let now = s.p.now();
-        s.p.hours.note("c1", now, now, now.plus(-5_000));
-        let provisional = |seed: u8| {
-            let bidder = s.bidder(seed);
-            let sealed = seal(&s, unit, bid_id(), 1, None);
-            put(&s, &bidder, &sealed.bid).unwrap();
-            let late = send(&s, &bidder, &sealed, DEADLINE).unwrap();
-            assert_eq!(refusal(&late), Refused::Late);
-            String::from_utf8(late.fresh.unwrap().1).unwrap().contains("\"provisional\":true")
-        };
-        assert!(provisional(1));
-        s.p.hours.forget("c1");
-        assert!(!provisional(2));
-    }
-}
-
-on_both! {
     fn while_an_amendment_is_asked_late_is_provisional_and_after_it_in_time(base: TestBase) {
         let s = Stand::new(base);
         let unit = s.open_unit();
@@ -243,7 +223,7 @@ on_both! {
         let s = Stand::new(base);
         let unit = s.open_unit();
         let bidder = s.bidder(1);
-        let (first, _) = bid(&s, &bidder, unit);
+        let (first, answer) = bid(&s, &bidder, unit);
         let id = first.manifest.bid_id;
         let next = |seq, prev, id| {
             let sealed = seal(&s, unit, id, seq, prev);
@@ -260,9 +240,10 @@ on_both! {
         assert_eq!(states(&s), ["live"]);
         assert_eq!(next(2, prev, id).outcome, Outcome::Accepted);
         assert_eq!(states(&s), ["replaced", "live"]);
-        // The first again is still answered with its own entry, and nothing changes.
+        // The first again is answered with its own entry, as one that counts no more.
         let again = send(&s, &bidder, &first, START).unwrap();
-        assert_eq!((again.outcome, again.fresh), (Outcome::Accepted, None));
+        assert_eq!((again.outcome, again.index), (Outcome::Superseded(ChainKind::Manifest), answer.index));
+        assert_eq!((again.fresh, s.events(unit, "sealbid/accepted/v1").len()), (None, 2));
         let (head, _) = wait(status(&s.p, &bidder.actor, unit)).unwrap().unwrap();
         assert_eq!(head.seq, 2);
         let old = blob_of(&s, &first.sha256());
@@ -278,7 +259,7 @@ on_both! {
         let s = Stand::new(base);
         let unit = s.open_unit();
         let bidder = s.bidder(1);
-        let (first, _) = bid(&s, &bidder, unit);
+        let (first, taken) = bid(&s, &bidder, unit);
         let withdrawal = Withdrawal { manifest_sha256: first.sha256(), seq: 2, unit_id: unit };
         let signed = Statement::signed(withdrawal, &bidder.key).unwrap();
         let late = wait(withdraw(&s.p, &bidder.actor, unit, &signed.encode(), DEADLINE)).unwrap();
@@ -288,6 +269,8 @@ on_both! {
         assert_eq!(states(&s), ["withdrawn"]);
         let again = wait(withdraw(&s.p, &bidder.actor, unit, &signed.encode(), DEADLINE)).unwrap();
         assert_eq!((again.outcome, again.index), (Outcome::Accepted, done.index));
+        let old = send(&s, &bidder, &first, START).unwrap();
+        assert_eq!((old.outcome, old.index), (Outcome::Superseded(ChainKind::Withdrawal), taken.index));
         let blob = blob_of(&s, &first.sha256());
         assert_eq!(wait(sweep(&s.p)).unwrap(), 1);
         assert!(matches!(s.p.blobs.open(blob), Err(blob::Error::NotFound)));
