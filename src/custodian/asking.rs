@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::client::{Answer, AskError, Custodians};
 use super::roster::CustodianId;
 use super::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskChallenges, AskClose, AskLodged, AskLodgedBid,
-    AskRecipient, AskRelease, AskSuspend, AskUnit, AskWindow, ChallengesReply, Done, LodgedBid,
-    LodgedReply, NoteReply, RecipientReply,
+    AskAmendment, AskAnswer, AskCancel, AskChallenge, AskChallenges, AskClose, AskLodged,
+    AskLodgedBid, AskRecipient, AskRelease, AskSuspend, AskUnit, AskWindow, ChallengesReply, Done,
+    LodgedBid, LodgedReply, NoteReply, RecipientReply,
 };
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
@@ -56,6 +56,7 @@ asks! {
     AskAnswer => "/answer", NoteReply;
     AskRelease => "/release", NoteReply;
     AskSuspend => "/suspend", Done;
+    AskCancel => "/cancel", Done;
     AskLodged => "/lodged", LodgedReply;
     AskWindow => "/window", Done;
 }

@@ -19,8 +19,8 @@ use super::agent::{self, Agent, Change, Refusal, State};
 use super::home::Loaded;
 use super::lodging::{Arrivals, close, lodge, lodged, lodged_bid};
 use super::wire::{
-    AgentStatus, AskAmendment, AskAnswer, AskChallenge, AskChallenges, AskRecipient, AskRelease,
-    AskSuspend, AskUnit, AskWindow, Done, MAX_BID, NoteReply,
+    AgentStatus, AskAmendment, AskAnswer, AskCancel, AskChallenge, AskChallenges, AskRecipient,
+    AskRelease, AskSuspend, AskUnit, AskWindow, Done, MAX_BID, NoteReply,
 };
 
 /// JSON bodies above this are refused: a close of many thousand lines with its accounts fits.
@@ -186,6 +186,12 @@ async fn suspend(service: web::Data<Service>, ask: web::Json<AskSuspend>) -> Rep
     Ok(HttpResponse::Ok().json(Done {}))
 }
 
+async fn cancel(service: web::Data<Service>, ask: web::Json<AskCancel>) -> Reply {
+    let done = blocking(service, move |agent| Ok((agent::cancel(agent, &ask)?, ())));
+    done.await?;
+    Ok(HttpResponse::Ok().json(Done {}))
+}
+
 async fn adopt(service: web::Data<Service>, checkpoint: String) -> Reply {
     let done = blocking(service, move |agent| Ok((agent::adopt(agent, &checkpoint)?, ())));
     done.await?;
@@ -256,6 +262,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/window", web::post().to(window))
         .route("/release", web::post().to(release))
         .route("/suspend", web::post().to(suspend))
+        .route("/cancel", web::post().to(cancel))
         .route("/adopt", web::post().to(adopt))
         .route("/lodge", web::post().to(lodge))
         .route("/lodged", web::post().to(lodged))

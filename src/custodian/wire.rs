@@ -13,6 +13,7 @@
 //! | `POST /window` | [`AskWindow`] | [`Done`] |
 //! | `POST /release` | [`AskRelease`] | [`NoteReply`]: a `release` statement |
 //! | `POST /suspend` | [`AskSuspend`] | [`Done`] |
+//! | `POST /cancel` | [`AskCancel`] | [`Done`] |
 //! | `POST /lodge` | [`AskLodge`] in one line, then a `.bid` file | [`NoteReply`]: a `lodged` statement |
 //! | `POST /lodged` | [`AskLodged`] | [`LodgedReply`]: a page |
 //! | `POST /lodged/bid` | [`AskLodgedBid`] | the `.bid` file |
@@ -24,7 +25,8 @@
 //! A refusal is a problem document with the stable code of the agent's refusal.
 //!
 //! Who lodged what, and who challenged with which receipts, is told to the platform alone, and to
-//! nobody before the deadline: bids are sealed, and so is who bids. Those questions carry a
+//! nobody before the deadline: bids are sealed, and so is who bids. A unit's identity is handed to the
+//! platform alone, and on no question from before its hour. Those questions carry a
 //! [`Query`](crate::opening::statements::Query) signed by the roster's platform key.
 
 use serde::{Deserialize, Serialize};
@@ -224,6 +226,8 @@ pub struct AskRelease {
     /// The order, for second envelopes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub order: Option<String>,
+    /// The platform's signed question: whoever else asks is given nothing.
+    pub query: String,
     /// The effective unit, with all n signatures.
     pub unit: String,
 }
@@ -236,6 +240,18 @@ pub struct AskSuspend {
     pub suspension: String,
     /// The unit, effective with all n signatures.
     pub unit: String,
+}
+
+/// This unit is cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskCancel {
+    /// Statements that show the procuring entity's key.
+    pub credentials: Vec<String>,
+    /// The unit, effective with all n signatures.
+    pub unit: String,
+    /// The cancellation as it was recorded, signed by procuring entity and platform.
+    pub void: String,
 }
 
 /// An answer that is a signed note.

@@ -1,7 +1,7 @@
 //! What became of one bid, told by receipts: custodians believe nothing else.
 
 use super::close::receipt;
-use super::store::{self, EnvelopeRow};
+use super::store::{self, Came, EnvelopeRow};
 use crate::bid::envelope::EnvelopeId;
 use crate::bid::rules::Stood;
 use crate::bid::statements::{BidEvent, Manifest, Withdrawal};
@@ -23,7 +23,7 @@ pub(super) fn of_lodged(
     conn: &mut Conn,
     id: &UnitId,
     all: &[EnvelopeRow],
-    manifest: &Statement<Manifest>,
+    (manifest, came): (&Statement<Manifest>, Came),
 ) -> Result<Option<Account>, db::Error> {
     let Some(bidder) = signer(manifest.note()) else { return Ok(None) };
     let own = EnvelopeId { bidder, manifest_sha256: manifest.sha256() };
@@ -31,7 +31,7 @@ pub(super) fn of_lodged(
         return account(conn, id, all, bid);
     }
     let note = Hash::of(manifest.encode().as_bytes());
-    let Some(index) = store::refused_for_good(conn, &note)? else { return Ok(None) };
+    let Some(index) = store::refused_for_good(conn, &note, came)? else { return Ok(None) };
     let Some(accepted) = receipt(conn, index)? else { return Ok(None) };
     let against = against(conn, id, all, (bidder, manifest))?;
     let later = against.map(|index| receipt(conn, index)).transpose()?.flatten();

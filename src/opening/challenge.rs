@@ -324,7 +324,8 @@ fn own_accounts(
             for bid in word.before.iter().chain([&word.word]) {
                 let corrupt = |_| db::Error::Corrupt("a word that was judged".to_owned());
                 let manifest = Statement::parse(bid.manifest.as_bytes()).map_err(corrupt)?;
-                accounts.extend(of_lodged(conn, id, &all, &manifest)?);
+                // A word about a bid that came late is none against a close.
+                accounts.extend(of_lodged(conn, id, &all, (&manifest, store::Came::InTime))?);
             }
             Ok(accounts)
         }

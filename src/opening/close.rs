@@ -252,8 +252,9 @@ impl Opener {
         let id = row.id;
         let accounts = self.db().query(move |conn| {
             let all = store::envelopes(conn, &id)?;
-            let accounts =
-                held.iter().map(|held| accounts::of_lodged(conn, &id, &all, &held.manifest));
+            let accounts = held
+                .iter()
+                .map(|held| accounts::of_lodged(conn, &id, &all, (&held.manifest, held.came)));
             accounts.collect::<Result<Vec<_>, db::Error>>()
         });
         Ok(accounts.await?.into_iter().flatten().collect())

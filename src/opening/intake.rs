@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::store::Came;
 use super::{Held, Intake, blocking};
 use crate::auth::Actor;
 use crate::bid::envelope::{self, Envelope};
@@ -66,6 +67,12 @@ impl ByPlatform {
             drop(upload::terminate(p, &Actor::Bidder(bidder), upload).await);
         }
         match submitted {
+            // By its custodian's own hour, and the deadline in force.
+            Ok(Answer { outcome: Outcome::Refused(Refused::Late), .. })
+                if held.came == Came::Late =>
+            {
+                Ok(())
+            }
             // It may still be accepted: asked again later.
             Ok(Answer { outcome: Outcome::Refused(refused), .. })
                 if !Refused::is_for_good(refused.code()) =>

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 
 use super::rules::lodged::lodged_line;
 use super::statements::{Lodged, Query, QueryAbout};
-use super::{Error, Opener, store};
+use super::store::{self, Came};
+use super::{Error, Opener};
 use crate::bid::envelope::EnvelopeId;
 use crate::bid::statements::Manifest;
 use crate::clock::{Time, is_closed};
@@ -53,6 +54,9 @@ pub struct Held {
     pub lodged: Statement<Lodged>,
     /// The manifest as the bidder sent it.
     pub manifest: Statement<Manifest>,
+    /// Whether the custodian had it in time, by the deadline in force: one that signed an amendment
+    /// which lapsed takes bids until the deadline that never came.
+    pub came: Came,
 }
 
 impl Held {
@@ -62,7 +66,7 @@ impl Held {
         Hash::of(self.manifest.encode().as_bytes())
     }
 
-    /// A custodian's own word for this unit, in time, about this very manifest.
+    /// A custodian's own word for this unit, about this very manifest.
     fn of(told: &LodgedBid, row: &UnitRow, member: &Member) -> Option<Self> {
         let lodged = Statement::<Lodged>::parse(told.lodged.as_bytes()).ok()?;
         let manifest = Statement::<Manifest>::parse(told.manifest.as_bytes()).ok()?;
@@ -72,9 +76,10 @@ impl Held {
             && manifest.body().unit_id == row.id
             && body.custodian == member.id
             && body.manifest_sha256 == manifest.sha256()
-            && signer(manifest.note()) == Some(body.bidder)
-            && !is_closed(body.arrived_at, row.terms.deadline);
-        fits.then_some(Self { lodged, manifest })
+            && signer(manifest.note()) == Some(body.bidder);
+        let is_late = is_closed(body.arrived_at, row.terms.deadline);
+        let came = if is_late { Came::Late } else { Came::InTime };
+        fits.then_some(Self { lodged, manifest, came })
     }
 }
 
@@ -153,12 +158,13 @@ impl Opener {
         });
     }
 
-    /// Whether a bid was accepted, or refused on the record for good: one that came late or undecided
-    /// by the portal was in time with its custodian.
+    /// Whether a bid was accepted, or refused on the record for good: one that reached the portal late,
+    /// or undecided, may have been in time with its custodian.
     async fn is_settled(&self, held: &Held) -> Result<bool, Error> {
         let Lodged { bidder, manifest_sha256, .. } = *held.lodged.body();
         let (bid, note) = (EnvelopeId { bidder, manifest_sha256 }, held.note_sha256());
-        Ok(self.db().query(move |conn| store::is_settled(conn, &bid, &note)).await?)
+        let came = held.came;
+        Ok(self.db().query(move |conn| store::is_settled(conn, &bid, (&note, came))).await?)
     }
 
     /// The platform's question to one custodian about one unit.
@@ -183,10 +189,23 @@ impl Opener {
         Some(bids.ok()?.iter().filter_map(|told| Held::of(told, row, member)).collect())
     }
 
+    /// Refuses on the record what a custodian took on the strength of a deadline that never came into
+    /// force, and could not tell before it was shown the close.
+    pub(super) async fn refuse_late(&self, row: &UnitRow, held: &[Held]) -> Result<(), Error> {
+        for late in held.iter().filter(|held| held.came == Came::Late) {
+            self.take(row, late).await?;
+        }
+        Ok(())
+    }
+
     /// Takes one bid in.
     async fn take(&self, row: &UnitRow, held: &Held) -> Result<Taken, Error> {
         if self.is_settled(held).await? {
             return Ok(Taken::Known);
+        }
+        // Late by a deadline that may still move.
+        if held.came == Came::Late && row.pending.is_some() {
+            return Ok(Taken::Undecided);
         }
         let (id, Lodged { bidder, custodian, manifest_sha256, .. }) = (row.id, held.lodged.body());
         let line = lodged_line(*bidder, manifest_sha256);

@@ -6,6 +6,7 @@
 //! outside of the writer's transaction; nothing is decrypted before t valid releases stand.
 
 mod accounts;
+mod cancelled;
 pub mod casefile;
 mod challenge;
 mod close;
@@ -243,7 +244,7 @@ impl Opener {
                     self.beat(case, from, RELEASE_BEAT_MS, now);
                 }
             }
-            Void => self.delete_ciphertexts(&case.row).await?,
+            Void => self.end(&case.row, now).await?,
             Opened => self.recheck(case, now).await?,
             _ => {}
         }
@@ -270,12 +271,15 @@ impl Opener {
         }
     }
 
-    /// Deletes what a void says shall never be read.
-    async fn delete_ciphertexts(&self, row: &UnitRow) -> Result<(), Error> {
+    /// Deletes what a void says shall never be read; a cancellation is told to the custodians first,
+    /// and again to those that were away.
+    async fn end(&self, row: &UnitRow, now: Time) -> Result<(), Error> {
         let id = row.id;
+        let again = self.tell_cancelled(row, now).await?;
         let kept = self.db().query(move |conn| store::blobs_kept(conn, &id)).await?;
         self.delete(kept).await?;
-        Ok(self.db().write(move |tx| moves::rest(tx, &id)).await?)
+        let state = rules::UnitState::Void;
+        Ok(self.db().write(move |tx| moves::look_again(tx, &id, state, again)).await?)
     }
 
     /// Deletes ciphertexts.

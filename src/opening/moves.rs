@@ -109,13 +109,19 @@ pub fn open(tx: &mut Tx<'_>, row: &UnitRow, index: u64, due_at: Time) -> Result<
     swap!(tx, row, UnitAct::Open, values)
 }
 
-/// When an opened unit's shares are looked at again; never once all is found.
+/// When a unit that is over is looked at again: an opened one for its shares, a void one for its
+/// ciphertexts and for custodians that were not told; never once all is done.
 ///
 /// # Errors
 /// `Backend`.
-pub fn look_again(tx: &mut Tx<'_>, id: &UnitId, due_at: Option<Time>) -> Result<(), Error> {
+pub fn look_again(
+    tx: &mut Tx<'_>,
+    id: &UnitId,
+    state: UnitState,
+    due_at: Option<Time>,
+) -> Result<(), Error> {
     tx.unrecorded("what the timer looks at");
-    let at = unit::unit_id.eq(id.to_string()).and(unit::state.eq(UnitState::Opened.code()));
+    let at = unit::unit_id.eq(id.to_string()).and(unit::state.eq(state.code()));
     let due_at = due_at.map(Time::millis);
     let change = diesel::update(unit::table.filter(at)).set(unit::due_at.eq(due_at));
     on_each!(tx.conn(), |c| change.execute(c))?;
@@ -128,18 +134,6 @@ pub fn look_again(tx: &mut Tx<'_>, id: &UnitId, due_at: Option<Time>) -> Result<
 /// `Conflict`, `Backend`.
 pub fn void(tx: &mut Tx<'_>, row: &UnitRow, reason: &str) -> Result<(), Error> {
     swap!(tx, row, UnitAct::Void, unit::void_reason.eq(reason))
-}
-
-/// A void unit whose ciphertexts are all gone is never looked at again.
-///
-/// # Errors
-/// `Backend`.
-pub fn rest(tx: &mut Tx<'_>, id: &UnitId) -> Result<(), Error> {
-    tx.unrecorded("what the timer looks at");
-    let at = unit::unit_id.eq(id.to_string()).and(unit::state.eq(UnitState::Void.code()));
-    let change = diesel::update(unit::table.filter(at)).set(unit::due_at.eq(None::<i64>));
-    on_each!(tx.conn(), |c| change.execute(c))?;
-    Ok(())
 }
 
 /// Demands that what custodians hand out may be recorded, and what was opened with it: the regulator

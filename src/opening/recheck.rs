@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::decrypt::{UnitKey, on_all};
 use super::release::unit_keys_of;
-use super::rules::shares::{FIRST_MS, asked_again, share_fault, used_shares};
+use super::rules::UnitState;
+use super::rules::shares::{DAY_MS, FIRST_MS, asked_again, share_fault, used_shares};
 use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, ShareFault, SharesFound};
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Opener, blocking, custodians, moves, public};
@@ -44,13 +45,16 @@ impl Opener {
         if now.since(opened_at) < FIRST_MS {
             return Ok(());
         }
-        let next = asked_again(opened_at, now);
+        let next = asked_again((opened_at, DAY_MS), now);
         let open: Vec<CustodianId> = custodians(self.roster(row)?)
             .into_iter()
             .filter(|custodian| !done.contains(custodian))
             .collect();
         if open.is_empty() {
-            return Ok(self.db().write(move |tx| moves::look_again(tx, &id, None)).await?);
+            return Ok(self
+                .db()
+                .write(move |tx| moves::look_again(tx, &id, UnitState::Opened, None))
+                .await?);
         }
         if next.is_some() {
             self.ask_release(case, self.roster(row)?.n()).await?;
@@ -92,7 +96,7 @@ impl Opener {
             }
         }
         let next = next.filter(|_| !open.is_empty());
-        Ok(self.db().write(move |tx| moves::look_again(tx, &id, next)).await?)
+        Ok(self.db().write(move |tx| moves::look_again(tx, &id, UnitState::Opened, next)).await?)
     }
 
     /// Says what was found of one custodian's shares, once.

@@ -4,7 +4,7 @@
 use futures_util::stream::FuturesUnordered;
 
 use super::decrypt::UnitKey;
-use super::statements::{OpeningEvent, Release, Suspension};
+use super::statements::{OpeningEvent, QueryAbout, Release, Suspension};
 use super::store::{self, ReleaseRow};
 use super::{Case, Error, Opener, moves, public};
 use crate::crypto::hash::Hash;
@@ -72,8 +72,11 @@ impl Opener {
             return Ok(Err(error));
         }
         let held = self.lodged_at(row, member).await.unwrap_or_default();
+        self.refuse_late(row, &held).await?;
         let lodged = self.accounts(row, held).await?;
-        let request = AskRelease { lodged, ..request.clone() };
+        // Signed last: it must be of this minute, however long the others kept us.
+        let query = self.query((row.id, QueryAbout::Release), &member.id)?;
+        let request = AskRelease { lodged, query, ..request.clone() };
         Ok(ask_note(self.wire(row)?, &member.id, &request).await)
     }
 
@@ -92,6 +95,7 @@ impl Opener {
                 credentials: credential_notes(conn, row.unit.body().procuring_entity)?,
                 lodged: Vec::new(),
                 order: row.order.clone(),
+                query: String::new(),
                 unit: row.unit.encode(),
             })
         });

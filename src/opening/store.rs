@@ -24,8 +24,8 @@ fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
     move |_| Error::Corrupt(format!("a unit's {what}"))
 }
 
-/// The units for which something may be due at `now`: among them voided ones with ciphertext left,
-/// and opened ones whose shares are not all checked. Those still have an hour to be looked at.
+/// The units for which something may be due at `now`: among them voided ones with ciphertext left or a
+/// custodian that was not told, and opened ones whose shares are not all checked. Those still have an hour to be looked at.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
@@ -36,7 +36,7 @@ pub fn due_before(conn: &mut Conn, now: Time) -> Result<Vec<UnitId>, Error> {
     // Each of the five is a range of an index: this is asked at every tick.
     let is_closed = unit::state.eq(open).and(unit::due_at.le(now.millis()));
     let amending = unit::state.eq(open).and(unit::amendment_pending.is_not_null());
-    let is_void = unit::state.eq(void).and(unit::due_at.ge(0));
+    let is_void = unit::state.eq(void).and(unit::due_at.le(now.millis()));
     let query = unit::table
         .filter(unit::state.eq_any(later).or(is_closed).or(amending).or(is_void).or(opened))
         .order(unit::unit_id)
@@ -224,18 +224,28 @@ pub fn window(conn: &mut Conn, index: u64, roster: &Roster) -> Result<Option<(u6
     Ok(first.and_then(|found| Some((found.size, quorum_time(&found.times, q)?))))
 }
 
-/// The entry that refused this very note of a bid for good, if one did. `note` is of its bytes,
+/// When a custodian received a bid, by the deadline in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Before it: that it reached the platform late or undecided says nothing.
+    InTime,
+    /// At or after it: then late says all.
+    Late,
+}
+
+/// The entry that refused this very note of a lodged bid for good, if one did. `note` is of its bytes,
 /// signatures included.
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn refused_for_good(conn: &mut Conn, note: &Hash) -> Result<Option<u64>, Error> {
+pub fn refused_for_good(conn: &mut Conn, note: &Hash, came: Came) -> Result<Option<u64>, Error> {
     let query = refused::table
         .filter(refused::sha256.eq(note.as_bytes().to_vec()))
         .order(refused::idx)
         .select((refused::code, refused::idx));
     let rows: Vec<(String, i64)> = on_each!(conn, |c| query.load(c))?;
-    let index = rows.into_iter().find(|(code, _)| Refused::is_for_good(code));
+    let is_late = |code: &str| came == Came::Late && code == Refused::Late.code();
+    let index = rows.into_iter().find(|(code, _)| Refused::is_for_good(code) || is_late(code));
     index.map(|(_, index)| u64::try_from(index).map_err(corrupt("refusal"))).transpose()
 }
 
@@ -243,9 +253,13 @@ pub fn refused_for_good(conn: &mut Conn, note: &Hash) -> Result<Option<u64>, Err
 ///
 /// # Errors
 /// `Corrupt`, `Backend`.
-pub fn is_settled(conn: &mut Conn, bid: &EnvelopeId, note: &Hash) -> Result<bool, Error> {
+pub fn is_settled(
+    conn: &mut Conn,
+    bid: &EnvelopeId,
+    (note, came): (&Hash, Came),
+) -> Result<bool, Error> {
     let key = (bid.manifest_sha256.as_bytes().to_vec(), bid.bidder.to_string());
     let query = envelope::table.find(key).select(envelope::accepted_index);
     let accepted: Option<i64> = on_each!(conn, |c| query.first(c).optional())?;
-    Ok(accepted.is_some() || refused_for_good(conn, note)?.is_some())
+    Ok(accepted.is_some() || refused_for_good(conn, note, came)?.is_some())
 }

@@ -38,7 +38,7 @@ impl Opener {
                 moves::void(tx, &moved, failure.word())
             })
             .await?;
-        self.delete_ciphertexts(row).await
+        self.end(row, self.db().clock().now()).await
     }
 
     /// Takes the order that says which second envelopes open: the first that is recorded is the one.

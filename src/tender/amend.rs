@@ -324,7 +324,9 @@ pub async fn cancel(p: &Platform, actor: &Actor, note: &str) -> Result<u64, Erro
             return before.ok_or_else(|| refused.into());
         }
         let recorded = tx.record(note_event::<Void>(Some(id), &note))?;
-        let change = UnitChange { void_reason: Some("cancelled"), ..UnitChange::default() };
+        // Its next step tells the custodians and deletes what was uploaded.
+        let due_at = Some(Some(tx.now().millis()));
+        let change = UnitChange { void_reason: Some("cancelled"), due_at, ..UnitChange::default() };
         units::swap_unit(tx, &row, UnitAct::Void, &change)?;
         Ok(recorded.index)
     })

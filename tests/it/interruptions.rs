@@ -5,7 +5,6 @@ use sealbid::crypto::statement::Statement;
 use sealbid::enterprise::credential_notes;
 use sealbid::error::Refusal as _;
 use sealbid::opening::rules::{FREEZE_MS, Step, UnitState};
-use sealbid::opening::statements::{Void, VoidReason};
 use sealbid::opening::store as stored;
 use sealbid::tender::amend;
 use sealbid::tender::outage::DOWN_MS;
@@ -27,7 +26,7 @@ pub fn postpone(world: &World, later: i64) {
     world.consent();
 }
 
-fn propose(world: &World, later: i64) -> Asked {
+pub fn propose(world: &World, later: i64) -> Asked {
     try_propose(world, later).unwrap()
 }
 
@@ -141,26 +140,6 @@ on_both! {
         let open = report.claims.iter().filter(|claim| claim.verdict == Verdict::NotDecidable);
         let open: Vec<_> = open.map(|claim| (claim.id, claim.detail.key)).collect();
         assert_eq!(open, [("amendments", "verify-say-amendment-late")]);
-    }
-}
-
-on_both! {
-    fn a_unit_is_cancelled_until_a_close_is_effective(base: TestBase) {
-        let world = with_bids(base);
-        world.to(DEADLINE);
-        world.settle(2);
-        assert_eq!(world.row().state, UnitState::Closing);
-        let body = Void {
-            close_sha256: None,
-            fault: None,
-            reason: VoidReason::Cancelled,
-            unit_id: world.id,
-        };
-        let void = Statement::signed(body, &who(0).1).unwrap().encode();
-        let cancel = || wait(amend::cancel(&world.platform, &Actor::Buyer(who(0).0), &void));
-        let index = cancel().unwrap();
-        assert_eq!(world.row().state, UnitState::Void);
-        assert_eq!(cancel().unwrap(), index, "asked again, the answer is the same");
     }
 }
 

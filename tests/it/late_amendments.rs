@@ -1,13 +1,14 @@
 //! Does a deadline move only for those who asked before it, and does everybody who acts on it later
 //! know where it went?
 
+use sealbid::clock::Clock as _;
 use sealbid::crypto::json;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Refusal};
 use sealbid::custodian::wire::{AskAmendment, AskRelease};
 use sealbid::enterprise::credential_notes;
 use sealbid::opening::rules::UnitState;
-use sealbid::opening::statements::OpeningEvent;
+use sealbid::opening::statements::{OpeningEvent, Query, QueryAbout};
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;
 use sealbid::record::store as record;
@@ -28,15 +29,18 @@ fn with_a_bid(base: TestBase) -> World {
 }
 
 /// What a custodian is shown so that it releases, under the last checkpoint.
-fn ask_release(world: &World, close_receipt: String) -> AskRelease {
+fn ask_release(world: &World, custodian: u8, close_receipt: String) -> AskRelease {
     let row = world.row();
     let last = world.published();
+    let (about, at) = (QueryAbout::Release, world.base.clock.now());
+    let query = Query { about, at, custodian: id(custodian), unit_id: world.id };
     AskRelease {
         checkpoint: world.db.read(|conn| record::cosigned_note(conn, &last)).unwrap().encode(),
         close_receipt,
         credentials: Vec::new(),
         lodged: Vec::new(),
         order: None,
+        query: Statement::signed(query, &platform_key()).unwrap().encode(),
         unit: row.unit.encode(),
     }
 }
@@ -57,7 +61,7 @@ on_both! {
         world.note();
         world.beat();
         let asked = |custodian: u8| {
-            let ask = ask_release(&world, receipt.clone());
+            let ask = ask_release(&world, custodian, receipt.clone());
             world.agents.decide(&id(custodian), |agent| agent::release(agent, &ask)).err()
         };
         for custodian in [1, 5] {

@@ -36,7 +36,7 @@ fn shown(play: &Play, n: usize) -> Shown {
     Shown { credentials: registered.credentials, receipts: Vec::new() }
 }
 
-fn lodge(play: &Play, n: usize, bid: &Path) -> Result<Statement<Lodged>, String> {
+pub fn lodge(play: &Play, n: usize, bid: &Path) -> Result<Statement<Lodged>, String> {
     let client = play.client(&play.bidders[n].key);
     let custodian = "c2".parse().unwrap();
     let lodged = client.lodge(&play.pinned, &custodian, bid, shown(play, n));
@@ -48,13 +48,13 @@ fn address(play: &Play) -> &str {
 }
 
 /// Asks the second custodian.
-fn ask(play: &Play, path: &str, body: Vec<u8>) -> (StatusCode, Value) {
+pub fn ask(play: &Play, path: &str, body: Vec<u8>) -> (StatusCode, Value) {
     let request = play.server.client.post(format!("{}{path}", address(play)));
     let request = request.header("content-type", "application/json").body(body);
     read(wait(request.send()).unwrap())
 }
 
-fn ask_json<T: Serialize>(play: &Play, path: &str, body: &T) -> (StatusCode, Value) {
+pub fn ask_json<T: Serialize>(play: &Play, path: &str, body: &T) -> (StatusCode, Value) {
     ask(play, path, serde_json::to_vec(body).unwrap())
 }
 
@@ -334,7 +334,7 @@ fn an_agent_that_cannot_write_signs_nothing() {
 }
 
 #[test]
-fn challenges_answers_and_adopted_checkpoints_go_over_http() {
+fn challenges_and_answers_go_over_http() {
     let base = TestBase::sqlite();
     let play = Play::new(&base, 3);
     let unit = play.publish(&[Stage::Single])[0];
@@ -351,50 +351,4 @@ fn challenges_answers_and_adopted_checkpoints_go_over_http() {
         AskAnswer { accounts: vec![account], close: closed.encode(), line: Hash::of(b"none") };
     let (status, told) = ask_json(&play, "/answer", &answer);
     assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &"custodian-no-challenge".into()));
-    let (status, told) = ask(&play, "/adopt", checkpoint(&play).into_bytes());
-    assert_eq!(status, StatusCode::OK, "{told}");
-    let (_, told) = ask(&play, "/adopt", b"no checkpoint".to_vec());
-    assert_eq!(told["code"], "custodian-signature", "{told}");
-}
-
-/// The last checkpoint, cosigned by all; meanwhile the record may grow on.
-fn checkpoint(play: &Play) -> String {
-    let url = format!("{}/record/checkpoint", play.server.address);
-    let told = || {
-        play.server.beat();
-        wait(async { play.server.client.get(&url).send().await.unwrap().text().await.unwrap() })
-    };
-    let cosigned = |text: &String| text.matches("/witness/c").count() == 5;
-    std::iter::repeat_with(told).take(50).find(cosigned).expect("cosigned by all")
-}
-
-#[test]
-fn an_agent_on_an_old_copy_of_its_folder_takes_itself_as_lost_when_it_sees_its_own_signature() {
-    let base = TestBase::sqlite();
-    let mut play = Play::new(&base, 1);
-    let witness = play.server.home().join("agent2").join("witness.json");
-    let old = fs::read(&witness).unwrap();
-    let unit = play.publish(&[Stage::Single])[0];
-    let checkpoint = checkpoint(&play);
-    play.server.sleep(2);
-    fs::write(&witness, old).unwrap();
-    play.server.wake(2);
-    let (status, told) = ask(&play, "/adopt", checkpoint.clone().into_bytes());
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(told["code"], "custodian-forgot", "{told}");
-    assert!(told["hint"].as_str().unwrap().contains("--recover"), "{told}");
-    assert!(play.server.home().join("agent2").join("recovered.json").exists());
-    let bid = play.seal(0, &unit, first(), 0);
-    assert_eq!(
-        lodge(&play, 0, &bid).unwrap_err(),
-        "custodian-unknown-unit",
-        "it signs no more of it"
-    );
-    play.server.sleep(2);
-    play.server.wake(2);
-    assert_eq!(
-        ask(&play, "/adopt", checkpoint.into_bytes()).0,
-        StatusCode::OK,
-        "as after --recover"
-    );
 }

@@ -18,6 +18,7 @@
 )]
 
 mod access;
+mod adopting;
 mod agent_crash;
 mod agreement;
 mod answers;
@@ -29,6 +30,7 @@ mod bidders_steps;
 mod blobs;
 mod broken_sendings;
 mod buyers_steps;
+mod cancelled;
 mod canonical_json;
 mod case_maker;
 mod casefile;
@@ -51,6 +53,7 @@ mod foreign_statements;
 mod formats_document;
 mod front_door;
 mod full_disks;
+mod handed_out;
 mod header_profile;
 mod hostile_archives;
 mod hours;
@@ -65,6 +68,7 @@ mod late_amendments;
 mod limits;
 mod lodged_bids;
 mod lodged_challenges;
+mod lodged_late;
 mod lodging;
 mod long_records;
 mod next_roster;

@@ -47,6 +47,8 @@ fn a_states_word_is_read_back_and_no_other_word_is() {
 }
 
 const DEADLINE: Time = Time::from_millis(1_800_000_000_000);
+/// When these facts' window is over and the hour of opening has come.
+const OPENS: Time = DEADLINE.plus(12_000);
 
 fn facts(state: UnitState) -> Facts {
     Facts {
@@ -167,6 +169,20 @@ fn release_is_asked_once_t_cosigned_the_later_of_opening_and_windows_end() {
 }
 
 #[test]
+fn nothing_is_asked_voided_or_opened_before_the_platforms_own_clock_says_so() {
+    let closed = facts(UnitState::Closed);
+    let cases = [
+        (closed.clone(), Step::AskRelease),
+        (Facts { releases: 3, ..closed.clone() }, Step::Open),
+        (Facts { lines: Some(0), ..closed.clone() }, Step::Void(Failure::TooFew)),
+        (Facts { open_challenges: 1, ..closed }, Step::Void(Failure::Challenge)),
+    ];
+    for (facts, step) in cases {
+        assert_eq!(around(OPENS, |now| due(&facts, now)), [Step::Wait, step, step]);
+    }
+}
+
+#[test]
 fn fewer_than_t_cosignatures_of_the_hour_release_nothing() {
     let latest_cosignatures = vec![DEADLINE.plus(12_000); 2];
     let closed = Facts { latest_cosignatures, ..facts(UnitState::Closed) };
@@ -177,13 +193,13 @@ fn fewer_than_t_cosignatures_of_the_hour_release_nothing() {
 
 #[test]
 fn a_closed_unit_opens_with_t_releases_and_not_with_one_less() {
-    let step = |releases| due(&Facts { releases, ..facts(UnitState::Closed) }, DEADLINE);
+    let step = |releases| due(&Facts { releases, ..facts(UnitState::Closed) }, OPENS);
     assert_eq!([step(2), step(3), step(4)], [Step::AskRelease, Step::Open, Step::Open]);
 }
 
 #[test]
 fn a_unit_below_its_minimum_is_void_and_one_at_it_is_not() {
-    let step = |lines| due(&Facts { lines: Some(lines), ..facts(UnitState::Closed) }, DEADLINE);
+    let step = |lines| due(&Facts { lines: Some(lines), ..facts(UnitState::Closed) }, OPENS);
     let void = Step::Void(Failure::TooFew);
     assert_eq!([step(0), step(1), step(2)], [void, void, Step::AskRelease]);
 }
@@ -191,18 +207,18 @@ fn a_unit_below_its_minimum_is_void_and_one_at_it_is_not() {
 #[test]
 fn a_challenge_nobody_answered_voids_only_after_the_window() {
     let open = Facts { open_challenges: 1, ..facts(UnitState::Closed) };
-    assert_eq!(due(&open, DEADLINE), Step::Void(Failure::Challenge));
+    assert_eq!(due(&open, OPENS), Step::Void(Failure::Challenge));
     let early = Facts { latest_cosignatures: vec![DEADLINE.plus(11_999); 5], ..open };
-    assert_eq!(due(&early, DEADLINE), Step::Wait);
+    assert_eq!(due(&early, OPENS), Step::Wait);
 }
 
 #[test]
 fn a_suspension_or_a_missing_order_holds_the_release_back() {
     let closed = facts(UnitState::Closed);
-    assert_eq!(due(&Facts { suspended: true, ..closed.clone() }, DEADLINE), Step::Wait);
+    assert_eq!(due(&Facts { suspended: true, ..closed.clone() }, OPENS), Step::Wait);
     let by_order = Facts { release: ReleaseBy::Order, ..closed };
-    assert_eq!(due(&by_order, DEADLINE), Step::Wait);
-    assert_eq!(due(&Facts { ordered: true, ..by_order }, DEADLINE), Step::AskRelease);
+    assert_eq!(due(&by_order, OPENS), Step::Wait);
+    assert_eq!(due(&Facts { ordered: true, ..by_order }, OPENS), Step::AskRelease);
 }
 
 #[test]

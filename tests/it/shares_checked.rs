@@ -272,8 +272,8 @@ fn an_invented_finding_fails_the_claim_and_no_other() {
 
 #[test]
 fn custodians_are_asked_at_growing_intervals_for_a_day_and_no_longer() {
-    let at =
-        |ms: i64| asked_again(DEADLINE, DEADLINE.plus(ms)).map(|next| next.since(DEADLINE) - ms);
+    let from = (DEADLINE, DAY_MS);
+    let at = |ms: i64| asked_again(from, DEADLINE.plus(ms)).map(|next| next.since(DEADLINE) - ms);
     assert_eq!(at(0), Some(10_000));
     assert_eq!(at(10_000), Some(10_000));
     assert_eq!(at(60_000), Some(60_000));
@@ -282,7 +282,7 @@ fn custodians_are_asked_at_growing_intervals_for_a_day_and_no_longer() {
     assert_eq!(at(DAY_MS), None);
     let mut asked = 0;
     let mut now: Time = DEADLINE;
-    while let Some(next) = asked_again(DEADLINE, now) {
+    while let Some(next) = asked_again(from, now) {
         (asked, now) = (asked + 1, next);
     }
     assert!(asked < 70, "{asked}");

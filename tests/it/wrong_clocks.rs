@@ -10,6 +10,7 @@ use sealbid::crypto::json;
 use sealbid::crypto::statement::Body as _;
 use sealbid::db::Error;
 use sealbid::ids::UnitId;
+use sealbid::opening::rules::{Step, UnitState};
 use sealbid::opening::statements::{LineStatus, Opening};
 use sealbid::record::store;
 use sealbid::tender::statements::Stage;
@@ -17,6 +18,8 @@ use serde_json::Value;
 
 use crate::killed::verified;
 use crate::on_both;
+use crate::opening_world::OPEN_AT;
+use crate::openings::{self, close, with_bids};
 use crate::play::{DEADLINE, Play, WINDOW, first};
 use crate::routes_story::opening;
 use crate::server::{CUSTODIANS, read};
@@ -196,5 +199,26 @@ on_both! {
             assert_eq!(found, ("closed".to_owned(), 0, 0));
         }
         clocks.opens(3);
+    }
+}
+
+on_both! {
+    fn a_slow_clock_opens_nothing_before_its_own_hour_and_the_verifier_agrees(base: TestBase) {
+        let world = with_bids(base);
+        close(&world);
+        // The custodians' hour of opening has come, and they say so; the platform's has not.
+        for slow in [30_000, 1_500] {
+            world.agents.skew(&[slow; 5]);
+            world.to(OPEN_AT.plus(1 - slow));
+            world.platform.sequencer.want_checkpoint();
+            world.beat();
+            assert_eq!(world.settle(3), [Step::Wait; 3]);
+        }
+        let early = world.events("sealbid/released/v1").len() + world.events("sealbid/read-out/v1").len();
+        assert_eq!((early, world.row().state), (0, UnitState::Closed));
+        world.to(OPEN_AT);
+        world.settle(4);
+        assert!(openings::opening(&world).opened_at >= OPEN_AT);
+        openings::verified(&world);
     }
 }

@@ -19,7 +19,7 @@ use super::state::{Agent, Change};
 ///
 /// # Errors
 /// [`Refusal`] with the first check that fails; [`Refusal::SecondClose`] for any other than the one
-/// this agent signed.
+/// this agent signed, [`Refusal::Cancelled`] for any once it heard of a cancellation.
 pub fn sign_close(
     agent: &Agent<'_>,
     ask: &AskClose,
@@ -30,6 +30,7 @@ pub fn sign_close(
     if !kept.signed {
         return Err(Refusal::UnknownUnit);
     }
+    kept.require_standing()?;
     close.note().require(&agent.roster().platform_key)?;
     match kept.close {
         Some(own) if own != close.sha256() => return Err(Refusal::SecondClose),

@@ -14,12 +14,17 @@ use crate::opening::rules::lodged::Word;
 use crate::opening::statements::SuspensionState;
 use crate::tender::statements::Unit;
 
+use super::refusal::Refusal;
+
 /// What an agent never forgets of a unit it signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     /// Number of the last amendment it signed; 0 for none.
     pub amendment_no: u32,
+    /// The note by which its buyer cancelled it: nothing more is signed or handed out for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancelled: Option<String>,
     /// Challenges by line.
     pub challenges: BTreeMap<String, KeptChallenge>,
     /// SHA-256 of the one close it signed, or took over with q signatures of others.
@@ -47,6 +52,7 @@ impl Kept {
     pub(super) fn met(unit: &Statement<Unit>) -> Self {
         Self {
             amendment_no: 0,
+            cancelled: None,
             challenges: BTreeMap::new(),
             close: None,
             deadline: unit.body().deadline,
@@ -58,6 +64,11 @@ impl Kept {
             unit: unit.encode(),
             window_end: None,
         }
+    }
+
+    /// Demands that its buyer has not cancelled it.
+    pub(super) const fn require_standing(&self) -> Result<(), Refusal> {
+        if self.cancelled.is_some() { Err(Refusal::Cancelled) } else { Ok(()) }
     }
 }
 
@@ -84,7 +95,8 @@ impl KeptBid {
     /// As the rules judge it.
     pub(super) fn word(&self) -> Option<Word> {
         let manifest = Statement::parse(self.manifest.as_bytes()).ok()?;
-        Some(Word { manifest, bidder: self.bidder, credentials: self.credentials.clone() })
+        let (arrived_at, credentials) = (self.arrived_at, self.credentials.clone());
+        Some(Word { arrived_at, manifest, bidder: self.bidder, credentials })
     }
 }
 

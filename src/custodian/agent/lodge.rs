@@ -76,6 +76,7 @@ pub fn consider(
     if let Some(known) = kept.lodged.get(&line) {
         return Ok(Coming::Known(Box::new(word(agent, unit_id, known)?)));
     }
+    kept.require_standing()?;
     let body = manifest.body();
     if body.shares.len() != agent.roster().n() {
         return Err(Refusal::Lodge(Refused::ShareCount));

@@ -22,7 +22,7 @@ pub use close::sign_close;
 pub use kept::{Kept, KeptBid, KeptChallenge, KeptFile};
 pub use lodge::{Coming, MAX_VERSIONS, Welcome, consider, lodge, lodged, lodged_bid};
 pub use refusal::Refusal;
-pub use release::{note_window, release, suspend};
+pub use release::{cancel, note_window, release, suspend};
 pub use silence::{Silences, Watch};
 pub use state::{Agent, Change, Keys, State};
 pub use unit::{recipient, sign_amendment, sign_unit};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::bid::rules::check_signature;
-use crate::clock::is_closed;
+use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::MAX_PAGE;
@@ -17,12 +17,13 @@ use super::state::{Agent, UNSIGNED};
 /// The platform's question is answered within this many milliseconds of its hour.
 const ASKED_WITHIN_MS: i64 = 60_000;
 
-/// The unit that the platform asks about, once nothing can be lodged for it any more.
-pub(super) fn asked<'a>(
-    agent: &'a Agent<'_>,
+/// The platform's own question of this minute, for this and to this custodian: about which unit, and
+/// when it was asked.
+pub(super) fn question(
+    agent: &Agent<'_>,
     query: &str,
     what: QueryAbout,
-) -> Result<(UnitId, &'a Kept), Refusal> {
+) -> Result<(UnitId, Time), Refusal> {
     let query = Statement::<Query>::parse(query.as_bytes())?;
     check_signature(&query, &agent.roster().platform_key).map_err(|_| UNSIGNED)?;
     let Query { about, at, custodian, unit_id } = query.body();
@@ -30,9 +31,20 @@ pub(super) fn asked<'a>(
     if !is_of_now || *custodian != agent.me()?.id || *about != what {
         return Err(Refusal::OldQuery);
     }
-    let kept = agent.kept(unit_id)?;
-    if is_closed(agent.now, kept.deadline) {
-        Ok((*unit_id, kept))
+    Ok((*unit_id, *at))
+}
+
+/// The unit that the platform asks about, once nothing can be lodged for it any more: from the deadline
+/// that this agent signed, or once it was shown the close, whose deadline q custodians signed.
+pub(super) fn asked<'a>(
+    agent: &'a Agent<'_>,
+    query: &str,
+    what: QueryAbout,
+) -> Result<(UnitId, &'a Kept), Refusal> {
+    let (unit_id, _) = question(agent, query, what)?;
+    let kept = agent.kept(&unit_id)?;
+    if is_closed(agent.now, kept.deadline) || kept.close.is_some() {
+        Ok((unit_id, kept))
     } else {
         Err(Refusal::TooEarlyToClose)
     }

@@ -46,6 +46,12 @@ pub enum Refusal {
     /// It lost its state and has adopted no checkpoint of the others since.
     #[error("this agent lost its state and has not yet adopted a checkpoint of the others")]
     Lost,
+    /// It remembers what it cosigned: it follows the record by proofs, and takes no checkpoint over.
+    #[error("this agent has lost nothing: it follows the record by consistency proofs alone")]
+    NotLost,
+    /// The buyer cancelled the unit: its identity is never handed out.
+    #[error("its buyer cancelled this unit: nothing more is signed or handed out for it")]
+    Cancelled,
     /// It has cosigned no checkpoint, or lost its state since.
     #[error("it has cosigned no checkpoint")]
     NotWitnessed,
@@ -153,6 +159,8 @@ impl crate::error::Refusal for Refusal {
             Self::NotMyRecipient => "custodian-not-my-recipient",
             Self::Stale => "custodian-stale",
             Self::Lost => "custodian-lost",
+            Self::NotLost => "custodian-not-lost",
+            Self::Cancelled => "custodian-cancelled",
             Self::UnknownUnit => "custodian-unknown-unit",
             Self::NotWitnessed => "custodian-not-witnessed",
             Self::Amendment(_) => "custodian-amendment",

@@ -2,19 +2,25 @@
 
 use crate::clock::Time;
 use crate::crypto::statement::Statement;
-use crate::custodian::wire::{AskRelease, AskSuspend, AskWindow};
+use crate::custodian::wire::{AskCancel, AskRelease, AskSuspend, AskWindow};
 use crate::ids::UnitId;
 use crate::opening::rules::{Terms, is_ascending, is_below, quorum_time, release_from};
-use crate::opening::statements::{Close, Order, Release, Suspension, SuspensionState};
+use crate::opening::statements::{
+    Close, Order, QueryAbout, Release, Suspension, SuspensionState, Void,
+};
+use crate::tender::rules::cancellation;
 use crate::tender::statements::{ReleaseBy, Unit};
 
 use super::challenge::effective_close;
 use super::close::check_lodged;
 use super::kept::Kept;
+use super::query::question;
 use super::refusal::Refusal;
 use super::state::{Agent, Change};
 
-/// Releases a unit's identity once its release condition holds.
+/// Releases a unit's identity to the platform once its release condition holds. A question of the
+/// platform's from before the hour is never answered: whoever heard one that was refused cannot ask it
+/// again after the hour and be told first.
 ///
 /// An agent that was away at the close, or lost its state, releases on a close with q signatures:
 /// any other would need t custodians to have signed twice.
@@ -25,13 +31,15 @@ pub fn release(
     agent: &Agent<'_>,
     ask: &AskRelease,
 ) -> Result<(Change, Statement<Release>), Refusal> {
+    let (about, asked_at) = question(agent, &ask.query, QueryAbout::Release)?;
     agent.require_memory()?;
     let (unit, unit_id) = agent.effective_unit(&ask.unit)?;
     let (close, of, window_from) = closed_at(agent, &ask.close_receipt)?;
-    if of != unit_id {
+    if of != unit_id || about != unit_id {
         return Err(Refusal::UnknownUnit);
     }
     let kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    kept.require_standing()?;
     let terms = closed_on(&kept, close.body(), unit.body().challenge_ms);
     let from = release_from(&terms, window_from);
     let kept = with_window(kept, &close, window_from.plus(terms.challenge_ms));
@@ -39,7 +47,7 @@ pub fn release(
     // One that was away at the close has not seen yet what became of the bids lodged with it.
     let lodged = check_lodged(agent, &kept, close.body(), &ask.lodged)?;
     let kept = Kept { lodged, ..kept };
-    check_time(agent, ask, from)?;
+    check_time(agent, ask, (asked_at, from))?;
     check_stops(&kept)?;
     let identity = agent.keys.unit_identity(&unit_id).encode().to_string();
     let custodian = agent.me()?.id.clone();
@@ -109,10 +117,14 @@ fn check_bids(
     if of_close && known && is_ascending(&body.lines) { Ok(()) } else { Err(Refusal::NoOrder) }
 }
 
-fn check_time(agent: &Agent<'_>, ask: &AskRelease, from: Time) -> Result<(), Refusal> {
+fn check_time(
+    agent: &Agent<'_>,
+    ask: &AskRelease,
+    (asked_at, from): (Time, Time),
+) -> Result<(), Refusal> {
     let checkpoint = agent.checkpoint(&ask.checkpoint)?;
     let t = usize::from(agent.roster().t);
-    if checkpoint.is_cosigned_at_or_after(t, from) && agent.now >= from {
+    if checkpoint.is_cosigned_at_or_after(t, from) && agent.now >= from && asked_at >= from {
         Ok(())
     } else {
         Err(Refusal::TooEarlyToRelease)
@@ -146,4 +158,29 @@ pub fn suspend(agent: &Agent<'_>, ask: &AskSuspend) -> Result<Change, Refusal> {
     }
     let kept = Kept { suspension: Some((body.no, body.state)), ..kept };
     Ok(Change::Unit(body.unit_id, Box::new(kept)))
+}
+
+/// Takes the buyer's cancellation, as the platform recorded it: with both signatures, for a buyer alone
+/// ends nothing once a close is effective. From then on nothing more is signed or handed out for the
+/// unit. An agent that lost its memory meets it here.
+///
+/// # Errors
+/// [`Refusal`] unless it is a cancellation of this unit by its buyer and the platform.
+pub fn cancel(agent: &Agent<'_>, ask: &AskCancel) -> Result<Change, Refusal> {
+    let void = Statement::<Void>::parse(ask.void.as_bytes())?;
+    let (unit, unit_id) = agent.effective_unit(&ask.unit)?;
+    if void.body().unit_id != unit_id {
+        return Err(Refusal::UnknownUnit);
+    }
+    if *void.body() != cancellation(unit_id) {
+        return Err(Refusal::Range("a buyer cancels, and nothing else"));
+    }
+    void.note().require(&agent.roster().platform_key)?;
+    agent.require_buyer(void.note(), &ask.credentials, &unit)?;
+    let kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    if kept.cancelled.is_some() {
+        return Ok(Change::Nothing);
+    }
+    let kept = Kept { cancelled: Some(void.encode()), ..kept };
+    Ok(Change::Unit(unit_id, Box::new(kept)))
 }

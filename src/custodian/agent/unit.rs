@@ -114,6 +114,7 @@ pub fn sign_amendment(
     if amendment.body().unit_id != ask.unit_id || !kept.signed {
         return Err(Refusal::UnknownUnit);
     }
+    kept.require_standing()?;
     if kept.close.is_some() {
         return Err(Refusal::AlreadyClosed);
     }

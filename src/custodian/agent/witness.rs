@@ -49,22 +49,23 @@ pub fn last_checkpoint(agent: &Agent<'_>) -> Result<Note, Refusal> {
     Ok(note)
 }
 
-/// After a lost state: takes up witnessing from a checkpoint that q others cosigned. Their latest
+/// After a lost state, once: takes up witnessing from a checkpoint that q others cosigned. Their latest
 /// hour is one that has passed, whatever this machine's clock says: units issued before it may have
-/// been signed by what was forgotten.
+/// been signed by what was forgotten. An agent that remembers goes on by consistency proofs alone.
 ///
 /// # Errors
-/// [`Refusal::NoQuorum`] when fewer than q others did.
+/// [`Refusal::NotLost`] when it remembers, [`Refusal::NoQuorum`] when fewer than q others did.
 pub fn adopt(agent: &Agent<'_>, checkpoint: &str) -> Result<Change, Refusal> {
+    // This may show the agent that it is lost.
     let cosigned = agent.checkpoint(checkpoint)?;
+    if !agent.state.is_lost() {
+        return Err(Refusal::NotLost);
+    }
     let own = agent.keys.witness.verifying();
     let others = cosigned.cosignatures().iter().filter(|c| c.witness != *own).map(|c| c.time);
     let latest = others.clone().max();
     let latest = latest.filter(|_| others.count() >= agent.roster().q());
     let latest = latest.ok_or(Refusal::NoQuorum)?;
     let seen = cosigned.checkpoint();
-    if agent.state.witnessed.as_ref().is_some_and(|known| known.size > seen.size) {
-        return Err(Refusal::Stale);
-    }
     Ok(Change::Adopted(Known { size: seen.size, root: seen.root }, latest))
 }

@@ -1,7 +1,8 @@
 //! Lodged bids: what accounts for one, and what a custodian's word about one says against a close.
 //!
 //! Invariant: a bid that a custodian received in time is in the close, out of it by its bidder's own
-//! next statement, or refused on record for a reason that what its bidder showed cannot disprove.
+//! next statement, or refused on record for a reason that what its bidder showed cannot disprove. One
+//! that a custodian received at or after the deadline in force is refused as late.
 //! Whoever signed the word, whoever it is shown to, the platform and the verifier judge by this one
 //! rule.
 
@@ -28,6 +29,8 @@ const MAX_BEFORE: usize = 8;
 /// A bid that a custodian received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
+    /// When its custodian had its last byte.
+    pub arrived_at: Time,
     /// The manifest as it came.
     pub manifest: Statement<Manifest>,
     /// Whose.
@@ -74,15 +77,15 @@ impl Words {
         shown: &ShownWord,
         (unit_id, deadline): (UnitId, Time),
     ) -> Result<Self, NothingTold> {
-        let manifest = received(keys, &shown.word, unit_id, deadline)?;
+        let (manifest, arrived_at) = received(keys, &shown.word, unit_id, deadline)?;
         let speaker = speaker(keys, shown, &manifest)?;
         if shown.before.len() > MAX_BEFORE {
             return Err(NothingTold::Unrelated);
         }
-        let word = |manifest: Statement<Manifest>| {
+        let word = |(manifest, arrived_at): (Statement<Manifest>, Time)| {
             let is_own = speaker.lines.iter().flatten().any(|key| signs(&manifest, key));
             let (bidder, credentials) = (speaker.enterprise, shown.credentials.clone());
-            let word = Word { manifest, bidder, credentials };
+            let word = Word { arrived_at, manifest, bidder, credentials };
             if is_own { Ok(word) } else { Err(NoteError::MissingSignature) }
         };
         let mut before = BTreeMap::new();
@@ -90,7 +93,7 @@ impl Words {
             let word = word(received(keys, bid, unit_id, deadline)?)?;
             before.insert(word.manifest.sha256(), word);
         }
-        let own = word(manifest)?;
+        let own = word((manifest, arrived_at))?;
         let recorded: Vec<_> =
             shown.receipts.iter().filter_map(|text| stood(keys, text, unit_id)).collect();
         if !before.values().chain([&own]).all(|word| has_place(&recorded, &before, word)) {
@@ -116,13 +119,13 @@ impl Words {
     }
 }
 
-/// The manifest of a word that a custodian of the roster gave in time.
+/// The manifest of a word that a custodian of the roster gave in time, and when.
 fn received(
     keys: &Keys<'_>,
     bid: &LodgedBid,
     unit_id: UnitId,
     deadline: Time,
-) -> Result<Statement<Manifest>, NothingTold> {
+) -> Result<(Statement<Manifest>, Time), NothingTold> {
     let lodged = Statement::<Lodged>::parse(bid.lodged.as_bytes())?;
     let manifest = Statement::<Manifest>::parse(bid.manifest.as_bytes())?;
     let body = lodged.body();
@@ -134,7 +137,7 @@ fn received(
         && body.manifest_sha256 == manifest.sha256()
         && signer(manifest.note()) == Some(body.bidder)
         && !is_closed(body.arrived_at, deadline);
-    if fits { Ok(manifest) } else { Err(NothingTold::Unrelated) }
+    if fits { Ok((manifest, body.arrived_at)) } else { Err(NothingTold::Unrelated) }
 }
 
 /// Who spoke for the bidder when it lodged.
@@ -205,6 +208,8 @@ pub fn stood(keys: &Keys<'_>, text: &str, unit_id: UnitId) -> Option<(Stood, Not
 pub struct Accounts<'a> {
     keys: &'a Keys<'a>,
     unit_id: UnitId,
+    /// Of the close.
+    deadline: Time,
     /// Accepted ones about which the close is right, by whom their signatures name and their text: one
     /// text may be several bidders'.
     agreed: BTreeMap<(EnterpriseId, Hash), Vec<Agreed<'a>>>,
@@ -240,7 +245,7 @@ impl<'a> Accounts<'a> {
                 refused.entry(statement).or_default().push((why, account));
             }
         }
-        Self { keys, unit_id: close.unit_id, agreed, refused }
+        Self { keys, unit_id: close.unit_id, deadline: close.deadline, agreed, refused }
     }
 
     /// What became of a lodged bid, if that is shown; `before` gives the lodged versions before it.
@@ -258,9 +263,10 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// Whether the record refuses this bid for a reason that cannot be disproved. It was in time,
-    /// signed and whole when it was lodged, so only two are left: its key is no longer the
-    /// bidder's, or the bidder's own chain went another way.
+    /// Whether the record refuses this bid for a reason that cannot be disproved. It was signed and
+    /// whole when it was lodged, so only three are left: its key is no longer the bidder's, the
+    /// bidder's own chain went another way, or its custodian took it on the strength of a later
+    /// deadline, which never came into force.
     fn is_rightly_refused(&self, bid: &Word, before: &Before<'_>) -> bool {
         let shown = self.refused.get(&bid.manifest.encode());
         shown.into_iter().flatten().any(|(refused, account)| match refused {
@@ -273,6 +279,7 @@ impl<'a> Accounts<'a> {
                 };
                 speaker.is_some_and(|speaker| !is_its(&speaker))
             }
+            Refused::Late => is_closed(bid.arrived_at, self.deadline),
             Refused::SeqTaken
             | Refused::SeqNotNext
             | Refused::WrongPrev

@@ -17,12 +17,12 @@ const SELDOM_MS: i64 = 1_800_000;
 /// A custodian that has not answered by then is named as absent, in milliseconds.
 pub const DAY_MS: i64 = 86_400_000;
 
-/// When custodians that were away at the release are asked again: less and less often, for a day.
-/// Counted from the opening alone, so that a restart changes nothing.
+/// When custodians that were away are asked again: less and less often, for so many milliseconds.
+/// Counted from the opening or the cancellation alone, so that a restart changes nothing.
 #[must_use]
-pub fn asked_again(opened_at: Time, now: Time) -> Option<Time> {
-    let since = now.since(opened_at);
-    (since < DAY_MS).then(|| now.plus(since.clamp(FIRST_MS, SELDOM_MS)))
+pub fn asked_again((from, for_ms): (Time, i64), now: Time) -> Option<Time> {
+    let since = now.since(from);
+    (since < for_ms).then(|| now.plus(since.clamp(FIRST_MS, SELDOM_MS)))
 }
 
 /// What is wrong with one custodian's share of one bid, if anything is. `sealed` is what the platform

@@ -94,7 +94,7 @@ pub fn due(facts: &Facts, now: Time) -> Step {
         UnitState::Open if facts.amending => Step::AskAmendment,
         UnitState::Open => due_to_close(facts, now),
         UnitState::Closing => Step::AskClose,
-        UnitState::Closed => due_to_open(facts),
+        UnitState::Closed => due_to_open(facts, now),
     }
 }
 
@@ -129,14 +129,15 @@ fn due_to_close(facts: &Facts, now: Time) -> Step {
 }
 
 /// Nothing is decided before the window is over, not even that there are too few: a bid that was
-/// dropped must still be able to say so, and its ciphertext to be there.
-fn due_to_open(facts: &Facts) -> Step {
+/// dropped must still be able to say so, and its ciphertext to be there. Nor before the platform's own
+/// clock says so too: what it records bears that clock's hour, and is judged by it for ever.
+fn due_to_open(facts: &Facts, now: Time) -> Step {
     let Some(window_from) = facts.window_from else {
         return Step::Wait;
     };
     let from = release_from(&facts.terms, window_from);
     let reached = facts.latest_cosignatures.iter().filter(|time| **time >= from).count();
-    if reached < facts.t || facts.suspended {
+    if reached < facts.t || now < from || facts.suspended {
         return Step::Wait;
     }
     // One valid receipt that the close denies voids the unit: the platform's fault.

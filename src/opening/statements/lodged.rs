@@ -28,7 +28,8 @@ impl Body for Lodged {
     const TYPE: &'static str = "sealbid/lodged/v1";
 }
 
-/// The platform asks a custodian, after the deadline, for what bidders brought to it. Never recorded.
+/// The platform asks a custodian, after the deadline, for what bidders brought to it, or for its
+/// identity. Never recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
@@ -54,4 +55,6 @@ pub enum QueryAbout {
     Lodged,
     /// The open challenges shown to it.
     Challenges,
+    /// The unit's identity.
+    Release,
 }

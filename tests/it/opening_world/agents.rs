@@ -263,6 +263,10 @@ impl Agents {
                 let ask = serde_json::from_slice(body).unwrap();
                 answer(self.decide(who, |agent| Ok((agent::suspend(agent, &ask)?, Done {}))))
             }
+            "/cancel" => {
+                let ask = serde_json::from_slice(body).unwrap();
+                answer(self.decide(who, |agent| Ok((agent::cancel(agent, &ask)?, Done {}))))
+            }
             "/checkpoint" => {
                 let last =
                     |agent: &Agent<'_>| Ok((Change::Nothing, agent::last_checkpoint(agent)?));

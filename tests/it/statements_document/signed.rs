@@ -104,6 +104,7 @@ impl Story {
             text(Lodged { arrived_at, bidder, custodian: custodian(1), manifest_sha256, unit_id }),
             query(QueryAbout::Lodged),
             query(QueryAbout::Challenges),
+            query(QueryAbout::Release),
         ]
     }
 

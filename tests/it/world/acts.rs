@@ -104,6 +104,7 @@ impl World {
             custodian.skew = -1000 * i64::from(behind);
             custodian.wipe(rules, truth);
             self.agents.ledger.told.retain(|(place, _), _| *place != agent);
+            self.agents.ledger.cancelled.retain(|(place, _)| *place != agent);
         }
     }
 
@@ -117,7 +118,7 @@ impl World {
     fn release(&mut self, agent: usize, unit: u8, how: Ask) -> Done {
         let Some(id) = self.unit(unit) else { return Ok(()) };
         self.delete_unread(&id);
-        let Some(ask) = self.ask_for_release(self.row(&id)) else { return Ok(()) };
+        let Some(ask) = self.ask_for_release(self.row(&id), agent) else { return Ok(()) };
         for _ in 0..if how == Ask::Twice { 2 } else { 1 } {
             let Some(Reply::Note(note)) = self.ask(agent, &ask) else { continue };
             if how == Ask::Slow {

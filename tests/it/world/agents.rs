@@ -10,13 +10,13 @@ use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Agent, Change, Keys, Refusal, Silences, State};
 use sealbid::custodian::roster::{CustodianId, Roster};
 use sealbid::custodian::wire::{
-    AskAmendment, AskAnswer, AskChallenge, AskChallenges, AskClose, AskLodge, AskRelease,
-    AskSuspend, AskUnit, AskWindow, BroughtChallenge,
+    AskAmendment, AskAnswer, AskCancel, AskChallenge, AskChallenges, AskClose, AskLodge,
+    AskRelease, AskSuspend, AskUnit, AskWindow, BroughtChallenge,
 };
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::FREEZE_MS;
-use sealbid::opening::statements::{Challenged, Close, Release, Suspension, SuspensionState};
+use sealbid::opening::statements::{Challenged, Close, Release, Suspension, SuspensionState, Void};
 use sealbid::record::proof::Receipt;
 use sealbid::record::witness::{AddCheckpoint, WitnessRefusal};
 use sealbid::tender::statements::{Amendment, AmendmentReason};
@@ -40,6 +40,7 @@ pub enum Request {
     Window(AskWindow),
     Release(AskRelease),
     Suspend(AskSuspend),
+    Cancel(AskCancel),
     Lodge(AskLodge),
 }
 
@@ -84,6 +85,10 @@ pub struct Ledger {
     pub given: Vec<Given>,
     /// The regulator's last word that each agent took in its present life.
     pub told: BTreeMap<(usize, UnitId), SuspensionState>,
+    /// Who, in its present life, heard that its buyer cancelled a unit.
+    pub cancelled: BTreeSet<(usize, UnitId)>,
+    /// Closes that an agent signed, and identities that it gave, after it had heard that.
+    pub after_cancellation: Vec<(usize, UnitId)>,
     /// Every cosignature: whose, and when by its own clock.
     pub cosigned: Vec<(usize, Time)>,
     /// Outages that an agent signed which had cosigned while the platform says that it was down.
@@ -97,6 +102,12 @@ pub struct Ledger {
 const SLACK_MS: i64 = 5_000;
 
 impl Ledger {
+    fn note_cancelled(&mut self, place: usize, unit: UnitId) {
+        if self.cancelled.contains(&(place, unit)) {
+            self.after_cancellation.push((place, unit));
+        }
+    }
+
     fn has_cosigned_within(&self, agent: usize, amendment: &Amendment) -> bool {
         let AmendmentReason::Outage { from, until, .. } = amendment.reason else { return false };
         let (from, until) = (from.plus(SLACK_MS), until.plus(-SLACK_MS));
@@ -204,6 +215,10 @@ impl Agents {
                 let word = Statement::<Suspension>::parse(ask.suspension.as_bytes()).unwrap();
                 ledger.told.insert((place, word.body().unit_id), word.body().state);
             }
+            (Request::Cancel(ask), Reply::Done) => {
+                let void = Statement::<Void>::parse(ask.void.as_bytes()).unwrap();
+                ledger.cancelled.insert((place, void.body().unit_id));
+            }
             (Request::Witness(_), Reply::Cosigned(_)) => ledger.cosigned.push((place, now)),
             _ => {}
         }
@@ -211,6 +226,7 @@ impl Agents {
         match request {
             Request::Close(_) => {
                 let close = Statement::<Close>::from_note(note.clone()).unwrap();
+                ledger.note_cancelled(place, close.body().unit_id);
                 let unit = ledger.closes.entry(close.body().unit_id).or_default();
                 signed(unit, close.sha256(), close.body().clone(), place);
             }
@@ -226,6 +242,7 @@ impl Agents {
                 let release = Statement::<Release>::from_note(note.clone()).unwrap();
                 let clocks = self.each.iter().map(|custodian| custodian.reached).collect();
                 let (unit, close) = (release.body().unit_id, release.body().close_sha256);
+                ledger.note_cancelled(place, unit);
                 let is_stopped =
                     ledger.told.get(&(place, unit)) == Some(&SuspensionState::Suspended);
                 ledger.given.push(Given { agent: place, unit, close, clocks, is_stopped });
@@ -285,6 +302,10 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
                 let close = Statement::<Close>::parse(ask.close.as_bytes()).unwrap();
                 (Change::Nothing, anyway(agent, close))
             }
+            Err(Refusal::Cancelled) if !rules.holds(Rule::CancellationIsKept) => {
+                let close = Statement::<Close>::parse(ask.close.as_bytes()).unwrap();
+                (Change::Nothing, anyway(agent, close))
+            }
             decided => reply(decided),
         },
         Request::Challenge(ask) => reply::<Challenged>(agent::challenge(agent, ask)),
@@ -304,6 +325,7 @@ fn decide(agent: &Agent<'_>, request: &Request, rules: Rules) -> (Change, Reply)
             decided => reply(decided),
         },
         Request::Suspend(ask) => done(agent::suspend(agent, ask)),
+        Request::Cancel(ask) => done(agent::cancel(agent, ask)),
         Request::Lodge(ask) => reply(agent::lodge(agent, ask, agent.now, MOST)),
     }
 }

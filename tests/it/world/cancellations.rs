@@ -1,6 +1,7 @@
 //! A buyer cancels a unit, for as long as no close of it is effective.
 
 use sealbid::crypto::statement::Statement;
+use sealbid::custodian::wire::AskCancel;
 use sealbid::error::Refusal;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::UnitState;
@@ -10,6 +11,7 @@ use sealbid::tender::Refused;
 use sealbid::tender::rules::{cancellation, check_cancel};
 
 use super::World;
+use super::agents::Request;
 use super::faults::Rule;
 use super::history::By;
 use super::platform::Row;
@@ -47,7 +49,24 @@ impl World {
             }
         }
         void.sign(&self.keys.platform);
-        self.write(Level::Public, void.encode().into_bytes()).map(|_| ())
+        self.write(Level::Public, void.encode().into_bytes())?;
+        self.tell_cancelled(&id);
+        Ok(())
+    }
+
+    /// Tells the agents that have not heard yet, after it is recorded, and again at every beat.
+    pub fn tell_cancelled(&mut self, id: &UnitId) {
+        if !self.is_to_be_told(id) {
+            return;
+        }
+        let row = self.row(id);
+        let (unit, void) = (row.unit.encode(), row.void_note.clone().unwrap());
+        let ask = Request::Cancel(AskCancel { credentials: self.buyer.credentials(), unit, void });
+        for place in 0..self.n() {
+            if !self.agents.ledger.cancelled.contains(&(place, *id)) {
+                self.ask(place, &ask);
+            }
+        }
     }
 
     /// The same statement again is answered as before.

@@ -58,6 +58,9 @@ pub enum Broken {
     WhileSuspended,
     /// A key left for a unit that its buyer cancelled.
     CancelledReleased,
+    /// A custodian signed a close of a unit, or handed out its key, after it heard that it is cancelled; or
+    /// one that was there in the end never heard.
+    CancelledSigned,
     /// A key of second envelopes left without their order.
     Unordered,
     /// What an order leaves out, or a void unit's, can still be read.

@@ -82,6 +82,14 @@ fn a_unit_that_is_cancelled_after_its_close_is_released_all_the_same() {
 }
 
 #[test]
+fn a_cancelled_unit_is_closed_all_the_same_by_those_that_forget_it() {
+    let rival = Op::Rival { unit: 0, how: Rival::Early };
+    let ops = one(&[&[bid(0, 0), CANCEL, PAST_THE_EDGE, Op::Tick, rival]]);
+    breaks(Rule::CancellationIsKept, Broken::CancelledSigned, &ops);
+    search(Rule::CancellationIsKept, &[Broken::CancelledSigned]);
+}
+
+#[test]
 fn a_deadline_that_the_platform_slept_through_is_closed_unless_it_waits() {
     let slept = [bid(0, 0), Op::AdvanceToEdge(-1), Op::Down(10), Op::Tick, Op::Tick];
     breaks(Rule::DowntimeWaits, Broken::ClosedOverOutage, &one(&[&slept]));

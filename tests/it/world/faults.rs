@@ -41,6 +41,8 @@ pub enum Rule {
     StopOvertakes,
     /// A unit is cancelled before its close is effective, or never.
     CancelledBeforeItsClose,
+    /// A custodian that heard of a cancellation signs no close and hands out nothing.
+    CancellationIsKept,
     /// A deadline that fell into the platform's own downtime waits for a decision.
     DowntimeWaits,
     /// Custodians that noticed no outage sign none on the platform's word.

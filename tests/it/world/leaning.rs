@@ -49,6 +49,11 @@ pub fn about(rule: Rule) -> BoxedStrategy<Op> {
             let cancel = Just(Op::Cancel { unit: 0, by: By::Buyer });
             prop_oneof![on_time, past, (0..5u8).prop_map(ask), cancel, Just(Op::Tick)].boxed()
         }
+        Rule::CancellationIsKept => {
+            let cancel = Just(Op::Cancel { unit: 0, by: By::Buyer });
+            let rival = Just(Op::Rival { unit: 0, how: Rival::Early });
+            prop_oneof![on_time, past, cancel, rival, Just(Op::Tick)].boxed()
+        }
         Rule::DowntimeWaits => {
             let edge = Just(Op::AdvanceToEdge(-1));
             prop_oneof![on_time, edge, (6..20u8).prop_map(Op::Down), Just(Op::Tick)].boxed()

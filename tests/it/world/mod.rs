@@ -13,6 +13,7 @@ mod deadlines;
 mod decisions;
 mod dropped;
 mod faults;
+mod handed_out;
 mod history;
 mod kept;
 mod leaning;

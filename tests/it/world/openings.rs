@@ -11,7 +11,9 @@ use sealbid::ids::UnitId;
 use sealbid::opening::decrypt::{self, UnitKey};
 use sealbid::opening::rules::words::takes_keys;
 use sealbid::opening::rules::{Claimed, Decryption, Failure, UnitState, outcome, standing};
-use sealbid::opening::statements::{OpenedLine, Opening, OpeningEvent, Release, Void, VoidReason};
+use sealbid::opening::statements::{
+    OpenedLine, Opening, OpeningEvent, Query, QueryAbout, Release, Void, VoidReason,
+};
 use sealbid::record::checkpoint::Cosigned;
 use sealbid::record::disclosure::Level;
 
@@ -38,7 +40,7 @@ impl World {
     }
 
     /// What is shown to an agent so that it releases.
-    pub fn ask_for_release(&self, row: &Row) -> Option<Request> {
+    pub fn ask_for_release(&self, row: &Row, place: usize) -> Option<Request> {
         let (index, _) = row.closed.as_ref()?;
         let cosigned = self.record.cosigned(*index, self.q())?;
         let by_t = |c: &&Cosigned| c.is_cosigned_by(self.t());
@@ -49,14 +51,22 @@ impl World {
             credentials: self.buyer.credentials(),
             lodged: self.accounts(row.unit.body().id().unwrap()),
             order: row.order.as_ref().map(Statement::encode),
+            query: self.query(row.unit.body().id().unwrap(), place, QueryAbout::Release),
             unit: row.unit.encode(),
         }))
+    }
+
+    /// The platform's signed question to one agent.
+    pub fn query(&self, unit_id: UnitId, place: usize, about: QueryAbout) -> String {
+        let custodian = self.agents.each[place].id.clone();
+        let query = Query { about, at: self.now(), custodian, unit_id };
+        Statement::signed(query, &self.keys.platform).unwrap().encode()
     }
 
     pub fn ask_release(&mut self, id: UnitId) -> Done {
         for place in 0..self.n() {
             self.repeat_word(place, &id);
-            let Some(ask) = self.ask_for_release(self.row(&id)) else { return Ok(()) };
+            let Some(ask) = self.ask_for_release(self.row(&id), place) else { return Ok(()) };
             if let Some(Reply::Note(note)) = self.ask(place, &ask) {
                 self.take_release(&note)?;
             }

@@ -67,6 +67,8 @@ pub struct Row {
     pub void: Option<VoidReason>,
     /// Whether custodians refused an outage over the deadline in force.
     pub is_outage_refused: bool,
+    /// Its note.
+    pub void_note: Option<String>,
 }
 
 /// The key of each body.
@@ -94,6 +96,7 @@ impl Row {
             opening: None,
             void: None,
             is_outage_refused: false,
+            void_note: None,
         }
     }
 
@@ -233,6 +236,7 @@ impl Platform {
                 let row = self.row(&void.body().unit_id);
                 row.step(UnitAct::Void);
                 row.void = Some(void.body().reason);
+                row.void_note = Some(void.encode());
             }
             Act::Opening(opening) => {
                 let row = self.row(&opening.body().unit_id);

@@ -4,26 +4,22 @@
 use sealbid::bid::rules::Refused;
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
-use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::agent::{self, Agent, KeptChallenge, Refusal, State};
-use sealbid::custodian::wire::{
-    AskAmendment, AskChallenge, AskClose, AskRelease, AskSuspend, AskUnit,
-};
+use sealbid::custodian::agent::{self, Agent, Refusal, State};
+use sealbid::custodian::wire::{AskAmendment, AskChallenge, AskClose, AskUnit};
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::AmendmentFault;
-use sealbid::opening::rules::challenge::{Lives, Told};
-use sealbid::opening::statements::{Close, Suspension, SuspensionState};
+use sealbid::opening::statements::Close;
 use sealbid::record::disclosure::Level;
 use sealbid::record::witness::Known;
-use sealbid::tender::statements::{Amendment, AmendmentReason, ReleaseBy, Unit};
+use sealbid::tender::statements::{Amendment, AmendmentReason, Unit};
 
+use super::World;
 use super::agents::{MOST, Request};
 use super::faults::Rules;
+use super::handed_out::{ask_release, release_refusal};
 use super::history::{Op, Submit};
 use super::record::{Hand, proposed};
-use super::{ORIGIN, World, key};
-use crate::support::START;
 
 /// What these agents' operators decided.
 const FLOOR_MS: i64 = 5_000;
@@ -42,11 +38,11 @@ pub fn world(min: u8, ops: &[Op]) -> (World, UnitId) {
 }
 
 /// One whose unit is closed by all.
-fn closed(min: u8) -> (World, UnitId) {
+pub fn closed(min: u8) -> (World, UnitId) {
     world(min, &[BID, Op::AdvanceToEdge(2_000), Op::Tick, Op::Tick])
 }
 
-fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
+pub fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
     let custodian = &world.agents.each[0];
     let (keys, roster) = (&custodian.keys, &world.agents.roster);
     let (first, log_keys, awake_since) = (roster, &[], custodian.awake_since);
@@ -54,12 +50,8 @@ fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
     Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms }
 }
 
-fn state(world: &World) -> State {
+pub fn state(world: &World) -> State {
     world.agents.each[0].state.clone()
-}
-
-fn regulator() -> SigningKey {
-    key(&format!("{ORIGIN}/regulator"), 4)
 }
 
 pub fn unit_refusal(world: &World, ask: &AskUnit, state: &State) -> Option<Refusal> {
@@ -154,6 +146,18 @@ fn an_agent_that_lost_its_memory_does_nothing_before_it_adopted_what_the_others_
     let first = world.record.checkpoints.iter().find(|c| c.cosignatures().len() < 4).unwrap();
     let few = agent::adopt(&agent, &first.note().encode());
     assert_eq!(few.err(), Some(Refusal::NoQuorum));
+    // Anybody may send it a checkpoint: once it has its place again, none moves it or its hour.
+    let again = agent::adopt(&early, &by_all.note().encode());
+    assert_eq!(again.err(), Some(Refusal::NotLost));
+}
+
+#[test]
+fn an_agent_that_lost_nothing_adopts_nothing() {
+    let (world, _) = closed(0);
+    let state = state(&world);
+    let last = world.record.checkpoints.iter().rev().find(|c| c.cosignatures().len() == 5).unwrap();
+    let asked = agent::adopt(&agent(&world, &state, world.truth()), &last.note().encode());
+    assert_eq!(asked.err(), Some(Refusal::NotLost), "it keeps its silences and its place");
 }
 
 fn amendment(world: &World, id: UnitId, no: u32) -> Statement<Amendment> {
@@ -204,7 +208,7 @@ fn an_amendment_is_refused_out_of_its_chain_of_an_unknown_unit_and_after_a_close
 }
 
 /// The request for a close of these lines at the last checkpoint.
-fn ask_close(world: &mut World, id: UnitId, lines: Vec<Hash>) -> AskClose {
+pub fn ask_close(world: &mut World, id: UnitId, lines: Vec<Hash>) -> AskClose {
     let size = world.record.checkpoints.last().unwrap().checkpoint().size;
     let close = world.row(&id).terms.close(lines, size, id);
     ask_this_close(world, id, close)
@@ -219,7 +223,7 @@ fn ask_this_close(world: &mut World, id: UnitId, close: Close) -> AskClose {
     ask
 }
 
-fn close_refusal(world: &World, ask: &AskClose) -> Option<Refusal> {
+pub fn close_refusal(world: &World, ask: &AskClose) -> Option<Refusal> {
     agent::sign_close(&agent(world, &state(world), world.truth()), ask).err()
 }
 
@@ -275,90 +279,6 @@ fn a_close_that_forgets_a_lodged_bid_is_refused_and_a_late_bid_is_not_lodged() {
     let deadline = state.units[&id].deadline;
     assert_eq!(at(deadline).unwrap_err(), Refusal::Lodge(Refused::Late));
     assert!(at(deadline.plus(-1)).is_ok(), "its hour is the last byte's, whatever storing it took");
-}
-
-fn ask_release(world: &World, id: UnitId) -> AskRelease {
-    let Some(Request::Release(ask)) = world.ask_for_release(world.row(&id)) else { unreachable!() };
-    ask
-}
-
-fn release_refusal(world: &World, ask: &AskRelease, state: &State) -> Option<Refusal> {
-    agent::release(&agent(world, state, world.truth()), ask).err()
-}
-
-#[test]
-fn a_release_is_refused_early_below_the_minimum_challenged_or_suspended() {
-    let (few, id) = closed(2);
-    let ask = ask_release(&few, id);
-    assert_eq!(release_refusal(&few, &ask, &state(&few)), Some(Refusal::TooFewLines));
-
-    let (mut world, id) = closed(0);
-    let early = ask_release(&world, id);
-    let refused = Some(Refusal::TooEarlyToRelease);
-    assert_eq!(release_refusal(&world, &early, &state(&world)), refused);
-    world.act(Op::AdvanceTime(20_000));
-    assert_eq!(release_refusal(&world, &early, &state(&world)), refused);
-    world.publish();
-    world.witness();
-    let ask = ask_release(&world, id);
-    assert_eq!(release_refusal(&world, &ask, &state(&world)), None);
-
-    let mut challenged = state(&world);
-    let kept = challenged.units.get_mut(&id).unwrap();
-    let account = sealbid::custodian::wire::Account {
-        accepted: String::new(),
-        credentials: Vec::new(),
-        later: None,
-    };
-    let told = Told {
-        bidder: "ent_00000000000000000000000000000001".parse().unwrap(),
-        line: Hash::of(b"a line"),
-        lives: Lives::In,
-        manifest_sha256: Hash::of(b"a manifest"),
-        seq: 1,
-    };
-    let account = Box::new(account.into());
-    let open = KeptChallenge::Open { account, received_at: START, told };
-    kept.challenges.insert(told.line.to_string(), open);
-    assert_eq!(release_refusal(&world, &ask, &challenged), Some(Refusal::ChallengeOpen));
-
-    let stop = |no, state| {
-        let body = Suspension { no, reason: "a complaint".to_owned(), state, unit_id: id };
-        let suspension = Statement::signed(body, &regulator()).unwrap().encode();
-        AskSuspend { suspension, unit: world.row(&id).unit.encode() }
-    };
-    let mut stopped = state(&world);
-    let suspend = stop(1, SuspensionState::Suspended);
-    let change = agent::suspend(&agent(&world, &stopped, world.truth()), &suspend).unwrap();
-    stopped.apply(change);
-    assert_eq!(release_refusal(&world, &ask, &stopped), Some(Refusal::Suspended));
-    let old = stop(1, SuspensionState::Lifted);
-    let old = agent::suspend(&agent(&world, &stopped, world.truth()), &old).err();
-    assert_eq!(old, Some(Refusal::OldSuspension));
-}
-
-#[test]
-fn a_second_envelope_is_not_released_without_its_order() {
-    let (mut world, id) = closed(0);
-    let mut body = world.row(&id).unit.body().clone();
-    body.release = ReleaseBy::Order;
-    let unit_id = body.id().unwrap();
-    let mut unit = Statement::new(body).unwrap();
-    let close = world.row(&id).terms.close(vec![Hash::of(b"a line")], 8, unit_id);
-    let mut close = Statement::new(close).unwrap();
-    close.sign(&world.keys.platform);
-    for custodian in &world.agents.each {
-        unit.sign(&custodian.keys.statement);
-        close.sign(&custodian.keys.statement);
-    }
-    let now = world.now();
-    let event = close.encode().into_bytes();
-    let index = world.record.append(Hand::Rival, Level::Public, now, event).unwrap();
-    world.publish();
-    world.witness();
-    let close_receipt = world.record.latest_receipt(index).encode();
-    let ask = AskRelease { unit: unit.encode(), close_receipt, ..ask_release(&world, id) };
-    assert_eq!(release_refusal(&world, &ask, &state(&world)), Some(Refusal::NoOrder));
 }
 
 #[test]

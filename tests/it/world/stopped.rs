@@ -1,12 +1,14 @@
 //! What must not leave, and must not be readable: of a unit that is suspended, that its buyer
 //! cancelled, or whose order has not come.
 
+use sealbid::ids::UnitId;
 use sealbid::opening::statements::{SuspensionState, VoidReason};
 use sealbid::tender::statements::ReleaseBy;
 
 use super::World;
 use super::agents::Given;
 use super::check::{Broken, holds};
+use super::faults::Rule;
 use super::platform::Accepted;
 use super::record::{Act, Hand};
 
@@ -54,7 +56,19 @@ impl World {
     pub fn check_cancelled(&self) -> Result<(), Broken> {
         let void = |given: &Given| self.platform.units[&given.unit].void;
         let is_cancelled = |given: &Given| void(given) == Some(VoidReason::Cancelled);
-        holds(!self.agents.ledger.given.iter().any(is_cancelled), Broken::CancelledReleased)
+        holds(!self.agents.ledger.given.iter().any(is_cancelled), Broken::CancelledReleased)?;
+        holds(self.agents.ledger.after_cancellation.is_empty(), Broken::CancelledSigned)?;
+        let told = |id, place| self.agents.ledger.cancelled.contains(&(place, id));
+        let mut void = self.platform.units.iter().filter(|(id, _)| self.is_to_be_told(id));
+        let all = void.all(|(id, _)| (0..self.n()).all(|place| told(*id, place)));
+        holds(!self.in_peace || all, Broken::CancelledSigned)
+    }
+
+    /// Whether custodians are to hear that a unit was cancelled: not of one that was cancelled against
+    /// the rules.
+    pub fn is_to_be_told(&self, id: &UnitId) -> bool {
+        let by_rule = self.rules.holds(Rule::CancelledBeforeItsClose);
+        by_rule && self.platform.units[id].void == Some(VoidReason::Cancelled)
     }
 
     pub fn is_gone(&self, bids: &[Accepted]) -> bool {

@@ -136,6 +136,7 @@ impl World {
 
     fn advance(&mut self, id: UnitId) -> Done {
         self.delete_unread(&id);
+        self.tell_cancelled(&id);
         self.tend_challenges(id)?;
         if self.row(&id).state == UnitState::Proposed {
             return self.ask_unit(id);
