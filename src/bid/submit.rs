@@ -265,11 +265,8 @@ impl Prepared {
         if place.statements != self.statements {
             return Err(Error::NoKey);
         }
-        if let Some(index) = place.accepted {
-            let later =
-                rules::superseded(place.head.as_ref().map(|(head, _)| head), &manifest_sha256);
-            let outcome = later.map_or(Outcome::Accepted, Outcome::Superseded);
-            return Ok(Some(Answer::again(outcome, index)));
+        if let Some(answer) = accepted_before(&place, &manifest_sha256) {
+            return Ok(Some(answer));
         }
         let (head, author) = (place.head.as_ref().map(|(head, _)| head), Some(self.bidder));
         let (line, arrived_at, id) = (&self.line, self.arrived_at, body.unit_id);
@@ -304,6 +301,13 @@ impl Prepared {
         store_accepted(tx, &place, Advance { body, key, envelope }, &recorded)?;
         Ok(Some(Answer::fresh(Outcome::Accepted, recorded, self.event)))
     }
+}
+
+/// The answer to a manifest that was accepted before: its own entry, and whether it still counts.
+fn accepted_before(place: &Place, manifest_sha256: &Hash) -> Option<Answer> {
+    let index = place.accepted?;
+    let later = rules::superseded(place.head.as_ref().map(|(head, _)| head), manifest_sha256);
+    Some(Answer::again(later.map_or(Outcome::Accepted, Outcome::Superseded), index))
 }
 
 /// An acceptance, sealed until the unit's end.

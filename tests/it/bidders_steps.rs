@@ -7,14 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser as _;
 use reqwest::{Method, StatusCode};
+use sealbid::bid::rules::{ChainHead, ChainKind, superseded};
 use sealbid::cli::Context;
 use sealbid::cli::bid::{BidCommand, Send, read};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::output::{Access as FileAccess, Report, write_new};
+use sealbid::crypto::entropy::SystemEntropy;
+use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
 use sealbid::enterprise::credentials::key_name;
 use sealbid::enterprise::statements::Kind;
 use sealbid::error::{Error, Refusal as _};
+use sealbid::ids::BidId;
 use sealbid::opening::statements::Lodged;
 use sealbid::record::store::entries_of_kind;
 use sealbid::tender::statements::Stage;
@@ -42,6 +46,23 @@ fn replace(context: &Context, bid: &Path) -> Result<Report, Failed> {
 fn told(failed: Failed, lang: Lang) -> (String, u8) {
     let error = Error::from(failed);
     (terminal(&error, lang), error.exit_code())
+}
+
+#[test]
+fn what_was_accepted_counts_until_its_chain_goes_on() {
+    let (this, other) = (Hash::of(b"this"), Hash::of(b"another"));
+    let head = |sha256, kind| ChainHead {
+        bid_id: BidId::random(&SystemEntropy::new()).unwrap(),
+        seq: 2,
+        sha256,
+        kind,
+        key: signer("bids.example/record/enterprise/x", 1).verifying().clone(),
+    };
+    for kind in [ChainKind::Manifest, ChainKind::Withdrawal] {
+        assert_eq!(superseded(Some(&head(this, kind)), &this), None);
+        assert_eq!(superseded(Some(&head(other, kind)), &this), Some(kind));
+    }
+    assert_eq!(superseded(None, &this), None);
 }
 
 on_both! {

@@ -26,13 +26,13 @@ use crate::on_both;
 use crate::play::{DEADLINE, Play, code, meant};
 use crate::support::wait;
 
-fn run(play: &Play, command: TenderCommand) -> Result<Report, Failed> {
+fn run(play: &Play, command: &TenderCommand) -> Result<Report, Failed> {
     command.run(&play.context(Some(play.key_file(&play.buyer.key, 90))))
 }
 
 /// A tender as its buyer is told of it.
 fn shown(play: &Play, tender: TenderId, lang: Lang) -> String {
-    run(play, TenderCommand::Show { tender, json: false }).unwrap().text(lang)
+    run(play, &TenderCommand::Show { tender, json: false }).unwrap().text(lang)
 }
 
 /// Publishes a draft; gives its one unit.
@@ -73,7 +73,7 @@ on_both! {
         let mut plans = [example(), in_help(Lang::Zh)].map(|text| {
             let file = play.server.home().join("tender.toml");
             std::fs::write(&file, text).unwrap();
-            let tender = run(&play, TenderCommand::Draft { file }).unwrap().text(Lang::En);
+            let tender = run(&play, &TenderCommand::Draft { file }).unwrap().text(Lang::En);
             let client = play.client(&play.buyer.key);
             let path = format!("/tenders/{}", tender.trim_end());
             let view: serde_json::Value =
@@ -129,7 +129,7 @@ on_both! {
         let stranger = play.context(Some(play.key_file(&crate::server::regulator(), 105)));
         assert_eq!(code(TenderCommand::Void { unit }.run(&stranger)), "auth-forbidden");
         for _ in 0..2 {
-            run(&play, TenderCommand::Void { unit }).unwrap();
+            run(&play, &TenderCommand::Void { unit }).unwrap();
             assert_eq!((play.unit(&unit)["state"].as_str(), lapses(&play)), (Some("lapsed"), 1));
         }
         assert!(shown(&play, tender, Lang::En).contains("publication was taken back"));
@@ -141,7 +141,7 @@ on_both! {
         assert_eq!(play.unit(&next)["state"], "open");
         assert!(!shown(&play, tender, Lang::En).contains("custodian c2:"));
         // Once it is open it is cancelled by the same command, and the old one stays lapsed.
-        run(&play, TenderCommand::Void { unit: next }).unwrap();
+        run(&play, &TenderCommand::Void { unit: next }).unwrap();
         assert_eq!(play.unit(&next)["state"], "void");
     }
 }
