@@ -15,24 +15,34 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::arrivals::Arrival;
+use super::envelope::{MAX_MANIFEST, SHARES};
 use super::resupply::is_missing;
 use super::rules::{ChainHead, ChainKind};
 use super::submit::{Answer as Decided, Outcome, Submission, standings, status, submit};
 use super::{resupply as supply, withdraw};
+use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
+use crate::crypto::shares::MAX_SEALED_SHARE;
 use crate::ids::UnitId;
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
-use crate::web::body::{Entered, id, received};
+use crate::web::body::{Entered, id, received_within};
 use crate::web::edge::Edge;
-use crate::web::who::Caller;
+use crate::web::who::{Caller, has_token};
 
 /// The last parts of the addresses to which statements are sent that must come in time.
 const STATEMENTS: [&str; 2] = ["/bids", "/withdrawals"];
 
+/// A statement's body has at most so many bytes: the largest manifest as a JSON string, every character of
+/// it escaped, and the shares.
+const MAX_BODY: usize = 192 << 10;
+const _: () = assert!(2 * MAX_MANIFEST <= 128 << 10);
+const _: () = assert!(2 * *SHARES.end() * MAX_SEALED_SHARE + 1024 <= 64 << 10);
+
 /// The middleware that stamps statements: outside of everything that asks the database, so that
 /// nothing but the network lies between a statement's last byte and its instant. The stamp goes with
-/// the request, and the close waits while it lives.
+/// the request, and the close waits while it lives. Of a stranger nothing is read and nothing is waited for: a
+/// token of ours must come first.
 ///
 /// # Errors
 /// The inner service's.
@@ -42,10 +52,11 @@ pub async fn stamped(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let is_statement = STATEMENTS.iter().any(|end| request.path().ends_with(end));
-    if !is_statement || request.method() != Method::POST {
+    let is_ours = is_statement && request.method() == Method::POST;
+    if !is_ours || !has_token(&app, request.headers()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    match received(&mut request).await {
+    match received_within(&mut request, MAX_BODY).await {
         Ok(body) => {
             let arrival = app.arrivals.stamp(app.db().clock());
             request.set_payload(body.into());
@@ -70,8 +81,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Arrived<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let arrival = request.extensions_mut().remove::<Arrival>();
+        let caller = request.extensions().get::<Caller>().cloned();
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
+            if let Some(caller) = caller {
+                caller.allow(Act::Submit, &Owner::Actor)?;
+            }
             let unstamped = || crate::error::Error::internal("a statement that nobody stamped");
             let arrival = arrival.ok_or_else(unstamped)?;
             let bytes = bytes.await.map_err(|e| Edge::BodyJson(e.to_string()))?;

@@ -26,7 +26,7 @@ const ACKNOWLEDGED: u64 = 8 << 20;
 /// may end the process.
 type Steps = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A folder of uploads and blobs. One process at a time.
+/// A folder of uploads and blobs. One process at a time: whoever opens it sees to that.
 #[derive(Clone)]
 pub struct Folder {
     uploads: PathBuf,

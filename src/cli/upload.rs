@@ -59,7 +59,7 @@ impl Client {
     ) -> Result<String, Failed> {
         let address = kept.and_then(|kept| std::fs::read_to_string(kept).ok());
         let mut under_way = UnderWay { address, reached: None };
-        let mut breaks = 0;
+        let (mut breaks, mut is_anew) = (0, false);
         loop {
             let before = under_way.reached;
             let outcome = self.go_on(&mut under_way, slice, kept, progress).await;
@@ -71,6 +71,11 @@ impl Client {
                     return Err(Failed::answer(Said::bare("cli-say-why-upload-stuck")));
                 }
                 Ok(None) => {}
+                // Somebody holds it who does not let go: it is left behind, once.
+                Err(failed) if is_busy(&failed) && breaks > BREAKS && !is_anew => {
+                    (breaks, is_anew) = (0, true);
+                    self.leave(&mut under_way).await;
+                }
                 Err(failed) if !is_passing(&failed) || breaks > BREAKS => return Err(failed),
                 Err(_) => tokio::time::sleep(PAUSE.saturating_mul(1 << breaks.min(5))).await,
             }
@@ -150,6 +155,15 @@ impl Client {
         Ok(address)
     }
 
+    /// Gives an upload up for a new one. What is left of it, the server drops in a day.
+    async fn leave(&self, under_way: &mut UnderWay) {
+        under_way.reached = None;
+        let Some(address) = under_way.address.take() else { return };
+        if let Ok(request) = self.request(Method::DELETE, &address, Access::Own).await {
+            drop(request.header("tus-resumable", "1.0.0").send().await);
+        }
+    }
+
     async fn offset(&self, address: &str) -> Result<u64, Failed> {
         let request = self.request(Method::HEAD, address, Access::Own).await?;
         let request = request.header("tus-resumable", "1.0.0");
@@ -222,6 +236,11 @@ async fn pieces(
 /// The upload is finished with or forgotten: a new one begins.
 fn is_gone(failed: &Failed) -> bool {
     failed.told().is_some_and(|told| matches!(told.status, 403 | 404 | 410))
+}
+
+/// Another connection is still sending it, as far as the server knows.
+fn is_busy(failed: &Failed) -> bool {
+    failed.told().is_some_and(|told| told.code == "bid-upload-busy")
 }
 
 /// A break that may be over a moment later. A conflict means that the server has another offset

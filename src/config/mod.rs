@@ -58,6 +58,10 @@ pub struct Config {
     /// Their bytes together; 100 GiB unless told otherwise.
     #[serde(default = "default_max_uploads_bytes")]
     pub max_uploads_bytes: u64,
+    /// Milliseconds for which the sender of a file may be silent within it before the upload is let go,
+    /// 1,000 to 600,000; 20 seconds unless told otherwise.
+    #[serde(default = "default_upload_silence")]
+    pub upload_silence_ms: u32,
     /// The rule pack's TOML file.
     pub rule_pack: PathBuf,
     /// The rosters' notes one after another, version 1 first: what the next holds beyond those of the
@@ -83,6 +87,10 @@ const fn default_cadence() -> u32 {
 
 const fn default_max_upload() -> u64 {
     2 << 30
+}
+
+const fn default_upload_silence() -> u32 {
+    20_000
 }
 
 const fn default_max_uploads() -> u32 {
@@ -199,6 +207,7 @@ impl Config {
             }
         };
         range("cadence_ms", i64::from(self.cadence_ms), 50, 5_000)?;
+        range("upload_silence_ms", i64::from(self.upload_silence_ms), 1_000, 600_000)?;
         let bytes = i64::try_from(self.max_upload_bytes).unwrap_or(i64::MAX);
         range("max_upload_bytes", bytes, 1 << 20, LARGEST_UPLOAD)?;
         range("max_uploads", i64::from(self.max_uploads), 1, 1 << 20)?;
@@ -255,7 +264,8 @@ fn override_field(table: &mut toml::Table, name: &str, value: String) -> Result<
         return Ok(());
     }
     let value = match field {
-        "CADENCE_MS" | "MAX_UPLOAD_BYTES" => {
+        "CADENCE_MS" | "MAX_UPLOAD_BYTES" | "MAX_UPLOADS" | "MAX_UPLOADS_BYTES"
+        | "UPLOAD_SILENCE_MS" => {
             value.parse().map(toml::Value::Integer).map_err(|_| ConfigError::Shape {
                 place: name.into(),
                 reason: Said::bare("web-say-no-number").into(),

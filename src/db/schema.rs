@@ -166,6 +166,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    folder (one) {
+        one -> BigInt,
+        id -> Text,
+    }
+}
+
+diesel::table! {
     upload (id) {
         id -> Text,
         owner -> Text,
@@ -298,8 +305,8 @@ diesel::table! {
         asker -> Text,
         key -> Text,
         request -> Text,
-        status -> Nullable<BigInt>,
-        answer -> Nullable<Binary>,
+        status -> BigInt,
+        answer -> Binary,
         at -> BigInt,
     }
 }

@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 use futures_util::future::join_all;
 
 use super::accounts::{account, of_lodged};
-use super::rules::challenge::{self, Keys, answers, denies, is_in_time};
+use super::rules::challenge::{self, Keys, answers, answers_finding, denies, is_in_time};
 use super::statements::{Challenged, Close, OpeningEvent, QueryAbout, Verdict};
 use super::store::{self, OpenChallenge};
 use super::{Case, Error, Misplaced, Opener, custodians, keys_of, moves, public};
@@ -221,8 +221,8 @@ impl Opener {
     /// was shown, for nobody to read before the unit's end.
     ///
     /// # Errors
-    /// [`Error::Misplaced`] when it is not about this unit's close or the receipts do not deny it,
-    /// [`Error::Signature`] when its custodian did not sign it.
+    /// [`Error::Misplaced`] when it is not about this unit's close, or the receipts do not deny it, or it
+    /// answers no challenge that stands there; [`Error::Signature`] when its custodian did not sign it.
     pub async fn take_challenge(&self, note: &str, account: &Shown) -> Result<(), Error> {
         let found = Statement::<Challenged>::parse(note.as_bytes())?;
         let body = found.body().clone();
@@ -251,26 +251,56 @@ impl Opener {
             .write_after_entries(move |tx| {
                 let known = record::entries_of_unit(tx.conn(), &id, Challenged::TYPE)?;
                 let bytes = found.encode().into_bytes();
-                let is_known = |event: &[u8]| event == bytes.as_slice() || is_answer(event, &body);
-                if known.iter().any(|entry| is_known(&entry.event)) {
-                    return Ok(());
+                match standing(&known, &bytes, &body)? {
+                    Stands::Known => return Ok(()),
+                    Stands::Unasked => return Err(Error::from(Misplaced::NothingDenied)),
+                    Stands::New => {}
                 }
                 tx.record(public(id, Challenged::TYPE, bytes))?;
                 shown.map(|shown| tx.record(shown)).transpose()?;
-                moves::put_challenge(tx, &found)
+                Ok(moves::put_challenge(tx, &found)?)
             })
-            .await?;
-        Ok(())
+            .await
     }
 }
 
-/// Whether an event already answers the challenge that `body` is about: neither an old note brought
-/// again nor one that was under way opens it anew.
-fn is_answer(event: &[u8], body: &Challenged) -> bool {
-    let Ok(known) = Statement::<Challenged>::parse(event) else { return false };
-    let known = known.body();
-    let same = known.custodian == body.custodian && known.line == body.line;
-    same && known.close_sha256 == body.close_sha256 && known.verdict == Verdict::Answered
+/// What the record tells of a custodian's word already.
+enum Stands {
+    /// Nothing: it is to be recorded.
+    New,
+    /// It, or its answer: neither an old note brought again nor one that was under way opens it anew.
+    Known,
+    /// It would answer what nobody found. What a custodian says of receipts that agree with the close
+    /// could be brought first, to silence what it finds next.
+    Unasked,
+}
+
+fn standing(
+    entries: &[record::Entry],
+    note: &[u8],
+    body: &Challenged,
+) -> Result<Stands, db::Error> {
+    if entries.iter().any(|entry| entry.event == note) {
+        return Ok(Stands::Known);
+    }
+    let corrupt = |_| db::Error::Corrupt("a challenge on the record".to_owned());
+    let parsed = entries.iter().map(|entry| Statement::<Challenged>::parse(&entry.event));
+    let known = parsed.collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
+    let is_answered =
+        |finding: &Challenged| known.iter().any(|word| answers_finding(word.body(), finding));
+    if body.verdict != Verdict::Answered {
+        return Ok(if is_answered(body) { Stands::Known } else { Stands::New });
+    }
+    let open = known
+        .iter()
+        .map(Statement::body)
+        .filter(|finding| finding.verdict == Verdict::Open && answers_finding(body, finding));
+    let (answered, open): (Vec<_>, Vec<_>) = open.partition(|finding| is_answered(finding));
+    Ok(match (open.is_empty(), answered.is_empty()) {
+        (false, _) => Stands::New,
+        (true, false) => Stands::Known,
+        (true, true) => Stands::Unasked,
+    })
 }
 
 /// What answers a challenge, and what it was about; nothing while the record does not explain it.

@@ -31,9 +31,10 @@ fn one(changed: usize) -> Result<(), Error> {
 }
 
 macro_rules! swap {
-    ($tx:expr, $row:expr, $act:expr, $values:expr) => {{
+    ($tx:expr, $row:expr, $act:expr, $values:expr $(, $only:expr)?) => {{
         let to = next($row.state, $act)?;
         let at = unit::unit_id.eq($row.id.to_string()).and(unit::state.eq($row.state.code()));
+        $(let at = at.and($only);)?
         let row = diesel::update(unit::table.filter(at)).set((unit::state.eq(to.code()), $values));
         one(on_each!($tx.conn(), |c| row.execute(c))?)
     }};
@@ -66,21 +67,30 @@ pub fn propose_close(
     one(on_each!(tx.conn(), |c| change.execute(c))?)
 }
 
-/// Keeps the signatures that a proposed close has so far.
+/// The proposed close that a row was loaded with: another may have taken its place since.
+fn close_sha256(row: &UnitRow) -> Result<Vec<u8>, Error> {
+    let sha256 = row.close.as_ref().map(|close| close.sha256().as_bytes().to_vec());
+    sha256.ok_or_else(|| Error::Corrupt("a closing unit without its close".to_owned()))
+}
+
+/// Keeps the signatures that a proposed close has so far, as long as it is the one proposed.
 ///
 /// # Errors
-/// `Conflict`, `Backend`.
+/// `Conflict`, `Corrupt`, `Backend`.
 pub fn keep_signatures(tx: &mut Tx<'_>, row: &UnitRow, note: &str) -> Result<(), Error> {
     tx.unrecorded("signatures gathered so far; the event comes with the quorum");
-    let at = unit::unit_id.eq(row.id.to_string()).and(unit::state.eq(UnitState::Closing.code()));
+    let at = unit::unit_id
+        .eq(row.id.to_string())
+        .and(unit::state.eq(UnitState::Closing.code()))
+        .and(unit::close_sha256.eq(close_sha256(row)?));
     let change = diesel::update(unit::table.filter(at)).set(unit::close_note.eq(note));
     one(on_each!(tx.conn(), |c| change.execute(c))?)
 }
 
-/// Closing → open again: nothing is left of the proposal but its entries.
+/// Closing → open again: nothing is left of this proposal but its entries.
 ///
 /// # Errors
-/// `Conflict`, `Backend`.
+/// `Conflict`, `Corrupt`, `Backend`.
 pub fn drop_close(tx: &mut Tx<'_>, row: &UnitRow) -> Result<(), Error> {
     let nothing = (
         unit::freeze_size.eq(None::<i64>),
@@ -88,16 +98,19 @@ pub fn drop_close(tx: &mut Tx<'_>, row: &UnitRow) -> Result<(), Error> {
         unit::close_sha256.eq(None::<Vec<u8>>),
         unit::close_proposed_index.eq(None::<i64>),
     );
-    swap!(tx, row, UnitAct::DropClose, nothing)
+    let only = unit::close_sha256.eq(close_sha256(row)?);
+    swap!(tx, row, UnitAct::DropClose, nothing, only)
 }
 
-/// Closing → closed.
+/// Closing → closed, by the close that was proposed and by no other.
 ///
 /// # Errors
-/// `Conflict`, `Backend`.
+/// `Conflict`, `Corrupt`, `Backend`.
 pub fn close(tx: &mut Tx<'_>, row: &UnitRow, note: &str, index: u64) -> Result<(), Error> {
     let index = stored(index)?;
-    swap!(tx, row, UnitAct::Close, (unit::close_note.eq(note), unit::close_index.eq(index)))
+    let values = (unit::close_note.eq(note), unit::close_index.eq(index));
+    let only = unit::close_sha256.eq(close_sha256(row)?);
+    swap!(tx, row, UnitAct::Close, values, only)
 }
 
 /// Closed → opened; `due_at` is when its shares are first looked at.

@@ -109,6 +109,17 @@ pub fn entries(conn: &mut Conn, from: u64, to: u64, limit: u32) -> Result<Vec<En
     rows.into_iter().map(entry_of).collect()
 }
 
+/// The entries at these indices, in order; pads have none.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn entries_at(conn: &mut Conn, indices: &[u64]) -> Result<Vec<Entry>, Error> {
+    let indices = indices.iter().map(|index| stored(*index)).collect::<Result<Vec<_>, _>>()?;
+    let query = entry::table.filter(entry::idx.eq_any(indices)).order(entry::idx);
+    let rows: Vec<EntryTuple> = on_each!(conn, |c| query.load(c))?;
+    rows.into_iter().map(entry_of).collect()
+}
+
 /// The entries of one unit and kind, in order.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 
 use futures_util::stream::{self, StreamExt as _};
 
+use crate::clock::is_closed;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
@@ -13,12 +14,13 @@ use crate::custodian::client::{AskError, ask_all};
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit};
 use crate::enterprise::credential_notes;
+use crate::enterprise::credentials::enterprise_of;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::{UnitState, has_lapsed};
 use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
-use crate::tender::statements::{Unit, UnitRecipient};
+use crate::tender::statements::{Amendment, AmendmentReason, Unit, UnitRecipient};
 
 use super::amend::adopt_amendment;
 use super::answers::for_good;
@@ -36,9 +38,13 @@ pub const UNBOUND: [&str; 6] = [
     "custodian-asked-late",
     "custodian-credential",
     "custodian-not-recorded",
-    "custodian-not-silent",
+    NOT_SILENT,
     "custodian-signature",
 ];
+
+/// The code by which a custodian says that it does not believe in an outage on the platform's word alone:
+/// it cosigned meanwhile.
+const NOT_SILENT: &str = "custodian-not-silent";
 
 /// The same drafts with every custodian's recipient.
 ///
@@ -196,12 +202,13 @@ async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
         proposed: p.receipt_from_before(*index, row.terms.deadline, roster).await?.encode(),
         unit_id: row.id,
     };
-    let mut refused = 0_usize;
+    let (mut refused, doubts) = (0_usize, doubts_count(p, row, pending).await?);
     for (custodian, reply) in ask_all(wire, &missing(roster, pending.note()), &ask).await {
         match reply {
             Ok(reply) => said(&custodian, adopt_amendment(p, row.id, &reply.note).await),
             Err(error) => {
-                refused = refused.saturating_add(usize::from(is_unbound(&error)));
+                let counts = is_unbound(&error) && (doubts || !error.is_refusal(NOT_SILENT));
+                refused = refused.saturating_add(usize::from(counts));
                 unsigned(p, Waiting::Amendment, row.id, &custodian, &error);
             }
         }
@@ -217,6 +224,28 @@ async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
 /// forgot the unit, or is bound to another amendment of it, could sign no close either.
 fn is_unbound(error: &AskError) -> bool {
     UNBOUND.iter().any(|code| error.is_refusal(code))
+}
+
+/// Whether those who did not see an outage will not sign it any more. While its buyer's word could still
+/// change that, they are asked again: until the hour that it was to win, where it was asked in its time
+/// or no set was frozen that the unit could close with meanwhile.
+async fn doubts_count(
+    p: &Platform,
+    row: &UnitRow,
+    pending: &Statement<Amendment>,
+) -> Result<bool, Error> {
+    let (body, buyer) = (pending.body(), row.unit.body().procuring_entity);
+    let mut signers = pending.note().signatures().iter().map(|by| enterprise_of(&by.name));
+    let is_outage = matches!(body.reason, AmendmentReason::Outage { .. });
+    if !is_outage || signers.any(|by| by == Some(buyer)) || is_closed(p.now(), body.deadline) {
+        return Ok(true);
+    }
+    if !row.terms.is_moved_late_by(&body.reason) {
+        return Ok(false);
+    }
+    let (row, roster) = (row.clone(), p.roster_of(row.unit.body())?.clone());
+    let frozen = p.db.query(move |conn| units::freeze(conn, &row, &roster)).await?;
+    Ok(frozen.is_some())
 }
 
 /// The request for an amendment lapses, on the record.

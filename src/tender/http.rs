@@ -316,7 +316,7 @@ pub async fn add_document(
     documents::check_name(&query.name).map_err(super::Error::from)?;
     let upload = upload::create(p, actor, Purpose::Document, length).await?.id;
     let append = upload::append(p, actor, upload, 0, None).await?;
-    stream::receive(append, body).await?;
+    stream::receive(append, body, app.silence).await?;
     upload::complete(p, actor, upload).await?;
     let added = documents::add(p, actor, tender, query.into_inner().name, upload).await?;
     Ok(HttpResponse::Created().json(added))

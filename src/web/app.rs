@@ -1,7 +1,9 @@
 //! What every handler works with: one value per running server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::idempotency::Running;
 use super::limit::Limiter;
 use crate::auth::standing::Standing;
 use crate::auth::token::TokenKey;
@@ -34,6 +36,10 @@ pub struct App {
     pub pads: PadKey,
     /// Statements under way.
     pub arrivals: Arrivals,
+    /// Acts under way under a key.
+    pub running: Running,
+    /// How long the sender of a file may be silent within it.
+    pub silence: Duration,
     /// Carries units from their deadline to their end.
     pub opener: Arc<Opener>,
 }

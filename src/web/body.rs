@@ -55,6 +55,20 @@ pub async fn received(request: &mut ServiceRequest) -> Result<web::Bytes, Edge> 
     })
 }
 
+/// The same of a body that may have so many bytes.
+///
+/// # Errors
+/// As [`received`].
+pub async fn received_within(
+    request: &mut ServiceRequest,
+    limit: usize,
+) -> Result<web::Bytes, Edge> {
+    let broken = |e: actix_web::Error| Edge::BodyJson(e.to_string());
+    let payload = request.extract::<web::Payload>().await.map_err(broken)?;
+    let whole = payload.to_bytes_limited(limit).await.map_err(|_| Edge::BodySize(limit))?;
+    whole.map_err(broken)
+}
+
 /// An identifier in an address.
 ///
 /// # Errors

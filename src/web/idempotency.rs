@@ -1,14 +1,18 @@
 //! Idempotency-Key: the same act sent twice is answered twice and done once.
 //!
-//! A logged-in caller's JSON `POST` that carries a key is written down before it is done, and its
-//! success is kept for a day and given again for the same bytes. Of two at once, one acts and the
-//! other is told so. Refusals and our own failures are not kept: trying again is right then. Where
-//! the process died between act and answer, the key is free again after [`LEASE_MS`]; after a day it is
-//! forgotten. Neither makes two acts of one, for each knows itself that it was done, as long as what
-//! it made is there: statements by their content, a draft by the key that its id derives from, a
-//! document by its name and bytes. What is kept here saves the work, and no more of one asker than
-//! [`MAX_KEPT`]. Deliberately absent: logins, whose answers are secrets; callers without a session, who send nothing but statements;
-//! and files, whose uploads have a protocol of their own.
+//! The success of a logged-in caller's JSON `POST` that carries a key is kept for a day and given again
+//! for the same bytes. Of two at once, one acts and the other is told so. Refusals and our own failures
+//! are not kept: trying again is right then. What is under way this process alone knows, so that nothing
+//! of it outlives a crash: the same act again is then done again, as it is after a day, or in another
+//! instance at the same time. None of that makes two acts of one, for each knows itself that it was
+//! done, as long as what it made is there: statements by their content, a draft by the key that its id
+//! derives from, a document by its name and bytes. What is kept here saves the work, and no more of
+//! one asker than [`MAX_KEPT`]. Deliberately absent: logins, whose answers are secrets; callers without a
+//! session, who send nothing but statements; and files, whose uploads have a protocol of their own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -23,9 +27,10 @@ use super::app::App;
 use super::body::received;
 use super::edge::Edge;
 use super::who::Caller;
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::db::schema::idempotency;
-use crate::db::{Conn, Error, Tx};
+use crate::db::{Conn, Db, Error, Tx};
 use crate::on_each;
 
 /// The request's header.
@@ -34,12 +39,12 @@ pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long answers are kept, in milliseconds.
 pub const KEPT_MS: i64 = 24 * 3_600_000;
-/// How long an act may be under way before its process is taken for dead, in milliseconds.
-pub const LEASE_MS: i64 = 120_000;
-/// What a twin is told to wait, in seconds.
-const TWIN_SECONDS: u32 = 1;
 /// Answers of one asker kept at a time; what comes beyond is done without being kept.
 pub const MAX_KEPT: i64 = 5_000;
+/// Answers that are over are forgotten so often.
+const SWEEP: Duration = Duration::from_secs(3600);
+/// What a twin is told to wait, in seconds.
+const TWIN_SECONDS: u32 = 1;
 
 /// Whether the routes at an address take a key at all.
 #[must_use]
@@ -63,18 +68,50 @@ struct Kept {
     answer: Vec<u8>,
 }
 
+/// Whose key, and which.
+type Place = (String, String);
+
+/// The acts under way in this process.
+#[derive(Debug, Default)]
+pub struct Running(Arc<Mutex<HashMap<Place, Hash>>>);
+
+impl Running {
+    /// Takes a key for an act that begins, unless it is taken.
+    fn begin(&self, keyed: &Keyed) -> Result<UnderWay, Known> {
+        let place = (keyed.asker.clone(), keyed.key.clone());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(&place) {
+            Some(asked) if *asked == keyed.asked => return Err(Known::Running),
+            Some(_) => return Err(Known::Other),
+            None => {}
+        }
+        all.insert(place.clone(), keyed.asked);
+        Ok(UnderWay { all: Arc::clone(&self.0), place })
+    }
+}
+
+/// An act under way: its key is free when this is dropped.
+struct UnderWay {
+    all: Arc<Mutex<HashMap<Place, Hash>>>,
+    place: Place,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
+    }
+}
+
 /// What is known of an act by its key.
 enum Known {
     /// Nothing: it is ours to do now.
-    Never,
+    Never(UnderWay),
     /// It was answered.
     Before(Kept),
     /// It is under way.
     Running,
     /// The key belongs to another one.
     Other,
-    /// Nothing, and too much is kept for its asker already.
-    Full,
 }
 
 /// The middleware.
@@ -90,7 +127,7 @@ pub async fn once(
     };
     // Whatever is refused here leaves as an answer: an error of a middleware would pass the last
     // hand that writes its text.
-    let keyed = match recall(&mut request, &key).await {
+    let (under_way, keyed) = match recall(&mut request, &key).await {
         Err(failure) => return Ok(request.error_response(failure)),
         Ok((Known::Before(kept), _)) => return Ok(request.into_response(again(kept))),
         Ok((Known::Running, _)) => {
@@ -100,13 +137,14 @@ pub async fn once(
         Ok((Known::Other, _)) => {
             return Ok(request.error_response(Failure::from(Edge::IdempotencyReused)));
         }
-        Ok((Known::Full, _)) => return Ok(next.call(request).await?.map_into_boxed_body()),
-        Ok((Known::Never, keyed)) => keyed,
+        Ok((Known::Never(under_way), keyed)) => (under_way, keyed),
     };
     // A task of its own: should the caller go away, the answer is kept all the same.
     let acted = actix_web::rt::spawn(async move {
         let response = next.call(request).await;
-        keep(&keyed, response).await
+        let kept = keep(&keyed, response).await;
+        drop(under_way);
+        kept
     });
     let acted = acted.await;
     acted.map_err(|e| Failure::from(crate::error::Error::internal(e.to_string())))?
@@ -132,8 +170,18 @@ async fn recall(
     let asked = Hash::of_parts(&[request.uri().to_string().as_bytes(), b"\n", &body]);
     request.set_payload(body.into());
     let keyed = Keyed { app, asker, key, asked };
-    let this = keyed.clone();
-    let known = keyed.app.db().write(move |tx| reserve(tx, &this)).await?;
+    // The key first: a twin that ends meanwhile has left its answer.
+    let under_way = match keyed.app.running.begin(&keyed) {
+        Ok(under_way) => under_way,
+        Err(known) => return Ok((known, keyed)),
+    };
+    let (this, now) = (keyed.clone(), keyed.app.now());
+    let found = keyed.app.db().query_for_act(move |conn| find(conn, &this, now)).await?;
+    let known = match found {
+        None => Known::Never(under_way),
+        Some((asked, _)) if asked != keyed.asked.to_string() => Known::Other,
+        Some((_, kept)) => Known::Before(kept),
+    };
     Ok((known, keyed))
 }
 
@@ -160,56 +208,44 @@ fn again(kept: Kept) -> HttpResponse {
         .body(kept.answer)
 }
 
-/// Keeps a success, and frees the key of whatever else came of the act.
+/// Keeps a success.
 async fn keep(
     keyed: &Keyed,
     response: Result<ServiceResponse<impl MessageBody + 'static>, actix_web::Error>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let response = match response {
-        Ok(response) if response.status().is_success() => response,
-        Ok(refused) => {
-            settle(keyed, None).await;
-            return Ok(refused.map_into_boxed_body());
-        }
-        Err(error) => {
-            settle(keyed, None).await;
-            return Err(error);
-        }
-    };
-    if matches!(response.response().body().size(), BodySize::Stream) {
-        settle(keyed, None).await;
+    let response = response?;
+    let is_whole = !matches!(response.response().body().size(), BodySize::Stream);
+    if !response.status().is_success() || !is_whole {
         return Ok(response.map_into_boxed_body());
     }
     let (http, response) = response.into_parts();
     let (head, body) = response.into_parts();
     let Ok(answer) = to_bytes(body).await else {
-        settle(keyed, None).await;
         let unread = crate::error::Error::internal("an answer that cannot be read");
         return Ok(ServiceResponse::from_err(Failure::from(unread), http));
     };
     let kept = Kept { status: head.status().as_u16(), answer: answer.to_vec() };
-    settle(keyed, Some(kept)).await;
-    Ok(ServiceResponse::new(http, head.set_body(answer).map_into_boxed_body()))
-}
-
-async fn settle(keyed: &Keyed, kept: Option<Kept>) {
     let this = keyed.clone();
-    if let Err(error) = keyed.app.db().write(move |tx| settled(tx, &this, kept.as_ref())).await {
+    if let Err(error) = keyed.app.db().write(move |tx| keep_row(tx, &this, &kept)).await {
         // The answer is good all the same; only the memory of it is missing.
         tracing::warn!(%error, "an answer was not kept");
     }
+    Ok(ServiceResponse::new(http, head.set_body(answer).map_into_boxed_body()))
 }
 
-type Row = (String, Option<i64>, Option<Vec<u8>>, i64);
-
-fn find(conn: &mut Conn, keyed: &Keyed) -> Result<Option<Row>, Error> {
-    let row = idempotency::table.find((keyed.asker.as_str(), keyed.key.as_str())).select((
-        idempotency::request,
-        idempotency::status,
-        idempotency::answer,
-        idempotency::at,
-    ));
-    Ok(on_each!(conn, |c| row.first(c).optional())?)
+/// What was asked under a key within the day, and answered.
+fn find(conn: &mut Conn, keyed: &Keyed, now: Time) -> Result<Option<(String, Kept)>, Error> {
+    let row = idempotency::table
+        .find((keyed.asker.as_str(), keyed.key.as_str()))
+        .filter(idempotency::at.gt(now.plus(-KEPT_MS).millis()))
+        .select((idempotency::request, idempotency::status, idempotency::answer));
+    let row: Option<(String, i64, Vec<u8>)> = on_each!(conn, |c| row.first(c).optional())?;
+    let kept = |(request, status, answer): (String, i64, Vec<u8>)| {
+        let status = u16::try_from(status);
+        let status = status.map_err(|_| Error::Corrupt("a kept answer".to_owned()))?;
+        Ok((request, Kept { status, answer }))
+    };
+    row.map(kept).transpose()
 }
 
 /// Whether as much is kept for an asker as may be: looked for, not counted.
@@ -224,61 +260,43 @@ fn is_full(conn: &mut Conn, asker: &str) -> Result<bool, Error> {
     Ok(last.is_some())
 }
 
-/// Takes a key for an act that begins, unless it is taken.
-fn reserve(tx: &mut Tx<'_>, keyed: &Keyed) -> Result<Known, Error> {
-    tx.unrecorded("the key of an act, kept for a day");
-    let now = tx.now().millis();
-    let over = idempotency::table.filter(idempotency::at.le(now.saturating_sub(KEPT_MS)));
-    on_each!(tx.conn(), |c| diesel::delete(over).execute(c))?;
-    let Some((request, status, answer, at)) = find(tx.conn(), keyed)? else {
-        if is_full(tx.conn(), &keyed.asker)? {
-            return Ok(Known::Full);
-        }
-        let row = diesel::insert_into(idempotency::table).values((
-            idempotency::asker.eq(&keyed.asker),
-            idempotency::key.eq(&keyed.key),
-            idempotency::request.eq(keyed.asked.to_string()),
-            idempotency::at.eq(now),
-        ));
-        on_each!(tx.conn(), |c| row.execute(c))?;
-        return Ok(Known::Never);
-    };
-    if request != keyed.asked.to_string() {
-        return Ok(Known::Other);
+fn keep_row(tx: &mut Tx<'_>, keyed: &Keyed, kept: &Kept) -> Result<(), Error> {
+    tx.unrecorded("the answer to an act, kept for a day");
+    if is_full(tx.conn(), &keyed.asker)? {
+        return Ok(());
     }
-    if let (Some(status), Some(answer)) = (status, answer) {
-        let status =
-            u16::try_from(status).map_err(|_| Error::Corrupt("a kept answer".to_owned()))?;
-        return Ok(Known::Before(Kept { status, answer }));
-    }
-    if now.saturating_sub(at) < LEASE_MS {
-        return Ok(Known::Running);
-    }
-    let row = idempotency::table.find((keyed.asker.as_str(), keyed.key.as_str()));
-    let again = diesel::update(row).set(idempotency::at.eq(now));
-    on_each!(tx.conn(), |c| again.execute(c))?;
-    Ok(Known::Never)
+    let content = (
+        idempotency::request.eq(keyed.asked.to_string()),
+        idempotency::status.eq(i64::from(kept.status)),
+        idempotency::answer.eq(&kept.answer),
+        idempotency::at.eq(tx.now().millis()),
+    );
+    let place = (idempotency::asker.eq(&keyed.asker), idempotency::key.eq(&keyed.key));
+    let row = diesel::insert_into(idempotency::table)
+        .values((place, content.clone()))
+        .on_conflict((idempotency::asker, idempotency::key))
+        .do_update()
+        .set(content);
+    on_each!(tx.conn(), |c| row.execute(c))?;
+    Ok(())
 }
 
-/// Writes down what came of an act: an answer to keep, or nothing, and the key is free.
-fn settled(tx: &mut Tx<'_>, keyed: &Keyed, kept: Option<&Kept>) -> Result<(), Error> {
-    tx.unrecorded("the answer to an act, kept for a day");
-    let now = tx.now().millis();
-    let running = idempotency::table
-        .filter(idempotency::asker.eq(&keyed.asker).and(idempotency::key.eq(&keyed.key)))
-        .filter(idempotency::status.is_null());
-    match kept {
-        Some(kept) => {
-            let update = diesel::update(running).set((
-                idempotency::status.eq(i64::from(kept.status)),
-                idempotency::answer.eq(&kept.answer),
-                idempotency::at.eq(now),
-            ));
-            on_each!(tx.conn(), |c| update.execute(c))?;
-        }
-        None => {
-            on_each!(tx.conn(), |c| diesel::delete(running).execute(c))?;
+/// Forgets answers that are over, for as long as it is polled. At its own hours: an act that paid for it
+/// would tell by its time how much was done the day before.
+pub async fn sweep(db: &Db) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = db.write(forget).await {
+            tracing::warn!(%error, "answers that are over are still kept");
         }
     }
+}
+
+fn forget(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.unrecorded("answers that are over");
+    let until = tx.now().plus(-KEPT_MS).millis();
+    let over = diesel::delete(idempotency::table.filter(idempotency::at.le(until)));
+    on_each!(tx.conn(), |c| over.execute(c))?;
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod app;
 pub mod body;
 pub mod edge;
+pub mod folder;
 pub mod i18n;
 pub mod idempotency;
 pub mod init;

@@ -3,12 +3,18 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 /// Connections that may wait until the server takes them in; the system may allow fewer. Those beyond
 /// try again after a whole second.
 const BACKLOG: i32 = 4096;
+
+/// A connection on which nothing came for so long is asked whether its other end is there.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+/// And again after so long.
+const PROBE_EVERY: Duration = Duration::from_secs(15);
 
 /// Listens with room for many that come at once.
 ///
@@ -19,6 +25,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // A restart need not wait until the connections of the last run are forgotten.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    // Connections inherit it: one whose other end is gone without a word is closed some day.
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY);
+    socket.set_tcp_keepalive(&probes)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

@@ -32,6 +32,8 @@ use crate::tender::Platform;
 use crate::timer;
 
 use super::app::App;
+use super::folder::DataFolder;
+use super::idempotency::{self, Running};
 use super::init::check_origin;
 use super::limit::Limiter;
 use super::rosters;
@@ -91,6 +93,9 @@ pub struct Started {
     /// Have the custodians witness the record: those of the newest roster, of the last that the record
     /// held when this was started, and of every earlier one with a unit that was not over.
     pub feeds: Vec<Feed>,
+    /// Nobody else works on its files meanwhile.
+    #[expect(dead_code, reason = "the folder is this process's as long as this is there")]
+    folder: DataFolder,
 }
 
 impl Started {
@@ -108,6 +113,7 @@ impl Started {
                     sequencer.run(),
                     join_all(self.feeds.iter().map(|feed| feed.run(sequencer.follow()))),
                     timer::run(&self.app.opener, &self.app.platform),
+                    idempotency::sweep(db),
                 )
             } => {}
         }
@@ -126,6 +132,8 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
     let faults = options.hooks.faults.clone();
     let db = open_database(config, options).await?;
     check_origin(&db, config).await?;
+    let folder = DataFolder::take(&config.data_dir)?;
+    folder.check(&db).await?;
     let path = &config.roster_file;
     let settled = rosters::settle(&db, papers.rosters, path).await?;
     // The log's key is named as the record's origin, which a succession changes.
@@ -155,6 +163,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         })?;
     }
     rosters::record(&db, &settled).await?;
+    folder.settle(&db, &*entropy).await?;
     let sequencer = Arc::new(sequencer);
     let pack = Arc::new(papers.pack);
     let platform_key = Arc::new(papers.platform);
@@ -192,9 +201,11 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         platform,
         pads: PadKey::from_bytes(*read_seed(&config.pad_key_file)?),
         arrivals,
+        running: Running::default(),
+        silence: Duration::from_millis(u64::from(config.upload_silence_ms)),
         opener: Arc::new(opener),
     };
-    Ok(Started { app: Arc::new(app), feeds })
+    Ok(Started { app: Arc::new(app), feeds, folder })
 }
 
 async fn open_database(config: &Config, options: Options) -> Result<Db, StartError> {

@@ -62,6 +62,20 @@ pub enum StartError {
         /// Why.
         reason: Arg,
     },
+    /// Another process works on the data folder.
+    #[error("data folder {path} is in use")]
+    FolderInUse {
+        /// Which.
+        path: String,
+    },
+    /// The data folder is not the one that the database's uploads are in.
+    #[error("data folder {path} is not {id}, which the database's uploads are in")]
+    OtherFolder {
+        /// Which.
+        path: String,
+        /// What the database says.
+        id: String,
+    },
     /// The address.
     #[error("listen {address}: {reason:?}")]
     Listen {
@@ -89,6 +103,8 @@ impl Refusal for StartError {
             Self::Origin { .. } => "web-start-origin",
             Self::Behind { .. } => "web-start-behind",
             Self::Folder { .. } => "web-start-folder",
+            Self::FolderInUse { .. } => "web-start-folder-in-use",
+            Self::OtherFolder { .. } => "web-start-other-folder",
             Self::Listen { .. } => "web-start-listen",
             Self::Config(error) => error.code(),
             Self::Internal(_) => "web-start-internal",
@@ -98,9 +114,12 @@ impl Refusal for StartError {
     fn status(&self) -> u16 {
         match self {
             Self::RulePack { .. } | Self::Roster { .. } | Self::Folder { .. } => 422,
-            Self::Unnamed | Self::Origin { .. } | Self::Behind { .. } => 409,
-            // Whoever holds the address, or the clock, may be gone or right in a while.
-            Self::Clock { .. } | Self::Listen { .. } => 503,
+            Self::Unnamed
+            | Self::Origin { .. }
+            | Self::Behind { .. }
+            | Self::OtherFolder { .. } => 409,
+            // Whoever holds the address or the folder, or the clock, may be gone or right in a while.
+            Self::Clock { .. } | Self::Listen { .. } | Self::FolderInUse { .. } => 503,
             Self::Database(error) => error.status(),
             Self::Config(error) => error.status(),
             Self::Internal(_) => 500,
@@ -122,6 +141,10 @@ impl Refusal for StartError {
             }
             Self::Origin { named, found } => {
                 vec![("named", named.as_str().into()), ("found", found.as_str().into())]
+            }
+            Self::FolderInUse { path } => vec![("path", path.clone().into())],
+            Self::OtherFolder { path, id } => {
+                vec![("path", path.clone().into()), ("id", id.clone().into())]
             }
             Self::Behind { witness, .. } => vec![("witness", witness.clone().into())],
             Self::Listen { address, reason } => {

@@ -1,7 +1,9 @@
 //! Files through the edge: in to the store, out of it, a piece at a time and never whole in memory.
 
 use std::io::Read;
+use std::time::Duration;
 
+use actix_web::error::PayloadError;
 use actix_web::web;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -15,20 +17,29 @@ const PIECE: usize = 128 << 10;
 /// Why a body was not stored whole.
 #[derive(Debug)]
 pub enum Broken {
-    /// The connection broke: what came is kept, and the client goes on from there.
+    /// The connection broke, or nothing came on it for too long: what came is kept, and the client goes
+    /// on from there.
     Connection,
     /// The store.
     Store(blob::Error),
 }
 
 /// Writes a request's body to the store. Gives the offset reached; what arrived before a broken
-/// connection stays, so that an upload goes on instead of starting anew.
+/// connection stays, so that an upload goes on instead of starting anew. A connection that is silent
+/// for so long is broken too: its other end may be gone without a word, and until it is let go nobody
+/// can go on.
 ///
 /// # Errors
 /// [`Broken`].
-pub async fn receive(mut append: Box<dyn Append>, mut body: web::Payload) -> Result<u64, Broken> {
+pub async fn receive(
+    mut append: Box<dyn Append>,
+    mut body: web::Payload,
+    silence: Duration,
+) -> Result<u64, Broken> {
     let mut broken = false;
-    while let Some(piece) = body.next().await {
+    loop {
+        let next = tokio::time::timeout(silence, body.next()).await;
+        let Some(piece) = next.unwrap_or(Some(Err(PayloadError::Incomplete(None)))) else { break };
         let Ok(piece) = piece else {
             broken = true;
             break;

@@ -14,7 +14,9 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use super::answer::Failure;
 use super::app::App;
 use crate::auth::table::{Act, Owner, allow};
+use crate::auth::token::Claims;
 use crate::auth::{Actor, Refused};
+use crate::clock::Time;
 use crate::ids::SessionId;
 
 /// The one who asks.
@@ -37,17 +39,28 @@ impl Caller {
 
     /// Reads a request's headers and asks the table of sessions.
     async fn of(app: &web::Data<App>, headers: &HeaderMap) -> Result<Self, Failure> {
-        let Some(value) = headers.get(AUTHORIZATION) else {
-            return Ok(Self { actor: Actor::Public, session: None });
-        };
-        let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        let token = token.ok_or(Refused::Token)?.to_owned();
         let now = app.now();
         // A token of ours first: only who once logged in gets at the connections for acts.
-        let claims = app.tokens.check(&token, now)?;
+        let Some(claims) = claims(app, headers, now)? else {
+            return Ok(Self { actor: Actor::Public, session: None });
+        };
         app.sessions.check::<Failure>(app.db(), &claims, now).await?;
         Ok(Self { actor: claims.actor, session: Some(claims.session) })
     }
+}
+
+/// Whom a request's token names, by the token alone: whether its session still stands, the database
+/// knows.
+fn claims(app: &App, headers: &HeaderMap, now: Time) -> Result<Option<Claims>, Refused> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+    app.tokens.check(token.ok_or(Refused::Token)?, now).map(Some)
+}
+
+/// Whether a request shows a token of ours that is not over. Nobody is asked for that.
+#[must_use]
+pub fn has_token(app: &App, headers: &HeaderMap) -> bool {
+    claims(app, headers, app.now()).is_ok_and(|claims| claims.is_some())
 }
 
 /// The middleware that finds out who asks, once for every request: a token that is not good is

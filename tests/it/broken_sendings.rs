@@ -181,6 +181,56 @@ on_both! {
     }
 }
 
+/// Has the server let uploads go after so long a silence.
+fn with_silence(sender: &mut Sender, millis: u32) {
+    let config = &sender.play.server.config;
+    let text = fs::read_to_string(config).unwrap();
+    fs::write(config, format!("upload_silence_ms = {millis}\n{text}")).unwrap();
+    sender.play.server.restart();
+}
+
+/// An upload that another connection holds, which fell silent and was never closed.
+fn half_open(sender: &Sender, envelope: &[u8]) -> (String, TcpStream) {
+    let path = sender.begin(envelope.len());
+    let silent = half_a_piece(sender, &path, 0, envelope);
+    until_longer(&growing(sender, &path), 0);
+    (path, silent)
+}
+
+on_both! {
+    fn an_upload_whose_connection_fell_silent_goes_on_through_another(base: TestBase) {
+        let mut sender = Sender::new(&base);
+        with_silence(&mut sender, 2_000);
+        let envelope = sender.envelope();
+        let (path, silent) = half_open(&sender, &envelope);
+        // The bidder's own client goes on with that very upload.
+        let kept = sender.bid.with_extension("upload");
+        fs::write(&kept, &path).unwrap();
+        sender.play.send_on(0, &sender.bid, Some(&kept)).unwrap();
+        let blobs = sender.play.server.home().join("data").join("blobs");
+        let all = fs::read(blobs.join(path.rsplit('/').next().unwrap())).expect("not begun anew");
+        assert_eq!(Hash::of(&all), Hash::of(&envelope));
+        drop(silent);
+        sender.opens();
+    }
+}
+
+on_both! {
+    fn an_upload_that_is_never_let_go_is_begun_anew(base: TestBase) {
+        let mut sender = Sender::new(&base);
+        with_silence(&mut sender, 600_000);
+        let envelope = sender.envelope();
+        let (path, silent) = half_open(&sender, &envelope);
+        let (status, told) = sender.append(&path, 0, &envelope, &[]);
+        assert_eq!((status, told["code"].as_str()), (StatusCode::CONFLICT, Some("bid-upload-busy")));
+        let kept = sender.bid.with_extension("upload");
+        fs::write(&kept, &path).unwrap();
+        sender.play.send_on(0, &sender.bid, Some(&kept)).unwrap();
+        assert_eq!(sender.entries("sealbid/accepted/v1"), 1);
+        drop(silent);
+    }
+}
+
 on_both! {
     fn an_upload_that_was_altered_or_cut_on_its_way_is_no_bid_until_it_is_sent_right(base: TestBase) {
         let sender = Sender::new(&base);

@@ -2,7 +2,7 @@
 
 use sealbid::clock::Clock as _;
 use sealbid::crypto::key::SigningKey;
-use sealbid::crypto::statement::Statement;
+use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::agent::{self, Refusal};
 use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge, AskChallenges, Shown};
 use sealbid::error::Refusal as _;
@@ -220,4 +220,38 @@ fn a_finding_under_way_does_not_open_what_was_answered_meanwhile() {
     let other = Statement::signed(other, &world.agents.key(2)).unwrap().encode();
     brought(&world, &first, &other).unwrap();
     assert_eq!(world.events("sealbid/challenged/v1").len(), known);
+}
+
+on_both! {
+    fn a_word_that_answers_nothing_is_not_recorded_to_silence_what_comes_after_it(base: TestBase) {
+        let world = with_bids(base);
+        let first = world.seal(4, 4, Spoil::Nothing);
+        world.accept(4, &first);
+        let next = world.replace(4, &first);
+        // The platform freezes what was replaced too.
+        world.take_out(&first, "live");
+        close(&world);
+        // An accomplice shows the acceptance alone: the close agrees with it.
+        let harmless = shown(&world, &first);
+        let answered = world.agents.challenge(2, &harmless).unwrap();
+        assert_eq!(answered.body().verdict, Verdict::Answered);
+        let bring = |account: &Shown, note: &Statement<Challenged>| {
+            wait(world.opener().take_challenge(&note.encode(), account)).map_err(|e| e.code())
+        };
+        assert_eq!(bring(&harmless.account, &answered), Err("opening-nothing-denied"));
+        let Shown::Receipts(short) = harmless.account.clone() else { panic!() };
+        let (later, credentials) = (Some(world.receipt(&next).encode()), next.credentials());
+        let account = Shown::from(Account { later, credentials, ..short });
+        let ask = AskChallenge { account: account.clone(), ..harmless.clone() };
+        let found = world.agents.challenge(2, &ask).unwrap();
+        assert_eq!(found.body().verdict, Verdict::Open);
+        assert_eq!(bring(&account, &found), Ok(()));
+        // Neither the word from before nor less shown once more takes it back.
+        assert_eq!(bring(&harmless.account, &answered), Err("opening-nothing-denied"));
+        assert_eq!(world.agents.challenge(2, &harmless).unwrap().body().verdict, Verdict::Open);
+        assert_eq!(world.events(Challenged::TYPE).len(), 1);
+        world.to(OPEN_AT);
+        world.settle(4);
+        assert_eq!((world.row().state, void_reason(&world)), (UnitState::Void, VoidReason::Challenge));
+    }
 }

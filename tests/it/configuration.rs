@@ -86,6 +86,10 @@ fn numbers_have_a_range() {
         ("CADENCE_MS", "5001"),
         ("MAX_UPLOAD_BYTES", "1"),
         ("MAX_UPLOAD_BYTES", none_larger_opens),
+        ("MAX_UPLOADS", "0"),
+        ("MAX_UPLOADS_BYTES", "1"),
+        ("UPLOAD_SILENCE_MS", "999"),
+        ("UPLOAD_SILENCE_MS", "600001"),
     ] {
         let told = variable(&format!("SEALBID_{field}"), value);
         assert!(matches!(Config::parse(LEAST, told), Err(ConfigError::Range { .. })), "{field}");
@@ -219,5 +223,5 @@ fn the_documented_configuration_is_accepted_with_every_field_in_it() {
     }
     let count = shown.matches("_file: ").count();
     assert_eq!(fields.keys().filter(|field| field.ends_with("_file")).count(), count);
-    assert_eq!(fields.len(), 16);
+    assert_eq!(fields.len(), 17);
 }

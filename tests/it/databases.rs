@@ -99,6 +99,7 @@ fn one_row_each(base: &TestBase) {
         "release VALUES ('u', 'c1', 'n', 1)".to_owned(),
         "credential VALUES ('e', 1, 'n', 1)".to_owned(),
         "downtime VALUES (1, 2)".to_owned(),
+        "folder VALUES (1, 'f')".to_owned(),
     ] {
         base.meddle(&format!("INSERT INTO {row}")).unwrap();
     }
@@ -117,6 +118,7 @@ on_both! {
             ("release", "note"),
             ("credential", "note"),
             ("downtime", "until_at"),
+            ("folder", "id"),
         ] {
             let value = if column.ends_with("idx") || column.ends_with("at") { "7" } else { "'x'" };
             for change in [

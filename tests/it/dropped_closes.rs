@@ -1,13 +1,17 @@
 //! When does a proposed close make room for another, if answers of custodians are lost on their way;
 //! and does every unit come to its end whichever they are?
 
+use diesel::prelude::*;
+use sealbid::db::Error;
+use sealbid::db::schema::unit;
+use sealbid::on_each;
 use sealbid::opening::rules::{Step, UnitState};
 
 use crate::interruptions::postpone;
 use crate::on_both;
 use crate::opening_world::{DEADLINE, OPEN_AT, Spoil, World, who};
 use crate::openings::{opening, verified, with_bids};
-use crate::support::TestBase;
+use crate::support::{TestBase, wait};
 
 /// A close is proposed while the fifth custodian sleeps, which was lodged a bid.
 fn proposed(base: TestBase) -> World {
@@ -122,5 +126,29 @@ on_both! {
         world.settle(3);
         let row = world.row();
         assert_eq!((row.state, row.close.unwrap().body().lines.len()), (UnitState::Closed, 4));
+    }
+}
+
+on_both! {
+    fn signatures_under_one_close_are_none_under_another_that_took_its_place(base: TestBase) {
+        let world = proposed(base);
+        let (db, id) = (world.db.clone(), world.id);
+        let other: Box<dyn FnOnce() + Send> = Box::new(move || {
+            db.write_blocking(move |tx| {
+                tx.unrecorded("a test's hand");
+                let at = unit::table.filter(unit::unit_id.eq(id.to_string()));
+                let change = diesel::update(at).set(unit::close_sha256.eq(vec![7_u8; 32]));
+                assert_eq!(on_each!(tx.conn(), |c| change.execute(c))?, 1);
+                Ok::<_, Error>(())
+            }).unwrap();
+        });
+        *world.agents.interrupt.lock().unwrap() = Some(("/close", other));
+        let before = world.row().close.unwrap().encode();
+        let refused = wait(world.opener().step(world.id)).unwrap_err();
+        assert!(refused.to_string().contains("the unit"), "{refused}");
+        assert!((1..=4).filter(|custodian| signed_close(&world, *custodian)).count() >= 3);
+        let row = world.row();
+        assert_eq!((row.state, row.close.unwrap().encode()), (UnitState::Closing, before));
+        assert!(world.events("sealbid/close/v1").is_empty());
     }
 }

@@ -15,6 +15,7 @@ use sealbid::cli::bid::read as read_bid;
 use sealbid::cli::output::Silent;
 use sealbid::ids::UnitId;
 use sealbid::tender::statements::Stage;
+use sealbid::web::folder::ID;
 use serde_json::{Value, json};
 
 use crate::killed::verified;
@@ -125,7 +126,10 @@ fn blobs_full(base: &TestBase) {
     let unit = play.publish(&[Stage::Single])[0];
     play.server.stop();
     let data = play.server.home().join("data");
+    let id = fs::read(data.join(ID)).unwrap();
     let disk = Disk::on(&data, "1m");
+    // Still the folder that the database knows.
+    fs::write(data.join(ID), id).unwrap();
     play.server.restart();
     let bids: Vec<_> = (0..3).map(|n| play.seal(n, &unit, first(), 200_000)).collect();
     play.send(0, &bids[0]).unwrap();

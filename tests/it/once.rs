@@ -9,7 +9,7 @@ use sealbid::db::{DatabaseUrl, Db, Error};
 use sealbid::on_each;
 use sealbid::opening::statements::{Void, VoidReason};
 use sealbid::tender::statements::{Amendment, AmendmentReason, Stage};
-use sealbid::web::idempotency::{LEASE_MS, MAX_KEPT};
+use sealbid::web::idempotency::MAX_KEPT;
 use serde_json::{Value, json};
 
 use crate::on_both;
@@ -104,22 +104,6 @@ on_both! {
             assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("web-idempotency-running")));
         }
         assert_eq!(buyer.draft("k1", "One").2, done[0].2);
-    }
-}
-
-on_both! {
-    fn an_act_whose_process_died_is_done_again_after_its_lease(base: TestBase) {
-        let buyer = Buyer::new(&base);
-        let first = buyer.draft("k1", "One");
-        base.meddle("UPDATE idempotency SET status = NULL, answer = NULL").unwrap();
-        base.clock.advance(LEASE_MS - 1);
-        let (status, _, problem) = buyer.draft("k1", "One");
-        assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("web-idempotency-running")));
-        base.clock.advance(1);
-        let (status, replayed, again) = buyer.draft("k1", "One");
-        assert_eq!((status, replayed, &again), (StatusCode::CREATED, false, &first.2));
-        assert!(buyer.draft("k1", "One").1);
-        assert_eq!(buyer.drafts(), 1, "the act itself had been done");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::on_both;
 use crate::opening_world::{CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, who};
 use crate::openings::{opening, verified, with_bids};
 use crate::play::{DEADLINE as CLOSES, Play, WINDOW};
-use crate::support::wait;
+use crate::support::{TestBase, wait};
 
 /// The witnesses are shown a record that grows, while the platform says that it is down.
 fn down_but_alive(world: &World, from: Time, until: Time) {
@@ -169,5 +169,40 @@ on_both! {
         play.until(&unit, "opened");
         assert_eq!(crate::routes_story::opening(&play, &unit).lines.len(), 3);
         crate::killed::verified(&play, unit);
+    }
+}
+
+/// Long after the deadline, with four custodians that slept through the outage; no set was frozen.
+fn told_late(base: TestBase) -> World {
+    let world = with_bids(base);
+    down(&world, DEADLINE.plus(-10_000), DEADLINE.plus(120_000));
+    (1..=4).for_each(|custodian| world.agents.restart(custodian));
+    register_outage(&world).unwrap();
+    assert!(world.row().pending.is_some() && world.row().terms.deadline == DEADLINE);
+    world
+}
+
+on_both! {
+    fn an_outage_that_is_told_long_after_the_deadline_waits_for_its_buyers_word(base: TestBase) {
+        let world = told_late(base);
+        // Its buyer takes its time; the custodians are asked again and again.
+        world.to(DEADLINE.plus(180_000));
+        world.consent();
+        cosign(&world);
+        // The demo pack: two minutes from the recovery after more than one.
+        assert_eq!(world.row().terms.deadline, DEADLINE.plus(240_000));
+        assert!(world.events("sealbid/lapsed/v1").is_empty());
+    }
+}
+
+on_both! {
+    fn an_outage_without_its_buyers_word_lapses_at_the_hour_that_it_was_to_win(base: TestBase) {
+        let world = told_late(base);
+        world.to(DEADLINE.plus(240_000 - 1));
+        world.consent();
+        assert!(world.row().pending.is_some());
+        world.to(DEADLINE.plus(240_000));
+        world.consent();
+        assert_eq!((world.row().pending.is_some(), world.events("sealbid/lapsed/v1").len()), (false, 1));
     }
 }

@@ -3,14 +3,19 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
+use sealbid::bid::statements::Withdrawal;
 use sealbid::clock::{Clock as _, SystemClock};
 use sealbid::db::Db;
 use sealbid::record::proof::Receipt;
+use sealbid::record::store::entries_of_unit;
+use sealbid::tender::statements::Stage;
 use serde_json::{Value, json};
 
 use crate::on_both;
+use crate::play::Play;
 use crate::registration::{application, key, signed};
 use crate::server::{Server, log_key};
 use crate::support::wait;
@@ -94,5 +99,57 @@ on_both! {
             receipt.verify(log_key().verifying(), &[]).unwrap();
         }
         assert!(serving.child.wait().unwrap().success(), "it ends in peace");
+    }
+}
+
+on_both! {
+    fn an_act_whose_server_was_killed_is_answered_at_once_under_its_key(base: TestBase) {
+        base.clock.set(SystemClock.now());
+        let mut play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        play.bid(0, &unit);
+        let standing = play.standing(0, &unit);
+        let manifest_sha256 = standing["sha256"].as_str().unwrap().parse().unwrap();
+        let body = Withdrawal { manifest_sha256, seq: 2, unit_id: unit };
+        let withdrawal = signed(body, &[&play.bidders[0].key]).encode();
+        let bearer = format!("Bearer {}", play.server.login(&play.bidders[0].key));
+        play.server.beat();
+        play.server.stop();
+        let send = |address: &str| {
+            let request = Client::new().post(format!("{address}/api/v1/units/{unit}/withdrawals"));
+            let request = request.header("content-type", "application/json");
+            let request = request.header("authorization", &bearer).header("idempotency-key", "one");
+            request.body(json!({ "withdrawal": withdrawal }).to_string()).send()
+        };
+        // A record that has begun takes no acts before its custodians have confirmed it.
+        let until_taken = |serving: &Serving| wait(async {
+            loop {
+                match send(&serving.address).await {
+                    Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                    other => return other.map(|answer| answer.status()),
+                }
+            }
+        });
+        let mut killed = Serving::start(&play.server);
+        let db = base.open();
+        std::thread::scope(|scope| {
+            let sent = scope.spawn(|| until_taken(&killed));
+            let is_committed = || {
+                db.read(|conn| entries_of_unit(conn, &unit, "sealbid/withdrawn/v1")).unwrap().len() == 1
+            };
+            while !is_committed() && !sent.is_finished() {
+                std::thread::yield_now();
+            }
+            let pid = killed.child.id().to_string();
+            assert!(Command::new("kill").arg("-KILL").arg(pid).status().unwrap().success());
+            // As good as never has it been answered by then.
+            drop(sent.join().unwrap());
+            assert!(is_committed());
+        });
+        killed.child.wait().unwrap();
+        let again = Serving::start(&play.server);
+        assert_eq!(until_taken(&again).unwrap(), StatusCode::OK);
     }
 }

@@ -151,6 +151,18 @@ CREATE TRIGGER refused_unchanged BEFORE UPDATE OR DELETE ON refused
 CREATE TRIGGER refused_kept BEFORE TRUNCATE ON refused
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- The id of the folder that the files are in, one row that never changes: the folder says it too, and a
+-- platform with another one does not start. Its holder could have it refuse to start, no more.
+CREATE TABLE folder (
+    one BIGINT           NOT NULL PRIMARY KEY CHECK (one = 1),
+    id  TEXT COLLATE "C" NOT NULL
+);
+
+CREATE TRIGGER folder_unchanged BEFORE UPDATE OR DELETE ON folder
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER folder_kept BEFORE TRUNCATE ON folder
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- Files on their way in, ciphertext and tender documents alike. The store itself knows the offset;
 -- `state` tells what the complete file became, and `ending` that its file is about to go: nothing is
 -- made of it any more. `sha256` is what was read back.

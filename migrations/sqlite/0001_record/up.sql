@@ -32,7 +32,7 @@ BEGIN SELECT RAISE(ABORT, 'the record only grows'); END;
 
 -- One row per event. Pad leaves have an index and no row. No column ever changes. Its holder reads
 -- every event that is not itself sealed, and every salt. `author` is the enterprise whose own act it is,
--- which alone sees it while it is sealed; the two partial indices let others ask for what they may see
+-- which alone sees it while it is sealed; the partial indices let others ask for what they may see
 -- without touching what they may not.
 CREATE TABLE entry (
     idx   INTEGER NOT NULL PRIMARY KEY CHECK (idx >= 0),
@@ -48,6 +48,7 @@ CREATE INDEX entry_of_unit ON entry (unit, kind, idx) WHERE unit IS NOT NULL;
 CREATE INDEX entry_of_kind ON entry (kind, idx);
 CREATE INDEX entry_of_author ON entry (author, idx) WHERE author IS NOT NULL;
 CREATE INDEX entry_public ON entry (idx) WHERE level = 'public';
+CREATE INDEX entry_public_of_unit ON entry (unit, idx) WHERE level = 'public';
 
 CREATE TRIGGER entry_unchanged BEFORE UPDATE ON entry
 BEGIN SELECT RAISE(ABORT, 'entry rows are never changed'); END;

@@ -98,16 +98,15 @@ CREATE INDEX session_of_actor ON session (actor, started_at);
 CREATE INDEX session_of_key ON session (public);
 CREATE INDEX session_over ON session (expires_at);
 
--- Acts that carried an Idempotency-Key, for a day: first without an answer, while they are under way,
--- then with it. Its holder sees answers that its askers saw; logins are never among them.
+-- Answers to acts that carried an Idempotency-Key, for a day. What is under way its process alone knows,
+-- so that none outlives it. Its holder sees answers that its askers saw; logins are never among them.
 CREATE TABLE idempotency (
     asker   TEXT    NOT NULL,
     key     TEXT    NOT NULL,
     request TEXT    NOT NULL,
-    status  INTEGER,
-    answer  BLOB,
+    status  INTEGER NOT NULL,
+    answer  BLOB NOT NULL,
     at      INTEGER NOT NULL,
-    PRIMARY KEY (asker, key),
-    CHECK ((status IS NULL) = (answer IS NULL))
+    PRIMARY KEY (asker, key)
 ) STRICT;
 CREATE INDEX idempotency_at ON idempotency (at);

@@ -151,6 +151,18 @@ BEGIN SELECT RAISE(ABORT, 'refused rows are never changed'); END;
 CREATE TRIGGER refused_kept BEFORE DELETE ON refused
 BEGIN SELECT RAISE(ABORT, 'refused rows are never deleted'); END;
 
+-- The id of the folder that the files are in, one row that never changes: the folder says it too, and a
+-- platform with another one does not start. Its holder could have it refuse to start, no more.
+CREATE TABLE folder (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    id  TEXT    NOT NULL
+) STRICT;
+
+CREATE TRIGGER folder_unchanged BEFORE UPDATE ON folder
+BEGIN SELECT RAISE(ABORT, 'folder rows are never changed'); END;
+CREATE TRIGGER folder_kept BEFORE DELETE ON folder
+BEGIN SELECT RAISE(ABORT, 'folder rows are never deleted'); END;
+
 -- Files on their way in, ciphertext and tender documents alike. The store itself knows the offset;
 -- `state` tells what the complete file became, and `ending` that its file is about to go: nothing is
 -- made of it any more. `sha256` is what was read back.

@@ -190,7 +190,7 @@ pub async fn append(
         if offset == found.offset { offset } else { return Err(at(found.offset).into()) }
     } else {
         let append = begin_append(p, actor, upload, offset, checksum).await?;
-        let reached = stream::receive(append, body).await?;
+        let reached = stream::receive(append, body, app.silence).await?;
         if reached == found.length {
             complete(p, actor, upload).await?;
         }

@@ -63,9 +63,10 @@ pub fn challenge(
     let told = shown(&agent.keys_of_receipts(), &ask.account, close.body(), deadline)?;
     let line = told.line.to_string();
     let (verdict, received_at) = match kept.challenges.get(&line) {
-        Some(KeptChallenge::Answered) => (Verdict::Answered, agent.now),
-        _ if told.agrees(close.body()) => (Verdict::Answered, agent.now),
+        Some(KeptChallenge::Answered { received_at }) => (Verdict::Answered, *received_at),
+        // What is open stays so, whatever less is shown of it.
         Some(KeptChallenge::Open { received_at, .. }) => (Verdict::Open, *received_at),
+        None if told.agrees(close.body()) => (Verdict::Answered, agent.now),
         None => (Verdict::Open, agent.now),
     };
     let is_late = verdict == Verdict::Open && !is_in_time(received_at, kept.window_end);
@@ -116,20 +117,19 @@ pub fn answer(
     let (close, unit_id) = effective_close(agent, &ask.close)?;
     let kept = agent.kept(&unit_id)?;
     let line = ask.line.to_string();
-    let is_answered = match kept.challenges.get(&line) {
-        Some(KeptChallenge::Open { account, .. }) => {
+    let answered_at = match kept.challenges.get(&line) {
+        Some(KeptChallenge::Open { account, received_at, .. }) => {
             let (keys, against) = (agent.keys_of_receipts(), (close.body(), close.body().deadline));
-            answers(&keys, account, against, ask.line, &ask.accounts)
+            let is_answer = answers(&keys, account, against, ask.line, &ask.accounts);
+            is_answer.then(|| agent.now.max(received_at.plus(1)))
         }
-        Some(KeptChallenge::Answered) => true,
-        None => false,
+        Some(KeptChallenge::Answered { received_at }) => Some(*received_at),
+        None => None,
     };
-    if !is_answered {
-        return Err(Refusal::NoChallenge);
-    }
+    let received_at = answered_at.ok_or(Refusal::NoChallenge)?;
     let mut kept = kept.clone();
-    kept.challenges.insert(line, KeptChallenge::Answered);
-    let found = (Verdict::Answered, agent.now);
+    kept.challenges.insert(line, KeptChallenge::Answered { received_at });
+    let found = (Verdict::Answered, received_at);
     let reply = judged(agent, unit_id, close.sha256(), ask.line, found)?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
 }

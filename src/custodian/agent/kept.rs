@@ -124,7 +124,10 @@ pub enum KeptChallenge {
         told: Told,
     },
     /// The platform showed the bidder's later statement.
-    Answered,
+    Answered {
+        /// When: later than the challenge was, whatever the clock did.
+        received_at: Time,
+    },
 }
 
 impl KeptChallenge {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::Error;
 use crate::clock::Time;
@@ -43,10 +45,13 @@ pub(in crate::opening) fn head_for(
 
 type Row = (i64,);
 
-/// The public entries of one unit, in order.
+/// The public entries of one unit, in order. They stand in an index of their own: what is sealed of the
+/// unit is not touched.
 pub(super) fn public_of(conn: &mut Conn, id: UnitId) -> Result<Vec<Entry>, Error> {
     let query = entry::table
-        .filter(entry::unit.eq(id.to_string()).and(entry::level.eq(Level::Public.to_string())))
+        .filter(entry::unit.eq(id.to_string()))
+        // Said as in the index, or it is not used.
+        .filter(sql::<Bool>("level = 'public'"))
         .order(entry::idx)
         .select((entry::idx,));
     let rows: Vec<Row> = on_each!(conn, |c| query.load(c)).map_err(DbError::from)?;

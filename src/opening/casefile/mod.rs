@@ -1,7 +1,8 @@
 //! Cuts case files out of the record: the public's, and the auditors' with everything.
 //!
 //! Invariants: the public file holds public events only; nothing that is sealed until a unit's end
-//! leaves before its opening, void or lapse stands on the record, for auditors neither. Both calls block. In memory
+//! leaves before its opening, void or lapse stands on the record, for auditors neither, and no row of it
+//! is read before: how long an answer takes does not count bids. Both calls block. In memory
 //! are a line of the index for each member, the units' public events and one bundle at a time: the
 //! record is read twice, once for the index and once for the bodies, which cannot differ because the
 //! record only grows. Deliberately absent: who may have which file.
@@ -20,10 +21,9 @@ use crate::blob::Blobs;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::chain::Chain;
-use crate::custodian::roster::Roster;
 use crate::db::{Conn, Db, Error as DbError};
 use crate::ids::{UnitId, UploadId};
-use crate::opening::disclosed::sight::pads_below;
+use crate::opening::disclosed::sight::{Sight, pads_below, visible, waiting};
 use crate::opening::rules::release_from;
 use crate::opening::statements::{LineStatus, Opening};
 use crate::opening::store;
@@ -90,10 +90,11 @@ impl CaseSource<'_> {
     /// # Errors
     /// [`Error`]; what was written is then useless.
     pub fn auditor<W: Write>(&self, units: &[UnitId], out: W) -> Result<u64, Error> {
-        let (mut writer, found, mut shown) = self.db.read(|conn| {
+        let (mut writer, found, shown) = self.db.read(|conn| {
             let (mut writer, found) = self.begin(conn, units, CaseKind::Auditor)?;
-            let mut shown = Shown { over: BTreeMap::new(), pads_below: pads_below(conn)? };
-            self.announce_leaves(conn, &mut writer, found.head_size(), &mut shown)?;
+            let sealed = waiting(conn)?.into_iter().map(|waiting| waiting.unit).collect();
+            let shown = Shown { sealed, pads_below: pads_below(conn)? };
+            self.announce_leaves(conn, &mut writer, found.head_size(), &shown)?;
             Ok::<_, Error>((writer, found, shown))
         })?;
         let size = found.head_size();
@@ -102,7 +103,7 @@ impl CaseSource<'_> {
             let bytes = match name {
                 MemberName::Bundle(number) => self.db.read(|conn| bundle(conn, *number, size)),
                 MemberName::Opened(number) => {
-                    self.db.read(|conn| self.opened(conn, *number, size, &mut shown))
+                    self.db.read(|conn| self.opened(conn, *number, size, &shown))
                 }
                 MemberName::Sealed(sha256) => match (shares.get(sha256), files.get(sha256)) {
                     (Some(share), _) => Ok(share.clone()),
@@ -125,7 +126,7 @@ impl CaseSource<'_> {
         kind: CaseKind,
     ) -> Result<(CaseWriter, Found), Error> {
         let roster = self.rosters.newest().body();
-        let found = self.find(conn, units, roster)?;
+        let found = self.find(conn, units, kind)?;
         let origin = roster.origin.clone();
         let header = CaseHeader { format: FORMAT, kind, origin, units: units.to_vec() };
         let mut writer = CaseWriter::new(&header)?;
@@ -154,7 +155,7 @@ impl CaseSource<'_> {
         Ok((writer, found))
     }
 
-    fn find(&self, conn: &mut Conn, units: &[UnitId], roster: &Roster) -> Result<Found, Error> {
+    fn find(&self, conn: &mut Conn, units: &[UnitId], kind: CaseKind) -> Result<Found, Error> {
         let mut found =
             Found { entries: Vec::new(), heads: BTreeMap::new(), rows: vec![], bids: vec![] };
         let (mut bodies, mut tenders) = (BTreeSet::new(), BTreeSet::new());
@@ -167,12 +168,15 @@ impl CaseSource<'_> {
                 bodies.extend(bidders(&entry));
                 found.entries.push(entry);
             }
-            found.bids.extend(store::envelopes(conn, id)?);
+            if kind == CaseKind::Auditor && row.opening_index.is_some() {
+                found.bids.extend(store::envelopes(conn, id)?);
+            }
             found.rows.push(row);
         }
         found.entries.extend(framing(conn, &tenders)?);
         found.entries.extend(about(conn, &bodies)?);
         found.entries.sort_by_key(|entry| entry.index);
+        let roster = self.rosters.newest().body();
         let head = head_for(conn, roster, found.entries.last().map_or(0, |last| last.index))?;
         let size = head.size;
         found.entries.retain(|entry| entry.index < size);
@@ -216,7 +220,7 @@ impl CaseSource<'_> {
         conn: &mut Conn,
         writer: &mut CaseWriter,
         size: u64,
-        shown: &mut Shown,
+        shown: &Shown,
     ) -> Result<(), Error> {
         let mut announce = |name, bytes: Vec<u8>| {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -239,17 +243,16 @@ impl CaseSource<'_> {
         conn: &mut Conn,
         number: u64,
         size: u64,
-        shown: &mut Shown,
+        shown: &Shown,
     ) -> Result<Vec<u8>, Error> {
         let (mut next, end) =
             (number * u64::from(WIDTH), size.min((number + 1) * u64::from(WIDTH)));
         let mut leaves = Vec::new();
-        for Entry { index, salt, event, level, .. } in
-            record::entries(conn, next, end, WIDTH.into())?
-        {
+        let seen = visible(conn, &Sight::All, &(next..end))?;
+        for Entry { index, salt, event, level, .. } in record::entries_at(conn, &seen)? {
             leaves.extend(self.pads(next..index, shown));
             next = index + 1;
-            if may_show(conn, &level, shown)? {
+            if shown.allows(&level) {
                 leaves.push(OpenedLeaf { index, salt, event });
             }
         }
@@ -282,21 +285,17 @@ fn bundle(conn: &mut Conn, number: u64, size: u64) -> Result<Vec<u8>, Error> {
 /// What auditors could see when the file was begun: an opening that comes while it is written must
 /// not change what was announced.
 struct Shown {
-    /// Which units were over.
-    over: BTreeMap<UnitId, bool>,
+    /// Units that were still to end.
+    sealed: BTreeSet<UnitId>,
     /// Pads from here on stay closed.
     pads_below: u64,
 }
 
-/// Whether auditors may see an entry of this level.
-fn may_show(conn: &mut Conn, level: &Level, shown: &mut Shown) -> Result<bool, Error> {
-    let Level::Sealed(id) = level else { return Ok(true) };
-    if let Some(known) = shown.over.get(id) {
-        return Ok(*known);
+impl Shown {
+    /// Whether auditors may see an entry of this level.
+    fn allows(&self, level: &Level) -> bool {
+        !matches!(level, Level::Sealed(unit) if self.sealed.contains(unit))
     }
-    let is_over = units::unit(conn, *id)?.state.is_over();
-    shown.over.insert(*id, is_over);
-    Ok(is_over)
 }
 
 type Files = BTreeMap<Hash, UploadId>;

@@ -186,16 +186,18 @@ impl Opener {
     }
 
     /// The buyer of the unit and the bidder of the line see its files, and the regulator; of a line
-    /// that opened, which is judged where it is read.
+    /// that opened, which is judged where it is read. Before the opening no bid is looked for: how
+    /// long the refusal takes would tell how many there are.
     async fn allow_opened(&self, actor: &Actor, id: UnitId, line: Hash) -> Result<(), Error> {
         allow(actor, Act::ReadOpened, &Owner::Actor)?;
         let found = self.db().query(move |conn| {
-            Ok::<_, db::Error>((units::unit(conn, id)?, store::envelopes(conn, &id)?))
+            let row = units::unit(conn, id)?;
+            if row.opening_index.is_none() {
+                return Err(Error::from(Misplaced::NotOpened));
+            }
+            Ok((row, store::envelopes(conn, &id)?))
         });
         let (row, bids) = found.await?;
-        if row.opening_index.is_none() {
-            return Err(Misplaced::NotOpened.into());
-        }
         let bid = bids.iter().find(|bid| bid.line() == line).ok_or(db::Error::NotFound)?;
         let owners = [row.unit.body().procuring_entity, bid.bidder].map(Owner::Enterprise);
         let [buyer, bidder] = owners.map(|owner| allow(actor, Act::ReadOpened, &owner));

@@ -64,6 +64,16 @@ impl Told {
     }
 }
 
+/// Whether a custodian's word answers its own finding: about the same line, and later. One from before
+/// tells only what it was shown then.
+#[must_use]
+pub fn answers_finding(word: &Challenged, finding: &Challenged) -> bool {
+    let is_same = word.custodian == finding.custodian
+        && word.line == finding.line
+        && word.close_sha256 == finding.close_sha256;
+    is_same && word.verdict == Verdict::Answered && word.received_at > finding.received_at
+}
+
 /// Why receipts say nothing about a close.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NothingTold {

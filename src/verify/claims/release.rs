@@ -4,10 +4,10 @@ use crate::clock::Time;
 use crate::crypto::seal::Identity;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::error::{Arg, Said};
-use crate::opening::rules::challenge::is_in_time;
+use crate::opening::rules::challenge::{answers_finding, is_in_time};
 use crate::opening::rules::is_ascending;
 use crate::opening::rules::quorum_time;
-use crate::opening::statements::{Challenged, Release, SuspensionState, Verdict};
+use crate::opening::statements::{Release, SuspensionState, Verdict};
 use crate::tender::statements::ReleaseBy;
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
@@ -99,7 +99,7 @@ pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         let challenges = unit.challenged.iter().map(|at| at.it.body());
         let own = challenges.filter(|c| c.custodian == *release.it.custodian);
         let open = own.clone().any(|challenge| {
-            let answered = |c: &&_| is_answer(challenge, c);
+            let answered = |c: &&_| answers_finding(c, challenge);
             let stops =
                 challenge.verdict == Verdict::Open && is_in_time(challenge.received_at, end);
             stops && !own.clone().any(|c| answered(&c))
@@ -121,10 +121,6 @@ pub(super) fn none_or_here(facts: &Facts<'_>, unit: &UnitFacts<'_>, held: Said) 
 /// What holds in this file, which does not show everything.
 pub(super) fn here(held: Said) -> Stop {
     Stop::Undecided(Said::new("verify-say-here", vec![("held", Arg::Said(Box::new(held)))]))
-}
-
-fn is_answer(challenge: &Challenged, other: &Challenged) -> bool {
-    other.line == challenge.line && other.verdict == Verdict::Answered
 }
 
 /// At least t custodians released for this close before it was opened.

@@ -78,7 +78,7 @@ impl World {
                 let against = (close.body(), row.terms.deadline);
                 denies(&self.keys_of_receipts(), account, against, body.line)
             }
-            Verdict::Answered => true,
+            Verdict::Answered => known == Some(Verdict::Open),
             Verdict::Finding => false,
         };
         let is_known = known == Some(Verdict::Answered) || known == Some(body.verdict);
