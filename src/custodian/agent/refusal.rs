@@ -146,6 +146,7 @@ impl From<NothingTold> for Refusal {
 }
 
 impl crate::error::Refusal for Refusal {
+    #[expect(clippy::too_many_lines, reason = "one list of codes")]
     fn code(&self) -> &'static str {
         match self {
             Self::Statement(_) => "custodian-statement",
