@@ -30,6 +30,7 @@ use crate::tender::units::{self, UnitRow};
 /// Kinds of the events recorded here.
 pub(super) const PROPOSED: &str = "sealbid/proposed/v1";
 const MISSING: &str = "sealbid/missing/v1";
+const RESUPPLIED: &str = "sealbid/resupplied/v1";
 /// Codes by which an agent says what it lacks: the amendments of the times that a close names, or the
 /// receipt of a close that it has not signed yet.
 const NO_RECEIPT: &str = "custodian-receipt";
@@ -66,7 +67,8 @@ impl Opener {
         Ok(())
     }
 
-    /// Names each ciphertext that cannot be read back, once. Its line stays in the close.
+    /// Names each ciphertext that cannot be read back, once until it is brought again. Its line stays in
+    /// the close.
     async fn read_back(&self, row: &UnitRow, live: Vec<EnvelopeRow>) -> Result<(), Error> {
         let blobs = std::sync::Arc::clone(&self.parts.blobs);
         let lost = blocking(move || {
@@ -82,9 +84,7 @@ impl Opener {
         let id = row.id;
         let known = self.db().query(move |conn| named_missing(conn, &id)).await?;
         for bid in lost.into_iter().filter(|bid| !known.contains(&bid.line())) {
-            let (line, sha256) = (bid.line(), bid.blob_sha256);
-            let event = OpeningEvent::Missing { line, sha256, unit_id: id };
-            let event = public(id, MISSING, json::to_string(&event)?);
+            let event = missing_event(id, bid.line(), bid.blob_sha256)?;
             self.db().write(move |tx| tx.record(event)).await?;
         }
         Ok(())
@@ -328,11 +328,28 @@ fn live_lines(conn: &mut Conn, id: &UnitId) -> Result<Vec<Hash>, db::Error> {
     Ok(sorted_lines(live(conn, id)?.iter().map(EnvelopeRow::line).collect()))
 }
 
-fn named_missing(conn: &mut Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::Error> {
-    let entries = record::entries_of_unit(conn, id, MISSING)?;
-    let lines = entries.iter().filter_map(|entry| match json::parse(&entry.event) {
-        Ok(OpeningEvent::Missing { line, .. }) => Some(line),
-        _ => None,
-    });
-    Ok(lines.collect())
+/// The event that names a ciphertext which cannot be read back.
+pub(super) fn missing_event(id: UnitId, line: Hash, sha256: Hash) -> Result<Event, Error> {
+    let event = OpeningEvent::Missing { line, sha256, unit_id: id };
+    Ok(public(id, MISSING, json::to_string(&event)?))
+}
+
+/// The lines named as missing whose ciphertext nobody has brought again since.
+pub(super) fn named_missing(conn: &mut Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::Error> {
+    let mut entries = record::entries_of_unit(conn, id, MISSING)?;
+    entries.extend(record::entries_of_unit(conn, id, RESUPPLIED)?);
+    entries.sort_by_key(|entry| entry.index);
+    let mut missing = BTreeSet::new();
+    for entry in &entries {
+        match json::parse(&entry.event) {
+            Ok(OpeningEvent::Missing { line, .. }) => {
+                missing.insert(line);
+            }
+            Ok(OpeningEvent::Resupplied { line, .. }) => {
+                missing.remove(&line);
+            }
+            _ => {}
+        }
+    }
+    Ok(missing)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::close::{missing_event, named_missing};
 use super::decrypt::{self, Ciphertext, Envelope, UnitKey, on_all};
 use super::release::unit_keys;
 use super::rules::shares::FIRST_MS;
@@ -21,7 +22,7 @@ use crate::crypto::json;
 use crate::crypto::seal::payload::Listed;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::roster::CustodianId;
-use crate::db;
+use crate::db::{self, Tx};
 use crate::ids::{UnitId, UploadId};
 use crate::record::store as record;
 use crate::tender::units::{self, UnitRow};
@@ -104,12 +105,14 @@ impl Opener {
             (Arc::clone(keys), Arc::clone(lines), Arc::clone(&self.parts.blobs));
         let id = row.id;
         let read_from = blobs_of(&lines);
+        let ciphertexts = lines.iter().map(|line| (line.hash, line.bid.blob_sha256)).collect();
         let checked = blocking(move || {
             let claimed = claims(&lines);
             let lines = on_all(&lines, |line| check_line(id, line, &claimed, &keys, &*blobs));
             lines.into_iter().collect::<io::Result<Vec<_>>>()
         });
         let lines = checked.await?.map_err(blob::Error::Io)?;
+        let lost = lost(&lines, &ciphertexts);
         let close = row.close.as_ref().ok_or(Misplaced::NotClosed)?;
         let body =
             Opening { close_sha256: close.sha256(), lines, opened_at: now, releases, unit_id: id };
@@ -117,15 +120,16 @@ impl Opener {
         let event = public(id, Opening::TYPE, opening.encode());
         let row = row.clone();
         self.db()
-            .write(move |tx| {
+            .write_after_entries(move |tx| {
                 // A ciphertext that was brought again meanwhile is read in the next step.
                 if store::blobs_kept(tx.conn(), &id)?.iter().any(|kept| is_other(&read_from, kept))
                 {
-                    return Err(db::Error::lost_race("the envelopes"));
+                    return Err(db::Error::lost_race("the envelopes").into());
                 }
                 moves::require_unstopped(tx, id)?;
+                name_missing(tx, id, lost)?;
                 let at = tx.record(event)?;
-                moves::open(tx, &row, at.index, now.plus(FIRST_MS))
+                Ok::<_, Error>(moves::open(tx, &row, at.index, now.plus(FIRST_MS))?)
             })
             .await?;
         Ok(())
@@ -187,6 +191,24 @@ impl Opener {
         let found = lines(&row, bids)?.into_iter().find(|found| found.hash == line);
         Ok(found.map(|line| (line, keys)))
     }
+}
+
+/// The lines that are recorded as lost, each with the SHA-256 of its ciphertext.
+fn lost(lines: &[OpenedLine], ciphertexts: &BTreeMap<Hash, Hash>) -> Vec<(Hash, Hash)> {
+    let lost = lines.iter().filter(|line| line.outcome == LineStatus::Lost);
+    lost.filter_map(|line| Some((line.line, *ciphertexts.get(&line.line)?))).collect()
+}
+
+/// Names what was lost since the close, before the opening says what became of it.
+fn name_missing(tx: &mut Tx<'_>, id: UnitId, lost: Vec<(Hash, Hash)>) -> Result<(), Error> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let named = named_missing(tx.conn(), &id)?;
+    for (line, sha256) in lost.into_iter().filter(|(line, _)| !named.contains(line)) {
+        tx.record(missing_event(id, line, sha256)?)?;
+    }
+    Ok(())
 }
 
 fn already_read(conn: &mut db::Conn, id: &UnitId) -> Result<BTreeSet<Hash>, db::Error> {

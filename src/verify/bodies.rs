@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::crypto::key::VerifyingKey;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::Credential;
@@ -95,6 +96,11 @@ impl Bodies {
             let steps = known.steps.iter().take_while(move |(from, _)| *from < index);
             steps.filter_map(|(_, reached)| known.keys((*reached)?)?.last())
         })
+    }
+
+    /// Whether a body signed `later` by the key of `earlier`, or by one that this handed over to.
+    pub(super) fn followed(&self, enterprise: EnterpriseId, earlier: &Note, later: &Note) -> bool {
+        self.known.get(&enterprise).is_some_and(|known| known.credential.followed(earlier, later))
     }
 
     /// Every key of every body.

@@ -163,8 +163,12 @@ impl What {
                 OpeningEvent::Proposed { unit_id, .. }
                 | OpeningEvent::Lapsed { unit_id, .. }
                 | OpeningEvent::Released { unit_id, .. }
+                | OpeningEvent::FalseRelease { unit_id, .. }
+                | OpeningEvent::Missing { unit_id, .. }
+                | OpeningEvent::Resupplied { unit_id, .. }
                 | OpeningEvent::Challenge { unit_id, .. }
-                | OpeningEvent::Shares { unit_id, .. },
+                | OpeningEvent::Shares { unit_id, .. }
+                | OpeningEvent::ReadOut { unit_id, .. },
             ) => *unit_id,
             _ => return None,
         })

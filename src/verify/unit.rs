@@ -14,10 +14,11 @@ use crate::enterprise::credentials::signer;
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::Terms;
 use crate::opening::statements::{
-    Challenged, Close, Opening, OpeningEvent, Order, Release, SharesFound, Suspension, Void,
+    Challenged, Close, Opening, OpeningEvent, Order, ReadOutLine, Release, SharesFound, Suspension,
+    SuspensionState, Void,
 };
 use crate::record::leaf::Salt;
-use crate::tender::statements::{Amendment, Outage, Unit};
+use crate::tender::statements::{Amendment, Outage, ReleaseBy, Unit};
 
 use super::events::{Event, What};
 
@@ -76,6 +77,14 @@ pub(super) struct Released<'a> {
     pub custodian: &'a CustodianId,
 }
 
+/// What is said of the ciphertext of one line.
+pub(super) struct Kept<'a> {
+    pub line: &'a Hash,
+    pub sha256: &'a Hash,
+    /// That it cannot be read back; else, that its bidder brought it again.
+    pub is_missing: bool,
+}
+
 /// Everything the file shows about one unit, in record order.
 pub(super) struct UnitFacts<'a> {
     pub id: UnitId,
@@ -101,6 +110,11 @@ pub(super) struct UnitFacts<'a> {
     pub releases: Vec<At<&'a Statement<Release>>>,
     /// Both of the two above: a key that was handed out is one, however the record tells of it.
     pub handed_out: Vec<At<Released<'a>>>,
+    /// Releases that open nothing, as the record has them.
+    pub false_releases: Vec<At<&'a str>>,
+    /// Which ciphertexts were missing, and brought again.
+    pub kept: Vec<At<Kept<'a>>>,
+    pub read_outs: Vec<At<&'a [ReadOutLine]>>,
     pub openings: Vec<At<&'a Statement<Opening>>>,
     pub voids: Vec<At<&'a Statement<Void>>>,
     /// What was found of each custodian's shares.
@@ -135,6 +149,9 @@ impl<'a> UnitFacts<'a> {
             released: Vec::new(),
             releases: Vec::new(),
             handed_out: Vec::new(),
+            false_releases: Vec::new(),
+            kept: Vec::new(),
+            read_outs: Vec::new(),
             openings: Vec::new(),
             voids: Vec::new(),
             shares: Vec::new(),
@@ -191,7 +208,17 @@ impl<'a> UnitFacts<'a> {
             OpeningEvent::Lapsed { statement_sha256, .. } => {
                 self.lapsed.push(At { index, it: *statement_sha256 });
             }
-            _ => {}
+            OpeningEvent::FalseRelease { release, .. } => {
+                self.false_releases.push(At { index, it: release });
+            }
+            OpeningEvent::Missing { line, sha256, .. } => {
+                self.kept.push(At { index, it: Kept { line, sha256, is_missing: true } });
+            }
+            OpeningEvent::Resupplied { line, sha256, .. } => {
+                self.kept.push(At { index, it: Kept { line, sha256, is_missing: false } });
+            }
+            OpeningEvent::ReadOut { lines, .. } => self.read_outs.push(At { index, it: lines }),
+            OpeningEvent::Proposed { .. } => {}
         }
     }
 
@@ -246,6 +273,21 @@ impl<'a> UnitFacts<'a> {
     /// The lines of the close in force, for looking up.
     pub(super) fn closed_lines(&self) -> BTreeSet<&'a Hash> {
         self.close().map(|close| close.it.body().lines.iter().collect()).unwrap_or_default()
+    }
+
+    /// The lines that are opened: the order's for second envelopes, else the close's.
+    pub(super) fn lines_to_open(&self) -> &'a [Hash] {
+        let is_ordered = self.unit().is_some_and(|unit| unit.release == ReleaseBy::Order);
+        let order = self.orders.first().filter(|_| is_ordered).map(|order| &order.it.body().lines);
+        let close = self.close().map(|close| &close.it.body().lines);
+        order.or(close).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the regulator's last word before an index was to stop.
+    pub(super) fn is_stopped_at(&self, index: u64) -> bool {
+        let before = self.suspensions.iter().filter(|at| at.index < index);
+        let last = before.max_by_key(|at| at.it.body().no).map(|at| at.it.body().state);
+        last == Some(SuspensionState::Suspended)
     }
 
     /// The times in force just before an index.

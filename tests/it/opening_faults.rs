@@ -111,6 +111,55 @@ on_both! {
 }
 
 on_both! {
+    fn what_is_lost_after_the_close_is_named_before_the_opening_says_so(base: TestBase) {
+        let (world, bid, blob) = with_three(base);
+        world.blobs.delete(blob).unwrap();
+        close(&world);
+        assert_eq!(world.events("sealbid/missing/v1").len(), 1);
+        sent(&world, &bidder(1), &bid.bytes);
+        again(&world, 1, bid.manifest.sha256()).unwrap();
+        // Lost a second time, and another's the first.
+        for number in [1, 2] {
+            world.blobs.delete(bids_blob(&world, number).1).unwrap();
+        }
+        world.to(OPEN_AT);
+        world.settle(4);
+        let missing = world.events("sealbid/missing/v1");
+        let named: Vec<Hash> = missing
+            .iter()
+            .map(|event| match json::parse(event) {
+                Ok(OpeningEvent::Missing { line, .. }) => line,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let [first, second] = [1, 2].map(|number| line_of(&world, number));
+        assert_eq!((&first.outcome, &second.outcome), (&LineStatus::Lost, &LineStatus::Lost));
+        let of = |line: Hash| named.iter().filter(|named| **named == line).count();
+        assert_eq!((named.len(), of(first.line), of(second.line)), (3, 2, 1));
+        assert!(is_opened(&line_of(&world, 3)));
+        verified(&world);
+    }
+}
+
+on_both! {
+    fn a_copy_that_is_lost_beside_its_original_fails_no_claim(base: TestBase) {
+        let world = World::start(base, 3, BY_TIME);
+        let own = world.seal(1, 1, Spoil::Nothing);
+        world.accept(1, &own);
+        let lost = world.accept(2, &world.copied(&own, 2));
+        world.accept(3, &world.seal(3, 3, Spoil::Nothing));
+        world.beat();
+        world.blobs.delete(lost).unwrap();
+        close(&world);
+        world.to(OPEN_AT);
+        world.settle(4);
+        assert!(is_opened(&line_of(&world, 1)));
+        assert_eq!(line_of(&world, 2).outcome, LineStatus::Lost);
+        verified(&world);
+    }
+}
+
+on_both! {
     fn an_altered_ciphertext_is_brought_again_and_nothing_of_it_stays(base: TestBase) {
         let (world, bid, blob) = with_three(base);
         std::fs::write(world.file_of(blob), b"damaged").unwrap();

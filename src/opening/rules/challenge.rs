@@ -117,7 +117,10 @@ pub fn told(keys: &Keys<'_>, account: &Account, close: &Close) -> Result<Told, N
 }
 
 /// The same with the manifest as it was accepted.
-pub(super) fn told_of(
+///
+/// # Errors
+/// [`NothingTold`] with the first thing that does not hold.
+pub fn told_of(
     keys: &Keys<'_>,
     account: &Account,
     close: &Close,

@@ -7,9 +7,11 @@ mod bids;
 mod chains;
 mod closes;
 mod lodged;
+mod losses;
 mod notice;
 mod openings;
 mod outcomes;
+mod read_outs;
 mod receipts;
 mod record;
 mod refusals;
@@ -67,9 +69,11 @@ pub(super) fn judge(
         add("released", release::released(facts, &unit));
         add("identities", release::identities(facts, &unit));
         add("order", release::order(facts, &unit));
+        add("read-outs", read_outs::read_outs(facts, &unit));
         add("opening", openings::opening(facts, &unit));
         add("one-opening", openings::one_opening(facts, &unit));
         add("outcomes", outcomes::outcomes(facts, &unit, source));
+        add("losses", losses::losses(facts, &unit));
         add("shares", shares::shares(facts, &unit));
         add("void", openings::void(facts, &unit));
     }

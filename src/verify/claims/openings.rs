@@ -6,6 +6,7 @@ use crate::bid::envelope::EnvelopeId;
 use crate::bid::rules::line as line_of;
 use crate::bid::statements::{Fault, Manifest};
 use crate::crypto::hash::Hash;
+use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::custodian::wire::Shown;
@@ -15,7 +16,6 @@ use crate::opening::rules::{Claimed, is_below, standing};
 use crate::opening::statements::{
     Close, LineStatus, Lodged, OpenedLine, Opening, Verdict, VoidReason,
 };
-use crate::tender::statements::ReleaseBy;
 use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{Accepted, At, UnitFacts};
@@ -36,7 +36,7 @@ pub(super) fn opening_of<'a, 'b>(
 /// The opening record holds every line of the close, each with the manifest that made it, and
 /// judges every line as its manifest, its rivals and the releases demand.
 pub(super) fn opening(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
-    let (body, roster) = terms_of(facts, unit)?;
+    let (_, roster) = terms_of(facts, unit)?;
     let close = close_of(unit)?;
     let at = opening_of(unit)?;
     let (index, opening) = (at.index, at.it.body());
@@ -46,9 +46,7 @@ pub(super) fn opening(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     if opening.close_sha256 != close.it.sha256() {
         return Err(wrong(index, "verify-say-why-other-close"));
     }
-    let ordered = unit.orders.first().filter(|_| body.release == ReleaseBy::Order);
-    let expected = ordered.map_or(&close.it.body().lines, |order| &order.it.body().lines);
-    if !opening.lines.iter().map(|line| &line.line).eq(expected) {
+    if !opening.lines.iter().map(|line| &line.line).eq(unit.lines_to_open()) {
         return Err(wrong(index, "verify-say-why-other-lines"));
     }
     if unit.terms().is_none_or(|terms| opening.opened_at < terms.open_at) {
@@ -209,7 +207,8 @@ fn not_void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
 }
 
 /// Whether the file itself shows what became of a bid about which a custodian gave its word, or that
-/// the bid of a receipt is in the close by another entry: then neither denies anything.
+/// the bid of a receipt is in the close by another entry, or was taken out by its bidder: then neither
+/// denies anything.
 fn is_accounted(
     facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
@@ -217,15 +216,40 @@ fn is_accounted(
     shown: &Shown,
 ) -> bool {
     match shown {
-        Shown::Receipts(account) => challenge::told(keys, account, close).is_ok_and(|told| {
-            let bid = EnvelopeId { bidder: told.bidder, manifest_sha256: told.manifest_sha256 };
-            told.lives == Lives::In && closed_as(unit, &bid).is_some()
-        }),
+        Shown::Receipts(account) => {
+            challenge::told_of(keys, account, close).is_ok_and(|(told, manifest)| {
+                let bid = EnvelopeId { bidder: told.bidder, manifest_sha256: told.manifest_sha256 };
+                let is_explained = || {
+                    closed_as(unit, &bid).is_some() || is_taken_out(facts, unit, &bid, &manifest)
+                };
+                told.lives == Lives::In && is_explained()
+            })
+        }
         Shown::Word(word) => {
             let lodged = Statement::<Lodged>::parse(word.word.lodged.as_bytes());
             lodged.is_ok_and(|it| lodged::became(facts, unit, it.body(), None).is_ok())
         }
     }
+}
+
+/// Whether the record holds the bidder's own next statement after a bid, below the frozen set: by the
+/// bid's key or one that this handed over to, as custodians want it.
+fn is_taken_out(
+    facts: &Facts<'_>,
+    unit: &UnitFacts<'_>,
+    bid: &EnvelopeId,
+    manifest: &Statement<Manifest>,
+) -> bool {
+    let size = unit.close().map_or(0, |close| close.it.body().size);
+    let follows = |later: &Note| facts.bodies.followed(bid.bidder, manifest.note(), later);
+    let withdrawn = unit.withdrawn.iter().filter(|at| at.index < size).map(|at| &at.it);
+    let mut withdrawn = withdrawn.filter(|it| it.manifest_sha256 == bid.manifest_sha256);
+    let accepted = unit.accepted.iter().filter(|at| at.index < size);
+    let mut replaced = accepted
+        .filter_map(|at| at.it.manifest.as_ref())
+        .filter(|next| next.body().prev_sha256 == Some(bid.manifest_sha256));
+    withdrawn.any(|it| Note::parse(it.withdrawal.as_bytes()).is_ok_and(|note| follows(&note)))
+        || replaced.any(|next| follows(next.note()))
 }
 
 /// Whether a custodian found the close denied, in time and, as far as the file shows it, by receipts

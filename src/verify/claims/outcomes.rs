@@ -1,6 +1,6 @@
 //! The claim that every envelope holds what the opening record says, by opening it again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::bid::statements::Manifest;
 use crate::crypto::hash::Hash;
@@ -12,6 +12,7 @@ use crate::opening::rules::{Decryption, outcome};
 use crate::opening::statements::{LineStatus, OpenedLine};
 use crate::tender::statements::Unit;
 use crate::verify::casefile::CaseKind;
+use crate::verify::events::What;
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
 use crate::verify::sealed::{Envelopes, Source, open_envelopes};
@@ -43,13 +44,16 @@ pub(super) fn outcomes(
     let opening = opening_of(unit)?.it.body();
     let used = used(unit, body, &opening.releases)?;
     let held: HashMap<Hash, u64> = facts.file.sealed.iter().copied().collect();
+    // Who copies an envelope uploads it anew: the copy may be lost, and its author's be here.
+    let of_others = tried(facts);
+    let is_held_for = |sha256: &Hash| held.contains_key(sha256) && !of_others.contains(sha256);
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for line in &opening.lines {
         let manifest = Statement::<Manifest>::parse(line.manifest.as_bytes());
         let manifest = manifest.map_err(|_| bad(line))?;
         let bid = &manifest.body().bid;
         match line.outcome {
-            LineStatus::Lost if held.contains_key(&bid.sha256) => return Err(bad(line)),
+            LineStatus::Lost if is_held_for(&bid.sha256) => return Err(bad(line)),
             // The first two are judged without their envelopes, by the claim `opening`.
             LineStatus::Superseded | LineStatus::Doubled | LineStatus::Lost => continue,
             _ => {}
@@ -70,6 +74,19 @@ pub(super) fn outcomes(
         }
     }
     Ok(said("verify-say-outcomes-hold", [count]))
+}
+
+/// The ciphertexts of all lines that were opened or tried, in every unit of the file.
+fn tried(facts: &Facts<'_>) -> HashSet<Hash> {
+    let openings = facts.events.iter().filter_map(|event| match &event.what {
+        What::Opening(opening) => Some(opening.body()),
+        _ => None,
+    });
+    let lines = openings.flat_map(|opening| &opening.lines);
+    let kept = lines.filter(|line| line.outcome != LineStatus::Lost);
+    let manifests =
+        kept.filter_map(|line| Statement::<Manifest>::parse(line.manifest.as_bytes()).ok());
+    manifests.map(|manifest| manifest.body().bid.sha256).collect()
 }
 
 /// What the opening record says was opened, and an auditors' file does not hold, cannot be opened

@@ -1,14 +1,16 @@
 //! Claims about the release: not before its hour, its window, its order; by t custodians.
 
 use crate::clock::Time;
+use crate::crypto::hash::Hash;
 use crate::crypto::seal::Identity;
+use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::error::{Arg, Said};
 use crate::opening::rules::challenge::{answers_finding, is_in_time};
 use crate::opening::rules::is_ascending;
 use crate::opening::rules::quorum_time;
-use crate::opening::statements::{Release, SuspensionState, Verdict};
-use crate::tender::statements::ReleaseBy;
+use crate::opening::statements::{Release, Verdict};
+use crate::tender::statements::{ReleaseBy, Unit};
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
 use crate::verify::unit::{At, Released, UnitFacts};
@@ -83,8 +85,8 @@ pub(super) fn time(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
 }
 
-/// The regulator had not stopped it, and no custodian with an unanswered challenge released: one
-/// that came after the window is a finding and stops nothing.
+/// Nothing was released, read out or opened while the regulator had stopped it, and no custodian with an
+/// unanswered challenge released: one that came after the window is a finding and stops nothing.
 pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
     let end = window_end(facts, unit);
@@ -94,8 +96,6 @@ pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
         }
     }
     for release in &unit.handed_out {
-        let before = unit.suspensions.iter().filter(|at| at.index < release.index);
-        let last = before.max_by_key(|at| at.it.body().no).map(|at| at.it.body().state);
         let challenges = unit.challenged.iter().map(|at| at.it.body());
         let own = challenges.filter(|c| c.custodian == *release.it.custodian);
         let open = own.clone().any(|challenge| {
@@ -104,9 +104,14 @@ pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
                 challenge.verdict == Verdict::Open && is_in_time(challenge.received_at, end);
             stops && !own.clone().any(|c| answered(&c))
         });
-        if last == Some(SuspensionState::Suspended) || open {
+        if unit.is_stopped_at(release.index) || open {
             return Err(failed("verify-say-release-stopped", [("index", text(release.index))]));
         }
+    }
+    let read_out = unit.read_outs.iter().map(|at| at.index);
+    let mut opened = read_out.chain(unit.openings.iter().map(|at| at.index));
+    if let Some(index) = opened.find(|index| unit.is_stopped_at(*index)) {
+        return Err(failed("verify-say-opening-stopped", [("index", text(index))]));
     }
     let held = said("verify-say-unstopped", [("count", text(unit.suspensions.len()))]);
     none_or_here(facts, unit, held)
@@ -144,25 +149,53 @@ pub(super) fn released(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
 }
 
-/// Every identity shown is signed by its custodian and derives the unit's recipient.
+/// Whether a release is signed by its custodian, for this close, and derives the unit's recipient.
+fn opens(
+    (body, roster): (&Unit, &Roster),
+    close_sha256: &Hash,
+    release: &Statement<Release>,
+) -> bool {
+    let signed = release.body();
+    let holds = || -> Option<bool> {
+        let member = roster.member(&signed.custodian)?;
+        release.note().require(&member.statement_key).ok()?;
+        let mut recipients = body.recipients.iter();
+        let recipient = recipients.find(|found| found.custodian == signed.custodian)?;
+        let identity: Identity = signed.identity.parse().ok()?;
+        let derived = identity.recipient().to_string();
+        Some(derived == recipient.recipient && signed.close_sha256 == *close_sha256)
+    };
+    holds() == Some(true)
+}
+
+/// Whether something is a custodian's signed release that opens nothing of this unit: else nobody is
+/// to be accused by it.
+fn opens_nothing(
+    (body, roster): (&Unit, &Roster),
+    (unit, close_sha256): (&UnitFacts<'_>, &Hash),
+    release: &str,
+) -> bool {
+    let Ok(release) = Statement::<Release>::parse(release.as_bytes()) else { return false };
+    let keys = roster.statement_keys();
+    let is_signed = keys.iter().any(|key| release.note().require(key).is_ok());
+    let is_here = release.body().unit_id == unit.id;
+    is_signed && !(is_here && opens((body, roster), close_sha256, &release))
+}
+
+/// Every identity shown is signed by its custodian and derives the unit's recipient, and none that does
+/// stands there as one that opens nothing.
 pub(super) fn identities(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (body, roster) = terms_of(facts, unit)?;
     let close_sha256 = close_of(unit)?.it.sha256();
-    for at in &unit.releases {
-        let release = at.it.body();
-        let holds = || -> Option<bool> {
-            let member = roster.member(&release.custodian)?;
-            at.it.note().require(&member.statement_key).ok()?;
-            let mut recipients = body.recipients.iter();
-            let recipient = recipients.find(|found| found.custodian == release.custodian)?;
-            let identity: Identity = release.identity.parse().ok()?;
-            let derived = identity.recipient().to_string();
-            Some(derived == recipient.recipient && release.close_sha256 == close_sha256)
-        };
-        if holds() != Some(true) {
-            let custodian = ("custodian", text(&release.custodian));
-            return Err(failed("verify-say-identity-bad", [("index", text(at.index)), custodian]));
-        }
+    let is_bad = |at: &&At<&Statement<Release>>| !opens((body, roster), &close_sha256, at.it);
+    if let Some(at) = unit.releases.iter().find(is_bad) {
+        let custodian = ("custodian", text(&at.it.body().custodian));
+        return Err(failed("verify-say-identity-bad", [("index", text(at.index)), custodian]));
+    }
+    let against = (unit, &close_sha256);
+    let is_true = |at: &&At<&str>| !opens_nothing((body, roster), against, at.it);
+    if let Some(at) = unit.false_releases.iter().find(is_true) {
+        return Err(failed("verify-say-false-release-bad", [("index", text(at.index))]));
     }
     let used = unit.openings.first().map(|opening| opening.it.body().releases.as_slice());
     let of_this = unit.released.iter().filter(|at| at.it.close_sha256 == close_sha256);

@@ -5,6 +5,7 @@
 mod bids;
 mod broken;
 mod changes;
+mod ends;
 mod file;
 mod people;
 mod story;
@@ -370,27 +371,5 @@ impl Maker {
         let count = if self.is(Twist::CloseBelowQ) { 3 } else { 4 };
         self.keys.statement.iter().take(count).for_each(|key| close.sign(key));
         close
-    }
-
-    fn sign_release(&mut self, id: UnitId, close: Hash, place: usize) {
-        let custodian = self.roster.body().custodians[place].id.clone();
-        let wrong = self.is(Twist::OtherIdentity) && place == 0;
-        let identity = if wrong { id.0 } else { custodian_seed(place) };
-        let identity = unit_identity(identity.as_bytes(), &id.0).encode().to_string();
-        let body = Release { close_sha256: close, custodian, identity, unit_id: id };
-        let release = Statement::signed(body, &self.keys.statement[place]).unwrap();
-        if !(self.is(Twist::IdentityMissing) && place == 0) {
-            let public = self.is(Twist::IdentitiesPublic);
-            let shown = if public { Shown::Public } else { Shown::Auditor };
-            self.put(release.encode().into_bytes(), shown);
-        }
-    }
-
-    fn release(&mut self, id: UnitId, close: Hash, place: usize) {
-        self.sign_release(id, close, place);
-        let custodian = self.roster.body().custodians[place].id.clone();
-        let other = self.is(Twist::ReleaseOtherClose) && place == 0;
-        let close_sha256 = if other { Hash::of(b"other") } else { close };
-        self.line(&OpeningEvent::Released { close_sha256, custodian, unit_id: id }, Shown::Public);
     }
 }

@@ -1,5 +1,6 @@
 //! The case's story, from the first verification to the opening, and the files made of it.
 
+use super::ends::suspension;
 use super::*;
 
 /// The whole story with one twist.
@@ -80,7 +81,12 @@ pub fn make(twist: Twist) -> Maker {
         entered.push((at, &garbage));
     }
     let single = maker.seal(&small, 2, None, Spoil::Nothing);
-    let alone = maker.accept(&single, arrived, None);
+    let mut alone = maker.accept(&single, arrived, None);
+    let first_alone = alone.clone();
+    if twist == Twist::VoidReplaced {
+        let next = maker.seal(&small, 2, Some(&single), Spoil::Nothing);
+        alone = maker.accept(&next, arrived, None);
+    }
     maker.change_amid_bids();
     let stale = maker.is(Twist::CloseStale);
     let frozen = DEADLINE.plus(if stale { 61_000 } else { 2000 });
@@ -97,6 +103,7 @@ pub fn make(twist: Twist) -> Maker {
         Twist::SupersededHidden => entered.push((replaced, &old)),
         _ => {}
     }
+    maker.lose(&entered);
     entered.sort_by_key(|(at, _)| at.line);
     if twist == Twist::CloseUnsorted {
         entered.reverse();
@@ -127,6 +134,9 @@ pub fn make(twist: Twist) -> Maker {
     }
     if twist != Twist::OrderPending {
         maker.open(&unit, &close, &entered);
+    }
+    if twist == Twist::VoidReplaced {
+        maker.challenge(&small_close, &first_alone);
     }
     maker.fail(second, &small_close);
     let late = if twist == Twist::SharesLate { 26 * 60 * MINUTE } else { MINUTE };
@@ -183,9 +193,7 @@ impl Maker {
             self.note(&order);
         }
         if let Some(by) = self.suspender() {
-            let (no, reason, state) = (1, "投诉".into(), SuspensionState::Suspended);
-            let body = Suspension { no, reason, state, unit_id: id };
-            let suspension = Statement::signed(body, by).unwrap();
+            let suspension = suspension(id, (1, SuspensionState::Suspended), by);
             self.note(&suspension);
         }
         if self.is(Twist::ReleaseChallenged) {
@@ -200,6 +208,11 @@ impl Maker {
             let challenged = Statement::signed(body, &self.keys.statement[3]).unwrap();
             self.note(&challenged);
         }
+        let mut lines: Vec<OpenedLine> =
+            entered.iter().map(|(at, bid)| self.opened(at, bid)).collect();
+        if self.is(Twist::ReadOutEarly) {
+            self.read_out(id, &lines);
+        }
         let places: &[usize] = if self.is(Twist::ReleasedFew) { &[3, 1] } else { &[3, 1, 4, 0] };
         for place in places {
             self.release(id, close.sha256(), *place);
@@ -210,19 +223,24 @@ impl Maker {
             releases.swap(0, 1);
         }
         for (_, bid) in &entered {
+            if self.is_gone(bid) {
+                continue;
+            }
             let manifest = bid.manifest.body();
             self.tried.extend(manifest.shares.iter().chain([&manifest.bid.sha256]));
         }
-        let mut lines: Vec<OpenedLine> =
-            entered.iter().map(|(at, bid)| self.opened(at, bid)).collect();
         if self.is(Twist::OpeningMisses) {
             lines.pop();
         }
+        self.before_opening(close, &lines);
         let close_sha256 = close.sha256();
         let opened_at = OPEN_AT.plus(6000);
         let body = Opening { close_sha256, lines, opened_at, releases, unit_id: id };
         let opening = self.signed_opening(body.clone());
         self.note(&opening);
+        if self.is(Twist::ReadOutLate) {
+            self.read_out(id, &opening.body().lines);
+        }
         self.shares(id);
         if self.is(Twist::SecondOpening) {
             let body = Opening { opened_at: opened_at.plus(1), ..body };
@@ -238,13 +256,15 @@ impl Maker {
                 (Twist::OtherPrice, LineStatus::Opened { offer, .. }) => {
                     offer.price = Some("1".into());
                 }
-                (Twist::LostFalsely, _) => outcome = LineStatus::Lost,
                 (Twist::FailedFalsely, _) => {
                     let custodian = Some("c2".parse().unwrap());
                     outcome = LineStatus::Failed { code: FailCode::BadShare, custodian };
                 }
                 _ => {}
             }
+        }
+        if self.is_lost(bid) {
+            outcome = LineStatus::Lost;
         }
         let fault = outcome.fault().filter(|_| !self.is(Twist::OpeningFault));
         OpenedLine {
@@ -268,7 +288,9 @@ impl Maker {
         }
         let close_sha256 = Some(close.sha256());
         let (reason, fault) = match self.twist {
-            Twist::VoidChallenge => (VoidReason::Challenge, Some(Fault::Platform)),
+            Twist::VoidChallenge | Twist::VoidReplaced => {
+                (VoidReason::Challenge, Some(Fault::Platform))
+            }
             Twist::VoidCancelled => (VoidReason::Cancelled, None),
             _ => (VoidReason::TooFew, None),
         };

@@ -19,6 +19,9 @@ const LEFT_OUT: &[(Twist, &str, &str)] = &[
     (Twist::VoidWithoutReason, "sealbid/void/v1", "void"),
     (Twist::TwoCloses, "sealbid/close/v1", "one-close"),
     (Twist::OrderBySelf, "sealbid/order/v1", "order"),
+    (Twist::OpenedStopped, "sealbid/suspension/v1", "unstopped"),
+    (Twist::ReadOutOther, "sealbid/read-out/v1", "read-outs"),
+    (Twist::Lost, "sealbid/missing/v1", "losses"),
 ];
 
 #[test]

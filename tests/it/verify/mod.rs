@@ -78,7 +78,7 @@ fn a_claim_that_a_file_cannot_decide_says_so_and_is_never_left_out() {
     };
     let bidders = ["bids-after-unit", "close-complete", "identities", "leaves", "refusals"];
     let whole = ["one-close", "one-opening", "outcomes", "shares", "tree", "void"];
-    let absent = ["amendments", "challenge-window", "release-time", "unstopped"];
+    let absent = ["amendments", "challenge-window", "read-outs", "release-time", "unstopped"];
     assert_eq!(of_first(&public), set(&[bidders.as_slice(), &whole, &absent].concat()));
     assert_eq!(of_first(&auditor), set(&[]));
     let below = report(&make(Twist::HeadBelowQ), KINDS[0]);

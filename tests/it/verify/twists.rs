@@ -161,6 +161,17 @@ const TWISTS: &[Row] = &[
     (Twist::LineTime, "verify-say-why-other-time", &[], &["opening"]),
     (Twist::RefusedNothing, "verify-say-why-no-statement", &[], &["refusals"]),
     (Twist::RefusedElsewhere, "verify-say-why-refused-elsewhere", &[], &["refusals"]),
+    (Twist::ReadOutEarly, "verify-say-read-out-early", &["read-outs"], &["read-outs"]),
+    (Twist::ReadOutLate, "verify-say-read-out-late", &["read-outs"], &["read-outs"]),
+    (Twist::ReadOutForeign, "verify-say-read-out-foreign", &["read-outs"], &["read-outs"]),
+    (Twist::ReadOutOther, "verify-say-read-out-other", &["read-outs"], &["read-outs"]),
+    (Twist::ReadOutStopped, "verify-say-opening-stopped", &["unstopped"], &["unstopped"]),
+    (Twist::OpenedStopped, "verify-say-opening-stopped", &["unstopped"], &["unstopped"]),
+    (Twist::FalseReleaseTrue, "verify-say-false-release-bad", &[], &["identities"]),
+    (Twist::LostUnnamed, "verify-say-lost-unnamed", &[], &["losses"]),
+    (Twist::LostAgain, "verify-say-lost-unnamed", &[], &["losses"]),
+    (Twist::LossOther, "verify-say-loss-bad", &["losses"], &["losses"]),
+    (Twist::VoidReplaced, "verify-say-void-bad", &[], &["void"]),
 ];
 
 /// Nothing is wrong, though it is not the usual story.
@@ -179,6 +190,10 @@ const SOUND: &[Twist] = &[
     Twist::OrderPending,
     Twist::IdentitiesPublic,
     Twist::SharesOfNobody,
+    Twist::FalseRelease,
+    Twist::Lost,
+    Twist::BroughtAgain,
+    Twist::CopyLost,
 ];
 
 /// The reports about every case, public and auditor's, made once.
