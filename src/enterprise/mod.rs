@@ -24,7 +24,6 @@ use utoipa::ToSchema;
 
 use crate::auth::table::{Act, Owner, allow};
 use crate::auth::{self, Actor};
-use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
@@ -348,17 +347,4 @@ pub fn roster_in_force(
         auth::store::end_sessions_of_key(tx, key)?;
     }
     store::place_roster(tx, &next.encode(), index)
-}
-
-/// The key that spoke for a body at an instant, for whoever judges a statement of that time.
-///
-/// # Errors
-/// The database's.
-pub fn key_at(
-    conn: &mut crate::db::Conn,
-    id: EnterpriseId,
-    at: Time,
-) -> Result<Option<VerifyingKey>, crate::db::Error> {
-    let spans = store::keys(conn, id)?;
-    Ok(rules::key_at(&spans, at).cloned())
 }

@@ -312,11 +312,3 @@ pub struct KeySpan {
     /// Until before this entry's time, and why.
     pub until: Option<(Time, Ended)>,
 }
-
-/// The key that spoke at an instant: from the entry that introduced it until before the entry that
-/// ended it. A body's spans never overlap; where entries share a millisecond, the last one counts.
-#[must_use]
-pub fn key_at(spans: &[KeySpan], at: Time) -> Option<&VerifyingKey> {
-    let spoke = |span: &&KeySpan| span.from <= at && span.until.is_none_or(|(end, _)| at < end);
-    spans.iter().rev().find(spoke).map(|span| &span.key)
-}

@@ -11,9 +11,6 @@ use crate::crypto::key::{KeyKind, VerifyingKey};
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Body, Statement};
 
-use super::checkpoint::Checkpoint;
-use super::tree::{self, ProofError};
-
 /// Why a record goes on under another origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -117,20 +114,4 @@ pub fn check_terms(body: &Succession, log_key: &VerifyingKey) -> Result<(), Succ
         return Err(SuccessionError::NewOrigin);
     }
     Ok(())
-}
-
-/// Whether a checkpoint of the new record continues the tree that the succession holds.
-///
-/// # Errors
-/// [`ProofError`] when it is not shown.
-pub fn continues(
-    body: &Succession,
-    checkpoint: &Checkpoint,
-    proof: &[Hash],
-) -> Result<(), ProofError> {
-    if checkpoint.origin != body.new_origin {
-        return Err(ProofError::Root);
-    }
-    let held = (body.last_checkpoint.size, &body.last_checkpoint.root);
-    tree::verify_consistency(held, (checkpoint.size, &checkpoint.root), proof)
 }

@@ -318,20 +318,6 @@ pub(super) fn fold(hashes: &mut Vec<Hash>) -> Result<Hash, SourceError> {
     hashes.first().copied().ok_or(SourceError::Range)
 }
 
-/// The root of the tree whose entry bundles these are, all of them in order, with its size.
-///
-/// # Errors
-/// [`SourceError`] when a bundle is damaged or one before the last is partial.
-pub fn root_of_bundles<'a>(
-    bundles: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(u64, Hash), SourceError> {
-    let mut tree = Frontier::new();
-    for bundle in bundles {
-        push_bundle(&mut tree, bundle)?;
-    }
-    Ok((tree.size(), tree.root()))
-}
-
 /// The root of a tree over its tiles.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use sealbid::crypto::hash::Hash;
 use sealbid::record::edge::TileEdge;
 use sealbid::record::tiles::{
     self, Level, Tile, TileSource, TileTree, WIDTH, changed, encode_bundle, parse_bundle,
-    push_bundle, root_of_bundles,
+    push_bundle,
 };
 use sealbid::record::tree::{
     self, Frontier, ProofError, SourceError, empty_root, leaf_hash, node_hash,
@@ -260,6 +260,13 @@ fn tile_paths_have_one_spelling() {
     }
 }
 
+/// The root of the tree whose entry bundles these are, with its size.
+fn root_of_bundles(bundles: &[&[u8]]) -> Result<(u64, Hash), SourceError> {
+    let mut tree = Frontier::new();
+    bundles.iter().try_for_each(|bundle| push_bundle(&mut tree, bundle))?;
+    Ok((tree.size(), tree.root()))
+}
+
 #[test]
 fn damaged_tiles_and_bundles_are_named_and_never_panic() {
     let (mut shelf, _) = shelf_of(&entries(300), 300);
@@ -279,7 +286,7 @@ fn damaged_tiles_and_bundles_are_named_and_never_panic() {
     wrong[1] = 31;
     assert!(parse_bundle(&wrong).is_err());
     assert!(push_bundle(&mut Frontier::new(), &wrong).is_err());
-    let second = root_of_bundles([bundle.as_slice(), bundle.as_slice()]);
+    let second = root_of_bundles(&[&bundle, &bundle]);
     assert_eq!(second, Err(SourceError::Range));
 }
 
@@ -300,7 +307,7 @@ proptest! {
         let bundles: Vec<Vec<u8>> = changed(0, size).into_iter()
             .filter(|tile| tile.level() == Level::Entries)
             .map(|tile| (&shelf).tile(tile).unwrap()).collect();
-        let from_bundles = root_of_bundles(bundles.iter().map(Vec::as_slice)).unwrap();
+        let from_bundles = root_of_bundles(&bundles.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
         prop_assert_eq!(from_bundles, (size, root));
     }
 

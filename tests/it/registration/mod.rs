@@ -21,7 +21,7 @@ use sealbid::custodian::roster::{Member, Roster};
 use sealbid::db::Db;
 use sealbid::enterprise::credentials::credential;
 use sealbid::enterprise::refused::Refused;
-use sealbid::enterprise::rules::{Action, Others, State, key_at, next};
+use sealbid::enterprise::rules::{Action, Others, State, next};
 use sealbid::enterprise::session::{challenge, login, logout};
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Kind, Verified,
