@@ -1,12 +1,14 @@
 //! The one binary of Sealbid: reads the command line, runs the command, prints what it reports.
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sealbid::auth::provider::install_providers;
+use sealbid::cli::failed::Failed;
 use sealbid::cli::output::Progress;
 use sealbid::cli::usage::Unread;
 use sealbid::cli::{self, Cli};
@@ -14,30 +16,46 @@ use sealbid::error::{Error, Said};
 use sealbid::web::i18n::{self, Lang};
 use sealbid::web::problem::terminal;
 
+/// The exit code of a command whose answer could not be written: a failure of the machine.
+const UNWRITTEN: u8 = 70;
+
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let lang = cli::spoken(&words, |name| std::env::var(name).ok());
     let cli = match Cli::read(&words, lang) {
         Ok(cli) => cli,
         Err(Unread::Shown(help)) => {
-            drop(help.print());
-            return ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2));
+            let exit = u8::try_from(help.exit_code()).unwrap_or(2);
+            return ended(help.print().err(), exit, lang);
         }
         Err(Unread::Misused(error)) => return refused(&error, lang),
     };
     install_providers();
-    match cli.run(lang, Arc::new(Terminal::new(lang))) {
+    let shown = Arc::new(Terminal::new(lang));
+    match cli.run(lang, shown.clone()) {
         Ok(report) => {
-            // A reader that went away (a closed pipe) is no failure of the command.
-            drop(std::io::stdout().write_all(report.text(lang).as_bytes()));
-            ExitCode::from(report.exit_code())
+            shown.print(&report.text(lang));
+            ended(shown.take_failure(), report.exit_code(), lang)
         }
         Err(error) => refused(&error, lang),
     }
 }
 
+/// What a command ends with: its own code, unless what it said could not be written. A script must
+/// not take an empty report for a good one.
+fn ended(failure: Option<io::Error>, exit: u8, lang: Lang) -> ExitCode {
+    // A reader that went away is no failure of the command.
+    match failure.filter(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        None => ExitCode::from(exit),
+        Some(error) => {
+            let failed = Failed::file(Path::new("stdout"), &error);
+            refused(&Error::from(failed).ending_with(UNWRITTEN), lang)
+        }
+    }
+}
+
 fn refused(error: &Error, lang: Lang) -> ExitCode {
-    drop(std::io::stderr().write_all(terminal(error, lang).as_bytes()));
+    drop(io::stderr().write_all(terminal(error, lang).as_bytes()));
     ExitCode::from(error.exit_code())
 }
 
@@ -46,6 +64,8 @@ struct Terminal {
     bars: MultiProgress,
     bar: ProgressBar,
     lang: Lang,
+    /// The first thing that could not be written to stdout.
+    failure: Mutex<Option<io::Error>>,
 }
 
 impl Terminal {
@@ -58,7 +78,19 @@ impl Terminal {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bars, bar, lang }
+        Self { bars, bar, lang, failure: Mutex::new(None) }
+    }
+
+    fn print(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert(error);
+        }
+    }
+
+    fn take_failure(&self) -> Option<io::Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -76,15 +108,12 @@ impl Progress for Terminal {
 
     fn say(&self, said: &Said) {
         let line = format!("{}\n", i18n::say(self.lang, said));
-        self.bars.suspend(|| drop(std::io::stderr().write_all(line.as_bytes())));
+        self.bars.suspend(|| drop(io::stderr().write_all(line.as_bytes())));
     }
 
     fn tell(&self, line: &str) {
         let line = format!("{line}\n");
-        self.bars.suspend(|| {
-            let mut out = std::io::stdout().lock();
-            drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
-        });
+        self.bars.suspend(|| self.print(&line));
     }
 
     fn beside(&self, name: &str) -> Box<dyn Progress> {

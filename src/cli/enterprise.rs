@@ -20,11 +20,12 @@ use crate::error::{Arg, Said};
 use crate::ids::EnterpriseId;
 use crate::web::i18n;
 
-use super::bid::{Accepted, accepted};
+use super::bid::Accepted;
 use super::client::{Access, Acted, Client};
 use super::failed::Failed;
 use super::keys;
 use super::output::{Report, replace};
+use super::stated::accepted_as;
 use super::trust::Pinned;
 use super::{Context, args, registration};
 
@@ -170,9 +171,10 @@ impl Client {
             name: name.to_owned(),
             uscc: uscc.as_str().to_owned(),
         };
-        let body = serde_json::json!({ "application": signed(application, key)?.encode() });
+        let application = signed(application, key)?;
+        let body = serde_json::json!({ "application": application.encode() });
         let acted: Acted = self.act("/enterprises", &body, Access::Public).await?;
-        accepted(pinned, acted)
+        accepted_as(pinned, acted, &application)
     }
 
     /// A registration, with what became of an application by the client's own key. A key that speaks
@@ -242,21 +244,7 @@ impl Client {
     ) -> Result<Accepted, Failed> {
         let body = serde_json::json!({ "statement": change.encode() });
         let path = format!("/enterprises/{enterprise}/keys");
-        accepted(pinned, self.act(&path, &body, Access::Public).await?)
-    }
-
-    /// Sends a signed statement, `{"statement": …}`, whose signature alone is its authority.
-    ///
-    /// # Errors
-    /// [`Failed`].
-    pub async fn state<B: Body>(
-        &self,
-        pinned: &Pinned,
-        path: &str,
-        statement: &Statement<B>,
-    ) -> Result<Accepted, Failed> {
-        let body = serde_json::json!({ "statement": statement.encode() });
-        accepted(pinned, self.act(path, &body, Access::Own).await?)
+        accepted_as(pinned, self.act(&path, &body, Access::Public).await?, change)
     }
 }
 

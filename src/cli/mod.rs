@@ -24,6 +24,7 @@ pub mod output;
 pub mod record;
 mod registration;
 pub mod roster;
+mod stated;
 pub mod succession;
 pub mod tender;
 pub mod trust;

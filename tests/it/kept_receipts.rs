@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sealbid::bid::envelope;
 use sealbid::bid::statements::Manifest;
 use sealbid::cli::Context;
-use sealbid::cli::bid::{BidCommand, Send, read};
+use sealbid::cli::bid::{BidCommand, Send, Status, read};
 use sealbid::cli::code;
 use sealbid::cli::failed::Failed;
 use sealbid::cli::output::Report;
@@ -136,7 +136,7 @@ on_both! {
         assert!(!file.with_file_name("chain.json").exists());
         let replace = BidCommand::Replace(Send { file }).run(&mine);
         assert_eq!(refused(replace), "cli-no-live-bid");
-        let status = BidCommand::Status { unit: elsewhere }.run(&mine).unwrap();
+        let status = BidCommand::Status(Status { unit: elsewhere, folder: None }).run(&mine).unwrap();
         assert!(status.text(Lang::En).contains("no statement of yours in this unit"));
     }
 }

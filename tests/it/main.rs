@@ -67,6 +67,8 @@ mod killed;
 mod languages;
 mod last_second;
 mod late_amendments;
+mod liar;
+mod lied_to;
 mod limits;
 mod lodged_bids;
 mod lodged_challenges;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use sealbid::cli::Context;
-use sealbid::cli::bid::{BidCommand, Send, Sending, read};
+use sealbid::cli::bid::{BidCommand, Send, Sending, Status, read};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::intended::Intended;
 use sealbid::cli::opening::OpeningCommand;
@@ -40,12 +40,12 @@ on_both! {
             play.bid(bidder, &unit);
         }
         assert!(say(BidCommand::List { json: false }).starts_with(&unit.to_string()));
-        assert!(!say(BidCommand::Status { unit }).contains("The close"));
+        assert!(!say(BidCommand::Status(Status { unit, folder: None })).contains("The close"));
         let everybody = play.context(None);
         let show = || OpeningCommand::Show { unit }.run(&everybody).unwrap().text(Lang::En);
         assert!(show().contains("Not opened: the unit is open") && !show().contains("provisional"), "{}", show());
         play.close(&unit);
-        assert!(say(BidCommand::Status { unit }).contains("The close holds your bid"));
+        assert!(say(BidCommand::Status(Status { unit, folder: None })).contains("The close holds your bid"));
         play.open(&unit);
         let shown = show();
         assert_eq!(shown.matches(" CNY (line ").count(), 3, "{shown}");
@@ -303,7 +303,7 @@ on_both! {
         let unit = play.publish(&[Stage::Single])[0];
         let bid = play.seal(0, &unit, first(), 0);
         play.send(0, &bid).unwrap();
-        let status = || BidCommand::Status { unit }.run(&bidders(&play)).unwrap().text(Lang::En);
+        let status = || BidCommand::Status(Status { unit, folder: None }).run(&bidders(&play)).unwrap().text(Lang::En);
         assert!(!status().contains("resupply"));
         for lost in blobs(&play) {
             std::fs::remove_file(lost).unwrap();

@@ -18,9 +18,10 @@ use super::lodge::Lodge;
 use super::prepare::{Check, Seal};
 use super::seal::beside;
 use super::send::{Accepted, Sending, Standing, check_event};
+use super::status::Status;
 use super::unit::CheckedUnit;
 use super::withdraw::withdraw;
-use crate::bid::rules::{ChainKind, line};
+use crate::bid::rules::ChainKind;
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
 use crate::cli::output::{Access as FileAccess, Report, replace, write_new};
@@ -74,10 +75,7 @@ pub enum BidCommand {
         json: bool,
     },
     /// Ask the platform where your bid stands, and after the close whether it is in
-    Status {
-        /// The opening unit
-        unit: UnitId,
-    },
+    Status(Status),
     /// Hand a .bid file to a custodian when the platform does not answer
     Lodge(Lodge),
     /// Show your receipt to every custodian when the close leaves your bid out
@@ -134,7 +132,7 @@ impl BidCommand {
                 .wait(async { Report::json(&context.client()?.get("/bids", Access::Own).await?) }),
             Self::List { json: false } => context.wait(list(context)),
             Self::Challenge(challenge) => context.wait(challenge.run(context)),
-            Self::Status { unit } => context.wait(status(context, unit)),
+            Self::Status(status) => context.wait(status.run(context)),
             Self::Lodge(lodge) => context.wait(lodge.run(context)),
             Self::Receipt { file, wait } => {
                 context.wait(receipt(context, file, Duration::from_secs(*wait)))
@@ -288,43 +286,6 @@ pub(super) fn receipt_told(key: &'static str, accepted: &Accepted, path: &Path) 
     } else {
         report.and("cli-say-provisional", args([]))
     }
-}
-
-async fn status(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
-    let client = context.client()?;
-    let pinned = context.pinned().await?;
-    let Some(standing) = client.standing(unit).await? else {
-        return Ok(Report::said("cli-say-no-bid", args([])));
-    };
-    let checked = pinned.receipt(standing.receipt.as_bytes())?;
-    let key = match standing.kind() {
-        ChainKind::Manifest => "cli-say-live",
-        ChainKind::Withdrawal => "cli-say-taken-back",
-    };
-    let values = args([
-        ("bid", standing.bid_id.to_string()),
-        ("seq", standing.seq.to_string()),
-        ("sha256", standing.sha256.to_string()),
-        ("index", standing.index.to_string()),
-        ("count", checked.cosigned.to_string()),
-    ]);
-    let report = Report::said(key, values);
-    let report = if standing.missing {
-        report.and("cli-say-missing", args([("sha256", standing.sha256.to_string())]))
-    } else {
-        report
-    };
-    let Some(close) = client.seen(unit).await?.close else { return Ok(report) };
-    let (close, _) = pinned.close(&close, unit)?;
-    let line = line(checked.receipt.salt.as_bytes(), &standing.sha256);
-    let is_in = close.body().lines.contains(&line);
-    let should_be = standing.kind() == ChainKind::Manifest;
-    let key = match (is_in, should_be) {
-        (true, true) => "cli-say-in-close",
-        (false, false) => "cli-say-out-of-close",
-        _ => "cli-say-close-wrong",
-    };
-    Ok(report.and(key, args([("line", line.to_string())])))
 }
 
 async fn list(context: &Context) -> Result<Report, Failed> {

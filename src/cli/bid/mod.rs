@@ -13,6 +13,7 @@ mod lodge;
 mod prepare;
 mod seal;
 mod send;
+mod status;
 mod unit;
 mod withdraw;
 
@@ -24,4 +25,5 @@ pub use lodge::Shown;
 pub use seal::{Draft, Made, Place, Sealer, seal};
 pub(crate) use send::accepted;
 pub use send::{Accepted, Sending, Standing};
+pub use status::Status;
 pub use unit::{CheckedUnit, Inclusion, UnitView};

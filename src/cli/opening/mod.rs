@@ -19,7 +19,7 @@ use crate::error::{Reason, Said};
 use crate::ids::UnitId;
 use crate::opening::rules::is_ascending;
 use crate::opening::statements::{Order, Suspension, SuspensionState};
-use crate::tender::statements::{Outage, ReleaseBy, Unit};
+use crate::tender::statements::{Amendment, AmendmentReason, Outage, ReleaseBy, Unit};
 
 pub use self::seen::{LastAnswer, Seen};
 pub(super) use self::stops::stops;
@@ -28,6 +28,7 @@ use super::client::{Access, Client};
 use super::enterprise::{recorded, signed};
 use super::failed::Failed;
 use super::output::{Access as FileAccess, Report, write_new};
+use super::stated::proposed;
 use super::trust::Pinned;
 use super::{Context, args, read_file};
 
@@ -141,12 +142,10 @@ impl Client {
         state: SuspensionState,
         reason: &str,
     ) -> Result<Accepted, Failed> {
-        let seen = self.seen(&unit).await?;
-        let last =
-            seen.suspensions.last().map(|note| Statement::<Suspension>::parse(note.as_bytes()));
-        let no = last.transpose().map_err(wrong)?.map_or(0, |last| last.body().no);
-        let reason = reason.to_owned();
-        let body = Suspension { no: no.saturating_add(1), reason, state, unit_id: unit };
+        let last = last_suspension(pinned, &unit, &self.seen(&unit).await?)?;
+        let no = last.checked_add(1);
+        let no = no.ok_or_else(|| Failed::unsigned(Said::bare("cli-say-why-no-number")))?;
+        let body = Suspension { no, reason: reason.to_owned(), state, unit_id: unit };
         let statement = signed(body, self.key()?)?;
         self.state(pinned, &format!("/units/{unit}/suspensions"), &statement).await
     }
@@ -164,8 +163,41 @@ impl Client {
         let prev_sha256 = self.seen(&unit).await?.last_sha256()?;
         let body = Outage { prev_sha256, text: text.to_owned(), unit_id: unit };
         let statement = signed(body, self.key()?)?;
-        self.state(pinned, &format!("/units/{unit}/outages"), &statement).await
+        let (path, body) = (format!("/units/{unit}/outages"), statement.body());
+        self.state_as(pinned, &path, &statement, |event| moves_by(event, body)).await
     }
+}
+
+/// The number of the regulator's last word on a unit: of what the platform shows, only what the
+/// regulator of the unit's own roster signed counts.
+///
+/// # Errors
+/// [`Failed::Unsigned`] for a word that it did not.
+fn last_suspension(pinned: &Pinned, id: &UnitId, seen: &Seen) -> Result<u32, Failed> {
+    let unit = Statement::<Unit>::parse(seen.unit.as_bytes()).map_err(wrong)?;
+    if unit.body().id().map_err(wrong)? != *id {
+        return Err(Failed::unsigned(Said::bare("cli-say-why-other-unit")));
+    }
+    let regulator = &pinned.roster_of(unit.body()).ok_or(Failed::NotPinned)?.regulator_key;
+    let mut last = 0;
+    for note in &seen.suspensions {
+        let said = Statement::<Suspension>::parse(note.as_bytes()).map_err(Failed::unsigned)?;
+        said.note().require(regulator).map_err(Failed::unsigned)?;
+        if said.body().unit_id == *id {
+            last = last.max(said.body().no);
+        }
+    }
+    Ok(last)
+}
+
+/// Whether an event asks the custodians for what an outage makes of a unit's times.
+fn moves_by(event: &[u8], outage: &Outage) -> bool {
+    let asked = proposed(event).and_then(|note| Statement::<Amendment>::from_note(note).ok());
+    asked.is_some_and(|asked| {
+        let Amendment { prev_sha256, reason, unit_id, .. } = asked.body();
+        let is_for = matches!(reason, AmendmentReason::Outage { text, .. } if *text == outage.text);
+        is_for && (*unit_id, *prev_sha256) == (outage.unit_id, outage.prev_sha256)
+    })
 }
 
 impl OpeningCommand {

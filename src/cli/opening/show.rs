@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::error::{Arg, Args, Said};
 use crate::ids::{EnterpriseId, UnitId};
@@ -29,6 +30,7 @@ pub(super) async fn show(context: &Context, unit: &UnitId) -> Result<Report, Fai
             let opening = Statement::<Opening>::parse(note.as_bytes()).map_err(wrong)?;
             pinned.require_platform(opening.note()).map_err(wrong)?;
             let body = opening.body();
+            require_this(&client, &pinned, unit, (body.unit_id, Some(body.close_sha256))).await?;
             let named = body.lines.iter().flat_map(bodies);
             let names = Names::of(&client, &pinned, named).await?;
             let when = vec![("at", Arg::Time(body.opened_at))];
@@ -38,6 +40,8 @@ pub(super) async fn show(context: &Context, unit: &UnitId) -> Result<Report, Fai
         Ok(End { void: Some(note), .. }) => {
             let void = Statement::<Void>::parse(note.as_bytes()).map_err(wrong)?;
             pinned.require_platform(void.note()).map_err(wrong)?;
+            let body = void.body();
+            require_this(&client, &pinned, unit, (body.unit_id, body.close_sha256)).await?;
             Ok(Report::said(why_void(void.body().reason), Args::new()))
         }
         Ok(End { .. }) => Err(wrong(Said::bare("cli-say-why-no-end"))),
@@ -45,6 +49,27 @@ pub(super) async fn show(context: &Context, unit: &UnitId) -> Result<Report, Fai
             so_far(&client, &pinned, unit).await
         }
         Err(failed) => Err(failed),
+    }
+}
+
+/// The end that the platform tells must be this unit's, and of the close that q custodians signed.
+async fn require_this(
+    client: &Client,
+    pinned: &Pinned,
+    unit: &UnitId,
+    (told, close_sha256): (UnitId, Option<Hash>),
+) -> Result<(), Failed> {
+    if told != *unit {
+        return Err(wrong(Said::bare("cli-say-why-other-unit")));
+    }
+    let Some(close_sha256) = close_sha256 else { return Ok(()) };
+    let close = client.seen(unit).await?.close;
+    let close = close.ok_or_else(|| wrong(Said::bare("cli-say-why-not-closed")))?;
+    let (close, _) = pinned.close(&close, unit)?;
+    if close.sha256() == close_sha256 {
+        Ok(())
+    } else {
+        Err(wrong(Said::bare("cli-say-why-end-of-other")))
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::error::{Arg, Said};
@@ -81,25 +83,46 @@ impl Client {
     }
 }
 
-/// `sealbid record watch`
+/// `sealbid record watch`: a head that no quorum cosigned may be shown to this watcher alone, so it counts
+/// for nothing; after `patience` without another one that is an error.
 pub(super) async fn watch(
     context: &Context,
-    every: u64,
+    every: Duration,
     times: Option<u32>,
+    patience: Duration,
 ) -> Result<Report, Failed> {
-    let (client, pinned) = (context.client()?, context.pinned().await?);
+    let (client, mut pinned) = (context.client()?, context.pinned().await?);
     let mut follower = Follower::new();
-    let mut looks = 0;
+    let (mut looks, mut believed) = (0, Instant::now());
     loop {
         let head = follower.look(&client, &pinned).await?;
         let (size, count) = (head.checkpoint().size, head.cosignatures().len());
+        let q = pinned.roster().q();
         let mut values = args([("size", size.to_string()), ("count", count.to_string())]);
         values.push(("at", Arg::Time(context.clock.now())));
-        looks += 1;
-        if times.is_some_and(|times| looks >= times) {
-            return Ok(Report::said("cli-say-head", values));
+        if count >= q {
+            (looks, believed) = (looks + 1, Instant::now());
+            if times.is_some_and(|times| looks >= times) {
+                return Ok(Report::said("cli-say-head", values));
+            }
+            context.progress.say(&Said::new("cli-say-head", values));
+        } else if believed.elapsed() >= patience {
+            return Err(unseen(count, q, patience));
+        } else {
+            values.push(("needed", q.to_string().into()));
+            context.progress.say(&Said::new("cli-say-head-few", values));
+            // Another roster may have come into force.
+            pinned = context.pinned().await?;
         }
-        context.progress.say(&Said::new("cli-say-head", values));
-        tokio::time::sleep(Duration::from_secs(every)).await;
+        tokio::time::sleep(every).await;
     }
+}
+
+fn unseen(count: usize, q: usize, patience: Duration) -> Failed {
+    let values = args([
+        ("count", count.to_string()),
+        ("needed", q.to_string()),
+        ("seconds", patience.as_secs().to_string()),
+    ]);
+    Failed::receipt(Said::new("cli-say-why-few-cosigned", values))
 }

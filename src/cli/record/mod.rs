@@ -1,7 +1,7 @@
 //! `sealbid record …`: the record as anybody can follow it.
 //!
 //! Invariant: what is called proven was hashed on this machine, up to a checkpoint that a pinned
-//! roster's custodians cosigned. `entry`, `export` and `check` end with the codes of `sealbid verify`.
+//! roster's custodians cosigned; a watcher that is shown no such checkpoint says so and ends. `entry`, `export` and `check` end with the codes of `sealbid verify`.
 
 mod check;
 mod entry;
@@ -10,6 +10,7 @@ mod folder;
 mod follow;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::verify::EXIT_UNREADABLE;
@@ -76,9 +77,12 @@ pub enum RecordCommand {
         /// Seconds between two looks
         #[arg(long, default_value_t = 10)]
         every: u64,
-        /// Stop after this many looks; never if absent
+        /// Stop after this many looks that saw enough cosignatures; never if absent
         #[arg(long)]
         times: Option<u32>,
+        /// Fail when no look has seen the cosignatures of a quorum for so many seconds
+        #[arg(long, default_value_t = 300)]
+        patience: u64,
     },
 }
 
@@ -93,8 +97,9 @@ impl RecordCommand {
             Self::Export { out } => context.wait(export::export(context, out)).map_err(judged),
             Self::Check { folder } => check(context, folder).map_err(judged),
             Self::Case(fetch) => Ok(context.wait(fetch.run(context))?),
-            Self::Watch { every, times } => {
-                Ok(context.wait(follow::watch(context, *every, *times))?)
+            Self::Watch { every, times, patience } => {
+                let [every, patience] = [every, patience].map(|secs| Duration::from_secs(*secs));
+                Ok(context.wait(follow::watch(context, every, *times, patience))?)
             }
         }
     }

@@ -1,12 +1,16 @@
 //! Are wrong usage and failure told in two lines, with the exit code that programs rely on?
 
+use std::process::{Command, Stdio};
+
 use sealbid::cli::Cli;
 use sealbid::cli::usage::Unread;
 use sealbid::crypto::hash::Hash;
+use sealbid::verify::casefile::CaseKind;
 use sealbid::web::i18n::Lang;
 use sealbid::web::problem::terminal;
 
 use super::{done, program, refused, refused_with, text};
+use crate::case_maker::{Twist, make};
 use crate::reasons::is_chinese;
 use crate::support::folder;
 
@@ -34,6 +38,33 @@ fn a_server_that_does_not_answer_is_worth_another_try() {
         program(&["bid", "unit", &unit, "--out", &file, "--server", &server, "--trust", &pin]);
     assert_eq!(asked.status.code(), Some(75), "{}", text(&asked.stderr));
     assert!(text(&asked.stderr).contains("does not answer"), "{}", text(&asked.stderr));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let said_to = |out: Stdio, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sealbid"));
+        command.env_remove("SEALBID_LANG").env("LANG", "en_GB.UTF-8").args(arguments);
+        command.stdout(out).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+    };
+    let home = folder("cli_full");
+    let case = home.join("case.sealbid");
+    std::fs::write(&case, make(Twist::None).case(CaseKind::Public)).unwrap();
+    let verify = ["verify", case.to_str().unwrap(), "--json"];
+    for arguments in [&verify[..], &["--version"], &["bid", "--help"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let failed = said_to(full.into(), arguments);
+        let said = text(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(70), "{arguments:?}: {said}");
+        assert!(said.starts_with("error: stdout: ") && said.contains("\nhint: "), "{said}");
+    }
+    // Whoever stops reading has what it wanted.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let left = said_to(writer.into(), &verify);
+    assert_eq!(left.status.code(), Some(3), "{}", text(&left.stderr));
+    assert!(left.stderr.is_empty());
 }
 
 #[test]
