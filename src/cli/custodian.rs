@@ -230,6 +230,7 @@ impl Serve {
         let loaded = Home::open(&self.dir, start)?;
         let listen = |e: std::io::Error| Failed::Machine(format!("{}: {e}", self.listen));
         let listener = TcpListener::bind(self.listen).map_err(listen)?;
+        super::log::begin();
         let address = listener.local_addr().map_err(listen)?;
         let values = vec![("address", format!("http://{address}").into())];
         context.progress.say(&Said::new("cli-say-listening", values));

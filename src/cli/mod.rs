@@ -16,6 +16,7 @@ pub mod failed;
 pub mod help;
 pub mod intended;
 pub mod keys;
+mod log;
 mod notice;
 pub mod opening;
 pub mod operator;

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
-
 use crate::config::{Config, variables};
 use crate::db::Options;
 use crate::error::{Error, Said};
 use crate::web::{init, socket, start};
 
 use super::Context;
+use super::log;
 use super::output::Report;
 
 /// The configuration that every command of the operator reads.
@@ -53,9 +52,7 @@ pub fn migrate(file: &ConfigFile) -> Result<Report, Error> {
 /// [`start::StartError`].
 pub fn serve(file: &ConfigFile, context: &Context) -> Result<Report, Error> {
     let config = file.load()?;
-    let filter = EnvFilter::try_from_env("SEALBID_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // Already set when commands are called as functions: then the caller's log is used.
-    drop(tracing_subscriber::fmt().json().with_env_filter(filter).try_init());
+    log::begin();
     actix_web::rt::System::new().block_on(run(&config, context))?;
     Ok(Report::default())
 }

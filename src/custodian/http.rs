@@ -5,26 +5,22 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, web};
 
 use crate::clock::{Clock, Time};
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::statement::{Body, Statement};
-use crate::error::Error;
 use crate::record::witness::{AddCheckpoint, SIZE_TYPE, WitnessRefusal, encode_cosignatures};
-use crate::web::i18n::Lang;
-use crate::web::problem::problem;
 
 use super::agent::{self, Agent, Change, Refusal, State};
+use super::edge::{MAX_JSON, Problem, Reply, not_cosigned, nothing_here, worded};
 use super::home::Loaded;
 use super::lodging::{Arrivals, close, lodge, lodged, lodged_bid};
 use super::wire::{
     AgentStatus, AskAmendment, AskAnswer, AskCancel, AskChallenge, AskChallenges, AskRecipient,
     AskRelease, AskSuspend, AskUnit, AskWindow, Done, MAX_BID, NoteReply,
 };
-
-/// JSON bodies above this are refused: a close of many thousand lines with its accounts fits.
-const MAX_JSON: usize = 64 << 20;
 
 /// A serving agent.
 pub struct Service {
@@ -83,36 +79,6 @@ impl Service {
         Ok(reply)
     }
 }
-
-/// A refusal on its way out.
-#[derive(Debug)]
-pub(super) struct Problem(Error);
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let body = problem(&self.0, Lang::En, None);
-        HttpResponse::build(self.status_code()).content_type("application/problem+json").json(body)
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        tracing::info!(code = crate::error::Refusal::code(&refusal), %refusal, "refused");
-        Self(Error::from(refusal))
-    }
-}
-
-pub(super) type Reply = Result<HttpResponse, Problem>;
 
 /// Runs a decision off the socket threads: it hashes, verifies and waits for the disk. An agent that
 /// was shown more than it remembers takes itself as lost from then on.
@@ -221,6 +187,7 @@ async fn add_checkpoint(service: web::Data<Service>, body: web::Bytes) -> Reply 
             .body(encode_cosignatures(&[line]))),
         Err(NotCosigned::Own(refusal)) => Err(refusal.into()),
         Err(NotCosigned::Witness(refusal)) => {
+            not_cosigned(&refusal);
             let kind = if refusal.status() == 409 { SIZE_TYPE } else { "text/plain" };
             let status = StatusCode::from_u16(refusal.status());
             Ok(HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
@@ -247,9 +214,10 @@ async fn status(service: web::Data<Service>) -> Reply {
 
 /// The agent's routes, all of them.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config
+    let agent = web::scope("")
         .app_data(web::JsonConfig::default().limit(MAX_JSON))
         .app_data(web::PayloadConfig::default().limit(MAX_JSON))
+        .wrap(from_fn(worded))
         .route("/", web::get().to(status))
         .route("/checkpoint", web::get().to(last_checkpoint))
         .route("/recipient", web::post().to(recipient))
@@ -267,5 +235,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/lodge", web::post().to(lodge))
         .route("/lodged", web::post().to(lodged))
         .route("/lodged/bid", web::post().to(lodged_bid))
-        .route("/add-checkpoint", web::post().to(add_checkpoint));
+        .route("/add-checkpoint", web::post().to(add_checkpoint))
+        .default_service(web::to(nothing_here));
+    config.service(agent);
 }

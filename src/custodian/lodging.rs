@@ -24,7 +24,8 @@ use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Close, Lodged};
 
 use super::agent::{self, Change, Coming, Refusal, Welcome};
-use super::http::{Problem, Reply, Service, blocking, note};
+use super::edge::{Problem, Reply};
+use super::http::{Service, blocking, note};
 use super::wire::{AskClose, AskLodge, AskLodged, AskLodgedBid, LodgedReply, MAX_ASK_LODGE};
 
 /// Files leave in pieces of this many bytes.
@@ -281,14 +282,15 @@ pub(super) async fn lodged(service: web::Data<Service>, ask: web::Json<AskLodged
 /// Signs a close, once everything that arrived is stored.
 pub(super) async fn close(service: web::Data<Service>, ask: web::Json<AskClose>) -> Reply {
     let arrivals = service.clone();
+    let unit = Statement::<Close>::parse(ask.close.as_bytes()).map_err(Refusal::from)?;
+    let unit = unit.body().unit_id;
     let close = blocking(service, move |agent| {
-        let unit = Statement::<Close>::parse(ask.close.as_bytes())?.body().unit_id;
         if arrivals.arrivals.is_storing(&unit) {
             return Err(Refusal::Busy);
         }
         agent::sign_close(agent, &ask)
     });
-    Ok(note(&close.await?))
+    Ok(note(&close.await.map_err(|refused| refused.about(unit))?))
 }
 
 /// Gives the platform the file of a lodged bid.

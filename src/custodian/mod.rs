@@ -5,6 +5,7 @@ mod asking;
 pub mod by_hand;
 pub mod chain;
 pub mod client;
+mod edge;
 pub mod home;
 pub mod http;
 mod lodging;

@@ -100,6 +100,19 @@ impl WitnessRefusal {
         }
     }
 
+    /// The stable code, for logs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "witness-malformed",
+            Self::UnknownOrigin => "witness-unknown-origin",
+            Self::BadSignature => "witness-bad-signature",
+            Self::Stale { .. } => "witness-stale",
+            Self::Inconsistent => "witness-inconsistent",
+            Self::Unable => "witness-unable",
+        }
+    }
+
     /// The HTTP body: of a 409 the size and a newline in [`SIZE_TYPE`], otherwise a sentence.
     #[must_use]
     pub fn body(&self) -> String {
