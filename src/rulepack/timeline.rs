@@ -143,20 +143,6 @@ pub fn check_amendment(
     at_least(pack, Rule::AmendmentToDeadline, period, amended_at, deadline)
 }
 
-/// The earliest deadline that is lawful after a change at `amended_at`; the old one if there is
-/// time enough.
-///
-/// # Errors
-/// [`PackError::Range`] for dates outside the calendar.
-pub fn deadline_after_amendment(
-    pack: &Pack,
-    amended_at: Time,
-    deadline: Time,
-) -> Result<Time, PackError> {
-    let end = end_of(pack, &pack.periods.amendment_to_deadline, amended_at)?;
-    Ok(deadline.max(end.at))
-}
-
 fn at_least(
     pack: &Pack,
     rule: Rule,

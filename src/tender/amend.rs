@@ -173,6 +173,10 @@ async fn propose(
         let may_be_late = outage::cannot_close(tx, &row, roster)? || asked_before.is_some();
         let standing = Standing { may_be_late, ..standing(&row) };
         check_request(&standing, amendment.body(), tx.now())?;
+        // What was asked in its time and lapsed is asked again as it was judged then.
+        if matches!(cause, Cause::Buyer(..)) && asked_before.is_none() {
+            this.law.judge_change(tx.now(), amendment.body().deadline).map_err(Refused::from)?;
+        }
         match cause {
             Cause::Buyer(buyer, statements) => {
                 if store::credential_count(tx.conn(), buyer)? != statements {

@@ -2,14 +2,23 @@
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::error::Said;
 use crate::rulepack::outage::{Window, after_outage};
-use crate::rulepack::timeline::{Timeline, check_timeline};
+use crate::rulepack::timeline::{Finding, Timeline, check_amendment, check_timeline};
 use crate::rulepack::{Pack, PackError};
 
 use super::rules::{Dates, Law, Unlawful};
 
 fn calendar(error: &PackError) -> Unlawful {
-    Unlawful { rule: "calendar".to_owned(), article: error.to_string() }
+    Unlawful { rule: "calendar".to_owned(), because: Said::of(error) }
+}
+
+/// A judgement as a refusal, if it is one.
+fn kept(finding: Finding) -> Result<(), Unlawful> {
+    if finding.ok {
+        return Ok(());
+    }
+    Err(Unlawful { rule: finding.rule.code().to_owned(), because: finding.because })
 }
 
 impl Law for Pack {
@@ -27,9 +36,11 @@ impl Law for Pack {
             min_bidders: dates.min,
         };
         let findings = check_timeline(self, &timeline).map_err(|error| calendar(&error))?;
-        findings.into_iter().find(|finding| !finding.ok).map_or(Ok(()), |broken| {
-            Err(Unlawful { rule: broken.rule.code().to_owned(), article: broken.article })
-        })
+        findings.into_iter().try_for_each(kept)
+    }
+
+    fn judge_change(&self, asked_at: Time, deadline: Time) -> Result<(), Unlawful> {
+        kept(check_amendment(self, asked_at, deadline).map_err(|error| calendar(&error))?)
     }
 
     fn after_outage(

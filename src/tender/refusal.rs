@@ -7,7 +7,7 @@ use crate::crypto::json::JsonError;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
 use crate::db;
-use crate::error::{Args, Refusal};
+use crate::error::{Arg, Args, Reason as _, Refusal};
 use crate::opening::rules::{AmendmentFault, OutOfOrder};
 
 use super::rules::{MAX_DOCUMENTS, MAX_DRAFTS, PlanFault, Unlawful};
@@ -120,11 +120,9 @@ impl Refusal for Refused {
     fn args(&self) -> Args {
         match self {
             Self::Unlawful(broken) => {
-                vec![
-                    ("rule", broken.rule.clone().into()),
-                    ("article", broken.article.clone().into()),
-                ]
+                vec![("rule", broken.rule.clone().into()), ("because", broken.because.arg())]
             }
+            Self::Plan(fault) => vec![("fault", Arg::Word(fault.word()))],
             Self::ManyDrafts => vec![("most", i64::from(MAX_DRAFTS).into())],
             Self::ManyDocuments => {
                 vec![("most", i64::try_from(MAX_DOCUMENTS).unwrap_or(i64::MAX).into())]

@@ -1,132 +1,25 @@
 //! Which tenders can be published and which statements fit them: pure decisions.
 
+mod plan;
 mod unit;
 
+pub use plan::{LotPlan, Plan, PlanFault, StagePlan, check_plan};
 pub use unit::{UnitFault, check_unit, may_buy};
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
-use crate::crypto::json::is_plain_text;
 use crate::custodian::roster::Roster;
+use crate::error::Said;
 use crate::ids::{EnterpriseId, LotId, TenderId, UnitId};
 use crate::opening::rules::{Terms, UnitState};
 use crate::opening::statements::{Void, VoidReason};
 use crate::rulepack::outage::Window;
 
 use crate::tender::refusal::Refused;
-use crate::tender::statements::{Amendment, ReleaseBy, SUITE, Stage, Unit};
+use crate::tender::statements::{Amendment, SUITE, Unit};
 
 /// How long custodians may take to sign what was drafted, in milliseconds.
 pub const DRAFT_MS: i64 = 3_600_000;
-/// Lots of one tender at most.
-const MAX_LOTS: usize = 1000;
-/// A title's length in bytes at most.
-const MAX_TITLE: usize = 1000;
-
-/// What a buyer drafts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// For people.
-    pub title: String,
-    /// Until when documents are offered, in Unix milliseconds.
-    #[schema(value_type = i64)]
-    pub documents_until: Time,
-    /// What is bought.
-    pub lots: Vec<LotPlan>,
-}
-
-/// A lot as drafted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LotPlan {
-    /// For people.
-    pub title: String,
-    /// One stage, or the technical one and then the commercial one.
-    pub stages: Vec<StagePlan>,
-}
-
-/// An opening unit as drafted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StagePlan {
-    /// Which envelope: single, technical or commercial.
-    #[schema(value_type = String)]
-    pub stage: Stage,
-    /// Bids arriving at or after this are late; Unix milliseconds.
-    #[schema(value_type = i64)]
-    pub deadline: Time,
-    /// No key is released before; Unix milliseconds.
-    #[schema(value_type = i64)]
-    pub open_at: Time,
-    /// The challenge window in milliseconds.
-    pub challenge_ms: i64,
-    /// With fewer bids the unit is never opened.
-    pub min: u32,
-}
-
-impl StagePlan {
-    /// Second envelopes wait for an order, all others for their hour.
-    #[must_use]
-    pub const fn release(&self) -> ReleaseBy {
-        match self.stage {
-            Stage::Commercial => ReleaseBy::Order,
-            Stage::Single | Stage::Technical => ReleaseBy::Time,
-        }
-    }
-}
-
-/// What is wrong with a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PlanFault {
-    /// A title is empty, too long or not plain text.
-    #[error("a title is empty, too long, or holds characters that a title must not hold")]
-    Title,
-    /// No lot, or too many.
-    #[error("a tender has 1 to 1000 lots")]
-    Lots,
-    /// Not one stage, nor technical then commercial with one deadline.
-    #[error("a lot has one stage, or a technical and then a commercial one with one deadline")]
-    Stages,
-    /// Dates out of order, or a minimum of nothing.
-    #[error("a unit opens before its deadline, has no challenge window, or no minimum")]
-    Dates,
-}
-
-/// Checks what a plan says of itself; the law comes at publication.
-///
-/// # Errors
-/// [`PlanFault`] with the first fault.
-pub fn check_plan(plan: &Plan) -> Result<(), PlanFault> {
-    if !(1..=MAX_LOTS).contains(&plan.lots.len()) {
-        return Err(PlanFault::Lots);
-    }
-    let mut titles = plan.lots.iter().map(|lot| &lot.title).chain([&plan.title]);
-    if !titles.all(|title| (1..=MAX_TITLE).contains(&title.len()) && is_plain_text(title)) {
-        return Err(PlanFault::Title);
-    }
-    plan.lots.iter().try_for_each(check_stages)
-}
-
-fn check_stages(lot: &LotPlan) -> Result<(), PlanFault> {
-    let is_right = match lot.stages.as_slice() {
-        [only] => only.stage == Stage::Single,
-        [first, second] => {
-            (first.stage, second.stage) == (Stage::Technical, Stage::Commercial)
-                && first.deadline == second.deadline
-        }
-        _ => false,
-    };
-    if !is_right {
-        return Err(PlanFault::Stages);
-    }
-    let ok = |s: &StagePlan| s.open_at >= s.deadline && s.challenge_ms > 0 && s.min >= 1;
-    if lot.stages.iter().all(ok) { Ok(()) } else { Err(PlanFault::Dates) }
-}
-
 /// Drafts that a buyer may make within [`DAY_MS`]: they are kept for good, whether published or not.
 pub const MAX_DRAFTS: u32 = 100;
 /// A day, in milliseconds.
@@ -184,12 +77,12 @@ impl Dates {
 
 /// A broken rule of the rule pack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the rule {rule} is broken: {article}")]
+#[error("the rule {rule} is broken")]
 pub struct Unlawful {
     /// The rule's code.
     pub rule: String,
-    /// Where it stands.
-    pub article: String,
+    /// The period, the earliest lawful instant or the least number, and where the rule stands.
+    pub because: Said,
 }
 
 /// The rule pack, as far as tenders need it.
@@ -204,6 +97,11 @@ pub trait Law: Send + Sync {
     /// # Errors
     /// [`Unlawful`] with the first broken rule.
     fn judge(&self, dates: &Dates) -> Result<(), Unlawful>;
+    /// Judges the deadline that a change asked now moves to: bidders need time with it.
+    ///
+    /// # Errors
+    /// [`Unlawful`].
+    fn judge_change(&self, asked_at: Time, deadline: Time) -> Result<(), Unlawful>;
     /// The deadline and hour of opening that a measured outage makes of a unit's; `None` when it
     /// leaves them alone.
     ///
