@@ -11,11 +11,13 @@
 //! What breaks a property goes to `fuzz/regressions/<target>/`, where the tests try it from then on.
 #![allow(missing_docs, reason = "every property says above it what it is")]
 
+mod files;
 mod record;
 mod sealed;
 mod statements;
 mod words;
 
+pub use files::*;
 pub use record::*;
 pub use sealed::*;
 pub use statements::*;
@@ -27,7 +29,9 @@ pub type Property = fn(&[u8]) -> bool;
 /// Every property by the name of its target.
 pub const ALL: &[(&str, Property)] = &[
     ("age_profile", age_profile),
+    ("asked", asked),
     ("bid_file", bid_file),
+    ("bid_plan", bid_plan),
     ("bundle", bundle),
     ("case_entry", case_entry),
     ("case_file", case_file),
@@ -36,7 +40,9 @@ pub const ALL: &[(&str, Property)] = &[
     ("config", config),
     ("cosignatures", cosignatures),
     ("event", event),
+    ("export", export),
     ("json", json),
+    ("kept", kept),
     ("keys", keys),
     ("names", names),
     ("note", note),
@@ -44,13 +50,16 @@ pub const ALL: &[(&str, Property)] = &[
     ("policy", policy),
     ("proofs", proofs),
     ("receipt", receipt),
+    ("rosters", rosters),
     ("rule_pack", rule_pack),
     ("shares", shares),
     ("statement", statement),
     ("tar", tar),
+    ("tender_plan", tender_plan),
     ("tile_path", tile_path),
     ("token", token),
     ("tus", tus),
+    ("unit_file", unit_file),
     ("uscc", uscc),
     ("witness_request", witness_request),
 ];

@@ -13,9 +13,7 @@ use sealbid::custodian::roster::CustodianId;
 use sealbid::enterprise::uscc::Uscc;
 use sealbid::ids::{BidId, DocumentId, EnterpriseId, LotId, SessionId, TenderId, UnitId, UploadId};
 use sealbid::rulepack::Pack;
-use sealbid::rulepack::timeline::{
-    Timeline, check_amendment, check_timeline, deadline_after_amendment,
-};
+use sealbid::rulepack::timeline::{Measure, Timeline, check_amendment, check_timeline};
 use sealbid::verify::casefile::MemberName;
 
 use super::{same, text};
@@ -98,7 +96,7 @@ pub fn config(bytes: &[u8]) -> bool {
     true
 }
 
-/// By any rule pack, the deadline that it moves to after a change is one that it finds lawful, and no
+/// By any rule pack, the deadline that it demands after a change is one that it finds lawful, and no
 /// dates, however far off, stop it.
 pub fn rule_pack(bytes: &[u8]) -> bool {
     let Some(Ok(pack)) = text(bytes).map(Pack::parse) else { return false };
@@ -115,10 +113,10 @@ pub fn rule_pack(bytes: &[u8]) -> bool {
         if let Ok(findings) = check_timeline(&pack, &dates) {
             assert_eq!(findings.len(), 6);
         }
-        if let Ok(deadline) = deadline_after_amendment(&pack, at, at) {
-            assert!(deadline >= at);
-            assert!(check_amendment(&pack, at, deadline).is_ok_and(|finding| finding.ok));
-        }
+        let Ok(finding) = check_amendment(&pack, at, at) else { continue };
+        let Measure::At(earliest) = finding.required else { panic!("no instant") };
+        assert!(earliest >= at);
+        assert!(check_amendment(&pack, at, earliest).is_ok_and(|finding| finding.ok));
     }
     true
 }

@@ -1,0 +1,6 @@
+//! What custodians' agents are asked.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::asked(bytes);
+});

@@ -1,0 +1,6 @@
+//! `bid.toml`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::bid_plan(bytes);
+});

@@ -1,0 +1,6 @@
+//! Tenders' files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::tender_plan(bytes);
+});

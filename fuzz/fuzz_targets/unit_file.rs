@@ -1,0 +1,6 @@
+//! Units' files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealbid_fuzz::unit_file(bytes);
+});
