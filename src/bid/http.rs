@@ -24,6 +24,7 @@ use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
 use crate::crypto::shares::MAX_SEALED_SHARE;
 use crate::ids::UnitId;
+use crate::tender::units;
 use crate::web::answer::{Answer, Failure};
 use crate::web::app::App;
 use crate::web::body::{Entered, id, received_within};
@@ -268,13 +269,21 @@ const fn kind(head: &ChainHead) -> &'static str {
 /// The caller's own last statement in a unit
 ///
 /// # Errors
-/// `bid-not-found`, `auth-…`.
+/// `bid-not-found`, `tender-not-found`, `auth-…`.
 #[utoipa::path(get, path = "/api/v1/units/{id}/bid", tag = "bids", params(("id" = String, Path, description = "The unit")),
     responses((status = 200, body = StandingView)), security(("session" = [])))]
 pub async fn standing(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
     let unit = id(&path)?;
-    let found = status(&app.platform, &caller.actor, unit).await?;
-    let (head, index) = found.ok_or(super::Error::NotFound)?;
+    let found = match status(&app.platform, &caller.actor, unit).await {
+        Err(super::Error::NotFound) => None,
+        other => other?,
+    };
+    let Some((head, index)) = found else {
+        // Nothing in a unit is another answer than no unit.
+        let is_unit = app.db().query(move |conn| units::unit(conn, unit)).await;
+        is_unit.map_err(crate::tender::Error::from)?;
+        return Err(super::Error::NotFound.into());
+    };
     let missing = is_missing(&app.platform, &caller.actor, unit, head.sha256).await?;
     Ok(HttpResponse::Ok().json(StandingView {
         missing,

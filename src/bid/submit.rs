@@ -85,6 +85,8 @@ impl Answer {
 /// [`Error`] for whatever the record does not hold: what nobody's key signed, or another unit's; or
 /// why the actor may not.
 pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Result<Answer, Error> {
+    let act = if submission.lodged.is_some() { Act::HandInLodged } else { Act::Submit };
+    allow(actor, act, &Owner::Actor)?;
     if u64::try_from(submission.manifest.len()).map_or(true, |length| length > MAX_MANIFEST) {
         return Err(Error::LongManifest { limit: MAX_MANIFEST });
     }
@@ -94,14 +96,8 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
         None => None,
     };
     let bidder = match &lodged {
-        Some(_) => {
-            allow(actor, Act::HandInLodged, &Owner::Actor)?;
-            signer(manifest.note()).ok_or(Error::Refused(Refused::Signature))?
-        }
-        None => {
-            allow(actor, Act::Submit, &Owner::Actor)?;
-            actor.enterprise().ok_or(Error::NoKey)?
-        }
+        Some(_) => signer(manifest.note()).ok_or(Error::Refused(Refused::Signature))?,
+        None => actor.enterprise().ok_or(Error::NoKey)?,
     };
     let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
     let coming = Coming {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use reqwest::header::{ACCEPT_LANGUAGE, CONTENT_TYPE};
+use reqwest::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -258,7 +258,8 @@ impl Client {
                 return answer;
             }
             attempt += 1;
-            tokio::time::sleep(pause).await;
+            let asked = answer.err().map_or(Duration::ZERO, |failed| failed.asked_pause());
+            tokio::time::sleep(pause.max(asked)).await;
             pause = pause.saturating_mul(2);
         }
     }
@@ -281,8 +282,10 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|seconds| seconds.parse().ok());
         let body = self.body(response).await?;
-        Err(refused(status.as_u16(), &body))
+        Err(Failed::Refused(Box::new(Told::read(status.as_u16(), wait, &body))))
     }
 
     pub(super) async fn body(&self, response: Response) -> Result<Vec<u8>, Failed> {
@@ -353,30 +356,6 @@ fn is_stale(told: &Told) -> bool {
 /// The same request may be good in a moment.
 fn is_for_later(told: &Told) -> bool {
     matches!(told.status, 429 | 503) || told.code == "web-idempotency-running"
-}
-
-/// An error's document, ours or a proxy's.
-pub(super) fn refused(status: u16, body: &[u8]) -> Failed {
-    #[derive(Deserialize)]
-    struct Problem {
-        code: String,
-        detail: String,
-        #[serde(default)]
-        hint: Option<String>,
-        #[serde(default)]
-        receipt: Option<String>,
-    }
-    let told = match serde_json::from_slice::<Problem>(body) {
-        Ok(Problem { code, detail, hint, receipt }) => Told { status, code, detail, hint, receipt },
-        Err(_) => Told {
-            status,
-            code: format!("http-{status}"),
-            detail: String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned(),
-            hint: None,
-            receipt: None,
-        },
-    };
-    Failed::Refused(Box::new(told))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {

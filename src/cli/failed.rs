@@ -4,6 +4,9 @@
 //! here never left this machine.
 
 use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
 
 use super::bid::Accepted;
 use crate::config::ConfigError;
@@ -12,6 +15,9 @@ use crate::custodian::by_hand;
 use crate::custodian::home::HomeError;
 use crate::enterprise::uscc::UsccError;
 use crate::error::{Arg, Args, Reason, Refusal, TomlFault};
+
+/// No pause before another try is longer, whatever the platform asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the platform, or a custodian's agent, answered instead of doing it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +32,36 @@ pub struct Told {
     pub hint: Option<String>,
     /// The receipt of the recorded refusal, when there is one: a `.tlog-proof` text.
     pub receipt: Option<String>,
+    /// After how many seconds another try is worth it, as the platform says.
+    pub retry_after: Option<u32>,
+}
+
+impl Told {
+    /// An error's document, ours or a proxy's.
+    pub(super) fn read(status: u16, retry_after: Option<u32>, body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Problem {
+            code: String,
+            detail: String,
+            #[serde(default)]
+            hint: Option<String>,
+            #[serde(default)]
+            receipt: Option<String>,
+        }
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(Problem { code, detail, hint, receipt }) => {
+                Self { status, code, detail, hint, receipt, retry_after }
+            }
+            Err(_) => Self {
+                status,
+                code: format!("http-{status}"),
+                detail: String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned(),
+                hint: None,
+                receipt: None,
+                retry_after,
+            },
+        }
+    }
 }
 
 /// Why a command failed.
@@ -169,6 +205,12 @@ impl Failed {
     /// The receipt does not show what the platform says.
     pub fn receipt(reason: impl Reason) -> Self {
         Self::Receipt(reason.into())
+    }
+
+    /// How long the platform asks to wait before the next try.
+    pub(super) fn asked_pause(&self) -> Duration {
+        let seconds = self.told().and_then(|told| told.retry_after).unwrap_or_default();
+        Duration::from_secs(seconds.into()).min(LONGEST_PAUSE)
     }
 
     /// The platform's own code, when it was the platform that refused.

@@ -275,8 +275,15 @@ fn proposed<B: Body>(text: &str) -> Result<Statement<B>, Failed> {
 
 /// A plan's file.
 fn read_plan(file: &Path) -> Result<Plan, Failed> {
-    let text = read_text(file)?;
-    let source: Source = toml::from_str(&text).map_err(|e| Failed::toml(file, &text, &e))?;
+    parse_plan(file, &read_text(file)?)
+}
+
+/// The plan in a text of this file.
+///
+/// # Errors
+/// [`Failed::Content`].
+pub fn parse_plan(file: &Path, text: &str) -> Result<Plan, Failed> {
+    let source: Source = toml::from_str(text).map_err(|e| Failed::toml(file, text, &e))?;
     source.plan()
 }
 

@@ -77,7 +77,10 @@ impl Client {
                     self.leave(&mut under_way).await;
                 }
                 Err(failed) if !is_passing(&failed) || breaks > BREAKS => return Err(failed),
-                Err(_) => tokio::time::sleep(PAUSE.saturating_mul(1 << breaks.min(5))).await,
+                Err(failed) => {
+                    let pause = PAUSE.saturating_mul(1 << breaks.min(5));
+                    tokio::time::sleep(pause.max(failed.asked_pause())).await;
+                }
             }
         }
     }
@@ -248,7 +251,7 @@ fn is_busy(failed: &Failed) -> bool {
 fn is_passing(failed: &Failed) -> bool {
     match failed {
         Failed::Unreachable { .. } => true,
-        _ => failed.told().is_some_and(|told| matches!(told.status, 409 | 423 | 502..=504)),
+        _ => failed.told().is_some_and(|told| matches!(told.status, 409 | 423 | 429 | 502..=504)),
     }
 }
 

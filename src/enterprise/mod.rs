@@ -33,6 +33,7 @@ use crate::db::{Db, Tx};
 use crate::ids::EnterpriseId;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
+use crate::record::said;
 use applications::{Filed, Standing};
 use refused::Refused;
 use rules::{Action, Ended, State};
@@ -230,8 +231,8 @@ pub async fn rotate_key(db: &Db, bytes: &[u8]) -> Result<Done, Refused> {
     db.write(move |tx| {
         let id = rotation.body().enterprise;
         let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
-        if found.last_sha256 == rotation.sha256() {
-            return Ok(again(&found));
+        if let Some(done) = changed_before(tx, &found, &rotation)? {
+            return Ok(done);
         }
         let actor = actor_of(id, found.application.kind);
         allow(&actor, Act::RotateKey, &Owner::Enterprise(id))?;
@@ -254,14 +255,15 @@ pub async fn rotate_key(db: &Db, bytes: &[u8]) -> Result<Done, Refused> {
 /// [`Refused`]; nothing was changed.
 pub async fn revoke_key(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, Refused> {
     let revocation = Statement::<KeyRevocation>::parse(bytes)?;
-    let (action, operator) = rules::check_revocation(&revocation, &roster.operator_keys)?;
-    let operator = operator.map(operator_of);
+    let checked = rules::check_revocation(&revocation, &roster.operator_keys);
+    let checked = checked.map(|(action, operator)| (action, operator.map(operator_of)));
     db.write(move |tx| {
         let id = revocation.body().enterprise;
         let found = store::find(tx.conn(), id)?.ok_or(Refused::Unknown)?;
-        if found.last_sha256 == revocation.sha256() {
-            return Ok(again(&found));
+        if let Some(done) = changed_before(tx, &found, &revocation)? {
+            return Ok(done);
         }
+        let (action, operator) = checked?;
         let actor = operator.unwrap_or_else(|| actor_of(id, found.application.kind));
         allow(&actor, Act::RevokeKey, &Owner::Enterprise(id))?;
         let state = rules::next(&found.state, &action)?;
@@ -272,6 +274,23 @@ pub async fn revoke_key(db: &Db, roster: &Roster, bytes: &[u8]) -> Result<Done, 
         save(tx, &found, new, &revocation)
     })
     .await
+}
+
+/// The answer to a change of keys that was made before, whatever came after it.
+fn changed_before<B: Body>(
+    tx: &mut Tx<'_>,
+    found: &Enterprise,
+    statement: &Statement<B>,
+) -> Result<Option<Done>, Refused> {
+    let sha256 = statement.sha256();
+    let notes = store::statements(tx.conn(), found.application.enterprise)?;
+    // As it was recorded: another may bring it with its signatures in another order.
+    let same = |note: &&String| {
+        Statement::<B>::parse(note.as_bytes()).is_ok_and(|known| known.sha256() == sha256)
+    };
+    let Some(note) = notes.iter().find(same) else { return Ok(None) };
+    let index = said::of_kind(tx.conn(), B::TYPE, note.as_bytes())?;
+    Ok(index.map(|index| done(found, sha256, index)))
 }
 
 /// Records a statement and saves what it led to.

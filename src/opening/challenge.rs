@@ -175,7 +175,7 @@ impl Opener {
                     Err(error) => {
                         tracing::warn!(unit = %row.id, custodian = %from, %error, "no challenge");
                     }
-                    Ok(()) => {}
+                    Ok(_) => {}
                 }
             }
             if last <= after {
@@ -223,7 +223,9 @@ impl Opener {
     /// # Errors
     /// [`Error::Misplaced`] when it is not about this unit's close, or the receipts do not deny it, or it
     /// answers no challenge that stands there; [`Error::Signature`] when its custodian did not sign it.
-    pub async fn take_challenge(&self, note: &str, account: &Shown) -> Result<(), Error> {
+    /// What stands on the record already is answered with its entry, and a challenge that was answered
+    /// with its answer's.
+    pub async fn take_challenge(&self, note: &str, account: &Shown) -> Result<u64, Error> {
         let found = Statement::<Challenged>::parse(note.as_bytes())?;
         let body = found.body().clone();
         let id = body.unit_id;
@@ -252,13 +254,14 @@ impl Opener {
                 let known = record::entries_of_unit(tx.conn(), &id, Challenged::TYPE)?;
                 let bytes = found.encode().into_bytes();
                 match standing(&known, &bytes, &body)? {
-                    Stands::Known => return Ok(()),
+                    Stands::Known(index) => return Ok(index),
                     Stands::Unasked => return Err(Error::from(Misplaced::NothingDenied)),
                     Stands::New => {}
                 }
-                tx.record(public(id, Challenged::TYPE, bytes))?;
+                let recorded = tx.record(public(id, Challenged::TYPE, bytes))?;
                 shown.map(|shown| tx.record(shown)).transpose()?;
-                Ok(moves::put_challenge(tx, &found)?)
+                moves::put_challenge(tx, &found)?;
+                Ok(recorded.index)
             })
             .await
     }
@@ -268,8 +271,9 @@ impl Opener {
 enum Stands {
     /// Nothing: it is to be recorded.
     New,
-    /// It, or its answer: neither an old note brought again nor one that was under way opens it anew.
-    Known,
+    /// It, or its answer, at this place: neither an old note brought again nor one that was under way
+    /// opens it anew.
+    Known(u64),
     /// It would answer what nobody found. What a custodian says of receipts that agree with the close
     /// could be brought first, to silence what it finds next.
     Unasked,
@@ -280,27 +284,28 @@ fn standing(
     note: &[u8],
     body: &Challenged,
 ) -> Result<Stands, db::Error> {
-    if entries.iter().any(|entry| entry.event == note) {
-        return Ok(Stands::Known);
+    if let Some(entry) = entries.iter().find(|entry| entry.event == note) {
+        return Ok(Stands::Known(entry.index));
     }
     let corrupt = |_| db::Error::Corrupt("a challenge on the record".to_owned());
     let parsed = entries.iter().map(|entry| Statement::<Challenged>::parse(&entry.event));
     let known = parsed.collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
-    let is_answered =
-        |finding: &Challenged| known.iter().any(|word| answers_finding(word.body(), finding));
+    let answered_at = |finding: &Challenged| {
+        let mut told = entries.iter().zip(&known);
+        told.find(|(_, word)| answers_finding(word.body(), finding)).map(|(entry, _)| entry.index)
+    };
     if body.verdict != Verdict::Answered {
-        return Ok(if is_answered(body) { Stands::Known } else { Stands::New });
+        return Ok(answered_at(body).map_or(Stands::New, Stands::Known));
     }
     let open = known
         .iter()
         .map(Statement::body)
         .filter(|finding| finding.verdict == Verdict::Open && answers_finding(body, finding));
-    let (answered, open): (Vec<_>, Vec<_>) = open.partition(|finding| is_answered(finding));
-    Ok(match (open.is_empty(), answered.is_empty()) {
-        (false, _) => Stands::New,
-        (true, false) => Stands::Known,
-        (true, true) => Stands::Unasked,
-    })
+    let answers: Vec<Option<u64>> = open.map(answered_at).collect();
+    if answers.contains(&None) {
+        return Ok(Stands::New);
+    }
+    Ok(answers.into_iter().flatten().next().map_or(Stands::Unasked, Stands::Known))
 }
 
 /// What answers a challenge, and what it was about; nothing while the record does not explain it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::casefile::{self, CaseSource};
-use super::statements::{Challenged, Opening, OpeningEvent, Order, ReadOutLine, Suspension, Void};
+use super::statements::{Opening, OpeningEvent, ReadOutLine, Void};
 use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
@@ -179,8 +179,7 @@ pub async fn order(
     let row = app.db().query(move |conn| units::unit(conn, unit));
     let buyer = row.await.map_err(super::Error::from)?.unit.body().procuring_entity;
     caller.allow(Act::Order, &Owner::Enterprise(buyer))?;
-    app.opener.take_order(&body.statement).await?;
-    last(&app, unit, Order::TYPE).await
+    entered(&app, app.opener.take_order(&body.statement).await?).await
 }
 
 /// Stops a release, or lifts the stop
@@ -199,9 +198,8 @@ pub async fn suspend(
     body: web::Json<StatementBody>,
 ) -> Answer {
     caller.allow(Act::Suspend, &Owner::Actor)?;
-    let unit = about(&path, &body.statement)?;
-    app.opener.suspend(&body.statement).await?;
-    last(&app, unit, Suspension::TYPE).await
+    about(&path, &body.statement)?;
+    entered(&app, app.opener.suspend(&body.statement).await?).await
 }
 
 /// Brings what a custodian found of a challenge
@@ -221,16 +219,8 @@ pub async fn challenge(
 ) -> Answer {
     caller.allow(Act::Challenge, &Owner::Actor)?;
     let ChallengeBody { account, statement } = body.into_inner();
-    let unit = about(&path, &statement)?;
-    app.opener.take_challenge(&statement, &account).await?;
-    last(&app, unit, Challenged::TYPE).await
-}
-
-/// The entry of what was just taken: the last of its kind in the unit.
-async fn last(app: &App, unit: UnitId, kind: &'static str) -> Answer {
-    let entries = app.db().query(move |conn| record::entries_of_unit(conn, &unit, kind)).await?;
-    let entry = entries.last().ok_or(crate::db::Error::NotFound)?;
-    entered(app, entry.index).await
+    about(&path, &statement)?;
+    entered(&app, app.opener.take_challenge(&statement, &account).await?).await
 }
 
 /// Which file.

@@ -9,8 +9,10 @@ use crate::bid::statements::Fault;
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask_all;
 use crate::custodian::wire::AskSuspend;
+use crate::db::Conn;
 use crate::enterprise::credential_notes;
 use crate::enterprise::credentials::credential;
+use crate::record::said;
 use crate::tender::units::{self, UnitRow};
 
 impl Opener {
@@ -46,12 +48,18 @@ impl Opener {
     ///
     /// # Errors
     /// [`Error::Misplaced`] when it does not fit the close, [`Error::Signature`] without the
-    /// procuring entity's and the regulator's signatures, `Conflict` for a second one.
-    pub async fn take_order(&self, note: &str) -> Result<(), Error> {
+    /// procuring entity's and the regulator's signatures, `Conflict` for a second one. The same one again,
+    /// by whichever of the two, is answered with the entry that it has.
+    pub async fn take_order(&self, note: &str) -> Result<u64, Error> {
         let order = Statement::<Order>::parse(note.as_bytes())?;
         let body = order.body().clone();
         let id = body.unit_id;
         let row = self.db().query(move |conn| units::unit(conn, id)).await?;
+        let again = order.clone();
+        let known = move |conn: &mut Conn| said::of_unit(conn, &id, &again);
+        if let Some(index) = self.db().query(known.clone()).await? {
+            return Ok(index);
+        }
         let (roster, unit) = (self.roster(&row)?, row.unit.body());
         takes_order(row.state, unit.release, row.order.as_deref())?;
         let entity = unit.procuring_entity;
@@ -70,11 +78,15 @@ impl Opener {
         let event = public(id, Order::TYPE, text.clone());
         self.db()
             .write(move |tx| {
+                if let Some(index) = known(tx.conn())? {
+                    return Ok(index);
+                }
                 if credential_notes(tx.conn(), entity)?.len() != statements {
                     return Err(Error::from(Misplaced::NoKey));
                 }
-                tx.record(event)?;
-                Ok(moves::take_order(tx, &id, &text)?)
+                let recorded = tx.record(event)?;
+                moves::take_order(tx, &id, &text)?;
+                Ok(recorded.index)
             })
             .await
     }
@@ -94,8 +106,9 @@ impl Opener {
     ///
     /// # Errors
     /// [`Error::Signature`] without the regulator's signature, `Conflict` for an old number,
-    /// [`Error::Misplaced`] once nothing is left to stop.
-    pub async fn suspend(&self, note: &str) -> Result<(), Error> {
+    /// [`Error::Misplaced`] once nothing is left to stop. The same word again is answered with the entry
+    /// that it has, and told to the agents again, who may have missed it.
+    pub async fn suspend(&self, note: &str) -> Result<u64, Error> {
         let suspension = Statement::<Suspension>::parse(note.as_bytes())?;
         let body = suspension.body();
         let (id, no) = (body.unit_id, body.no);
@@ -104,12 +117,18 @@ impl Opener {
         let roster = self.roster(&row)?;
         suspension.note().require(&roster.regulator_key)?;
         suspension.note().only_by(std::slice::from_ref(&roster.regulator_key))?;
-        let event = public(id, Suspension::TYPE, suspension.encode());
-        self.db()
+        let (event, again) =
+            (public(id, Suspension::TYPE, suspension.encode()), suspension.clone());
+        let index = self
+            .db()
             .write(move |tx| {
+                if let Some(index) = said::of_unit(tx.conn(), &id, &again)? {
+                    return Ok(index);
+                }
                 takes_suspension(units::unit(tx.conn(), id)?.state)?;
-                tx.record(event)?;
-                Ok::<_, Error>(moves::suspend(tx, &id, no, word)?)
+                let recorded = tx.record(event)?;
+                moves::suspend(tx, &id, no, word)?;
+                Ok::<_, Error>(recorded.index)
             })
             .await?;
         let ask = AskSuspend { suspension: suspension.encode(), unit: row.unit.encode() };
@@ -118,6 +137,6 @@ impl Opener {
                 tracing::warn!(unit = %id, %custodian, %error, "a suspension not told");
             }
         }
-        Ok(())
+        Ok(index)
     }
 }

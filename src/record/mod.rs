@@ -1,7 +1,7 @@
 //! The record: an append-only, publicly checkable log of every act, in standard formats (C2SP).
 //!
 //! Invariant: what this room calls proven depends on bytes and trusted keys alone: no database,
-//! no network, no clock. Only [`append`], [`feed`], [`name`], [`sequencer`], [`standing`] and [`store`]
+//! no network, no clock. Only [`append`], [`feed`], [`name`], [`said`], [`sequencer`], [`standing`] and [`store`]
 //! know the database.
 
 pub mod append;
@@ -16,6 +16,7 @@ pub mod leaf;
 pub mod name;
 pub mod policy;
 pub mod proof;
+pub mod said;
 pub mod sequencer;
 pub(crate) mod spelling;
 pub mod standing;

@@ -146,7 +146,9 @@ impl Failure {
             tracing::error!(request = id, %error, "failed");
         }
         let mut document = problem(error, lang, Some(id.to_owned()));
-        document.entry = self.entry.as_deref().cloned();
+        if let Some(entry) = self.entry.as_deref() {
+            (document.index, document.receipt) = (Some(entry.index), Some(entry.receipt.clone()));
+        }
         let mut answer = HttpResponse::build(self.status_code());
         answer.content_type(PROBLEM_JSON).insert_header(("content-language", lang.tag()));
         if let Some(allow) = &self.allow {

@@ -1,9 +1,12 @@
-//! How often one address may knock where anybody may: at login and registration.
+//! How often one address may knock where anybody may: at registration, and in vain at login.
 //!
 //! Everybody else who acts is known by a session or a signature. The limit counts in this process's
 //! memory and by the platform's clock; it guards the queue for writes and the operator's list, and
-//! no promise rests on it. Deliberately absent: a limit where bids arrive, which could cost somebody
-//! a deadline because of a neighbour.
+//! no promise rests on it. Deliberately absent: a limit where bids arrive, and on whoever logs in with
+//! a key that counts. A whole office or a whole town may stand behind one address, and a limit there
+//! could cost somebody a deadline because of a neighbour. So a challenge is free, for it costs no row,
+//! and a login is looked at before it is counted: one that fails costs a signature's check and a read,
+//! and is told to slow down.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -29,8 +32,7 @@ const REMEMBERED: usize = 65_536;
 /// What is limited, each by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
-    /// Challenges and logins: 120 at once, then two a second. A whole office may stand behind one
-    /// address.
+    /// Logins that failed: 120 at once, then two a second.
     Login,
     /// Whatever is sent to registrations: 30 at once, then one in six seconds.
     Registration,
@@ -40,7 +42,7 @@ impl Door {
     fn of(method: &Method, path: &str) -> Option<Self> {
         let path = path.strip_prefix("/api/v1/").filter(|_| *method == Method::POST)?;
         match path.split('/').next() {
-            Some("login") => Some(Self::Login),
+            Some("login") if path == "login" => Some(Self::Login),
             Some("enterprises") => Some(Self::Registration),
             _ => None,
         }
@@ -137,11 +139,24 @@ pub async fn limited(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let door = Door::of(request.method(), request.path());
     let asker = app.limiter.asker(request.peer_addr(), request.headers());
-    if let (Some(door), Some(asker)) = (door, asker)
-        && let Err(seconds) = app.limiter.take(door, asker, app.now())
+    let take = |door: Door| match asker {
+        Some(asker) => app.limiter.take(door, asker, app.now()),
+        None => Ok(()),
+    };
+    // It leaves as an answer: an error of a middleware would pass the hand that writes its text.
+    let later = |seconds| Failure::later(Edge::TooMany, seconds);
+    if let Some(Door::Registration) = door
+        && let Err(seconds) = take(Door::Registration)
     {
-        // It leaves as an answer: an error of a middleware would pass the hand that writes its text.
-        return Ok(request.error_response(Failure::later(Edge::TooMany, seconds)));
+        return Ok(request.error_response(later(seconds)));
     }
-    Ok(next.call(request).await?.map_into_boxed_body())
+    let response = next.call(request).await?.map_into_boxed_body();
+    if let Some(Door::Login) = door
+        && response.status().is_client_error()
+        && let Err(seconds) = take(Door::Login)
+    {
+        let request = response.into_parts().0;
+        return Ok(ServiceResponse::from_err(later(seconds), request));
+    }
+    Ok(response)
 }

@@ -71,7 +71,7 @@ impl Modify for Common {
             operations.flatten().for_each(complete);
             if let Some(post) = &mut item.post {
                 complete(post);
-                if is_kept(path) && reads_json(post) {
+                if is_kept(path) && reads_json(post) && asks_session(post) {
                     post.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
                 }
             }
@@ -84,6 +84,12 @@ fn reads_json(operation: &Operation) -> bool {
         Some(RefOr::T(body)) => body.content.contains_key("application/json"),
         Some(RefOr::Ref(_)) | None => false,
     }
+}
+
+/// Without a session a key is not looked at: what is sent then is a statement, which knows itself
+/// that it was done.
+fn asks_session(operation: &Operation) -> bool {
+    operation.security.as_ref().is_some_and(|all| !all.is_empty())
 }
 
 fn complete(operation: &mut Operation) {

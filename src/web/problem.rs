@@ -6,7 +6,6 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::Entered;
 use super::i18n::{self, Lang};
 use crate::error::Error;
 
@@ -30,12 +29,15 @@ pub struct Problem {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The request's id, also in the answer's `X-Request-Id` and in the log.
+    /// The request's id, also in the answer's `X-Request-Id`, and in the log when the platform failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// The entry that says so, when the refusal stands on the record: the proof that it was refused.
-    #[serde(flatten)]
-    pub entry: Option<Entered>,
+    /// The place of the entry that says so, when the refusal stands on the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
+    /// That entry's `.tlog-proof` file: the proof that it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
     /// The wrong fields, if the request had fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<WrongField>,
@@ -72,7 +74,8 @@ pub fn problem(error: &Error, lang: Lang, instance: Option<String>) -> Problem {
         code: error.code().to_owned(),
         hint: i18n::hint(lang, error.code(), error.args()),
         instance,
-        entry: None,
+        index: None,
+        receipt: None,
         errors: errors.collect(),
     }
 }

@@ -53,8 +53,13 @@ impl Caller {
 /// knows.
 fn claims(app: &App, headers: &HeaderMap, now: Time) -> Result<Option<Claims>, Refused> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-    app.tokens.check(token.ok_or(Refused::Token)?, now).map(Some)
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Refused::Token)?;
+    // A scheme's name is written in any case (RFC 9110, 11.1).
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(Refused::Token);
+    }
+    app.tokens.check(token, now).map(Some)
 }
 
 /// Whether a request shows a token of ours that is not over. Nobody is asked for that.

@@ -126,6 +126,9 @@ fn date(at: Time) -> HttpDate {
 pub async fn create(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Answer {
     demand_version(&request)?;
     let length = number(request.headers(), LENGTH)?;
+    if length == 0 {
+        return Err(Edge::Query(format!("the header {LENGTH} is 0: no envelope is empty")).into());
+    }
     let made = begin(&app.platform, &caller.actor, Purpose::Bid, length).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("{PLACE}/{}", made.id)))

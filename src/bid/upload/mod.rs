@@ -10,8 +10,8 @@ pub mod http;
 
 use std::io::Read;
 
-use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
+use crate::auth::{self, Actor};
 pub use crate::blob::Stored;
 use crate::blob::{self, Append, Blobs};
 use crate::clock::Time;
@@ -132,11 +132,16 @@ fn check_quota(quota: Quota, (count, bytes): (u64, u64), length: u64) -> Result<
     if fits { Ok(()) } else { Err(Error::Quota { count, bytes }) }
 }
 
-/// The upload, if it is the actor's.
+/// The upload, if it is the actor's. Another's is as good as none: both are refused in the same words.
 async fn own(p: &Platform, actor: &Actor, id: UploadId) -> Result<UploadRow, Error> {
-    let row = p.db.query(move |conn| uploads::find(conn, id)).await?;
-    allow(actor, act(row.purpose), &Owner::Enterprise(row.owner))?;
-    Ok(row)
+    let found = p.db.query(move |conn| uploads::find(conn, id)).await;
+    let Err(db::Error::NotFound) = found else {
+        let row = found?;
+        allow(actor, act(row.purpose), &Owner::Enterprise(row.owner))?;
+        return Ok(row);
+    };
+    allow(actor, act(Purpose::Bid), &Owner::Exactly(Actor::Public))?;
+    Err(auth::Refused::NotFound.into())
 }
 
 /// How far an upload is: what a client asks before it resumes. One whose last byte is in is

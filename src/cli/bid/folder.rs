@@ -42,6 +42,16 @@ pub struct Plan {
     pub offer: Offer,
 }
 
+impl Plan {
+    /// The plan in the text of a `bid.toml`.
+    ///
+    /// # Errors
+    /// TOML's own.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
 /// `chain.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,7 +123,7 @@ impl Folder {
     pub fn plan(&self) -> Result<Plan, Failed> {
         let path = self.0.join("bid.toml");
         let text = read_text(&path)?;
-        toml::from_str(&text).map_err(|e| Failed::toml(&path, &text, &e))
+        Plan::parse(&text).map_err(|e| Failed::toml(&path, &text, &e))
     }
 
     /// The files of a plan, under their own names.

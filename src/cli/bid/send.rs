@@ -23,6 +23,9 @@ use crate::cli::failed::Failed;
 use crate::cli::output::Progress;
 use crate::cli::trust::{Checked, Pinned};
 
+/// What a unit answers that holds nothing of whoever asks.
+const NONE: &str = "bid-not-found";
+
 /// Between two looks at a receipt.
 const LOOK: Duration = Duration::from_millis(300);
 
@@ -183,14 +186,14 @@ impl Client {
         }
     }
 
-    /// The bidder's own last statement in a unit; none before the first.
+    /// The bidder's own last statement in a unit; none before the first. A unit that is none is an error.
     ///
     /// # Errors
     /// [`Failed`].
     pub async fn standing(&self, unit: &UnitId) -> Result<Option<Standing>, Failed> {
         match self.get(&format!("/units/{unit}/bid"), Access::Own).await {
             Ok(standing) => Ok(standing),
-            Err(failed) if failed.told().is_some_and(|told| told.status == 404) => Ok(None),
+            Err(failed) if failed.told().is_some_and(|told| told.code == NONE) => Ok(None),
             Err(failed) => Err(failed),
         }
     }

@@ -38,7 +38,7 @@ const MAX_LINE: u64 = 128 << 20;
 /// Whose eyes saw it, and what was still sealed then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct About {
+pub struct About {
     /// [`FORMAT`].
     pub format: String,
     /// What the reader may see.
@@ -52,7 +52,7 @@ pub(super) struct About {
 /// What a reader may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Level {
+pub enum Level {
     /// What is public.
     Public,
     /// And one's own acts.
@@ -64,7 +64,7 @@ pub(super) enum Level {
 /// A unit that was still to end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Waiting {
+pub struct Waiting {
     /// Which.
     pub unit: UnitId,
     /// The entry that proposed it: nothing of it stands before.
@@ -98,7 +98,7 @@ impl Entry {
 /// A leaf that was not opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Withheld {
+pub struct Withheld {
     /// Its place.
     pub index: u64,
     /// The leaf.
@@ -113,7 +113,7 @@ pub(super) struct Withheld {
 /// Why a leaf is withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Why {
+pub enum Why {
     /// A sealed act or a pad, until the units that run have ended. Which of the two is not told.
     Sealed,
     /// A pad, or of a level that this reader does not see.

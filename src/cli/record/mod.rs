@@ -20,7 +20,7 @@ use super::case::FetchCase;
 use super::failed::Failed;
 use super::output::Report;
 
-pub use self::folder::Entry;
+pub use self::folder::{About, Entry, Level, Waiting, Why, Withheld};
 pub use self::follow::Follower;
 
 /// What does not hold.

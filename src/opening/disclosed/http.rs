@@ -56,12 +56,12 @@ pub struct HeadView {
     pub checkpoint: String,
     /// The units still to end, in the order of the record. From the first one on, sealed acts and
     /// pads are shown to nobody.
-    pub waiting: Vec<WaitingView>,
+    pub waiting: Vec<WaitingUnit>,
 }
 
 /// A unit that is still to end.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct WaitingView {
+pub struct WaitingUnit {
     /// Which.
     pub unit: String,
     /// The entry that proposed it.
@@ -122,7 +122,7 @@ pub async fn head(app: web::Data<App>) -> Answer {
         Ok::<_, crate::opening::casefile::Error>((note.encode(), sight::waiting(conn)?))
     });
     let (checkpoint, waiting) = found.await?;
-    let waiting = waiting.into_iter().map(|unit| WaitingView {
+    let waiting = waiting.into_iter().map(|unit| WaitingUnit {
         unit: unit.unit.to_string(),
         from: unit.from,
         deadline: unit.deadline,
