@@ -105,7 +105,8 @@ fn run(dir: &Path, point: usize, from: usize) -> (Vec<Answered>, bool) {
     (answered, is_over)
 }
 
-/// Everything that the third custodian was asked, from the first checkpoint to the close.
+/// Everything that the third custodian was asked, from the first checkpoint to the close. Agents keep
+/// files, and the platform's database is none of theirs: one kind says it all.
 fn story() -> (World, Vec<Heard>) {
     let world = with_bids(TestBase::sqlite());
     world.agents.lodge(3, &world.seal(4, 4, Spoil::Nothing)).unwrap();

@@ -24,10 +24,11 @@ use sealbid::record::feed::{Feed, FeedError};
 use sealbid::record::store;
 use sealbid::record::witness::Known;
 
+use crate::on_both;
 use crate::opening_world;
 use crate::registration::signed;
 use crate::server::{Server, platform_key};
-use crate::support::{START, TestBase, folder, wait};
+use crate::support::{START, folder, wait};
 
 const LIMITS: Limits = Limits {
     patience: Duration::from_millis(300),
@@ -104,38 +105,38 @@ fn told(imposter: &Imposter) -> Result<usize, AskError> {
     wait(lodged(&http, &c(1), "a question")).map(|bids| bids.len())
 }
 
-#[test]
-fn real_agents_answer_cosign_and_refuse_with_their_code() {
-    let base = TestBase::sqlite();
-    let server = Server::with_agents(&base);
-    let http = Http::new(server.roster.body(), Limits::default()).unwrap();
-    let answer = wait(http.send(&c(2), "/", None)).unwrap();
-    let status: AgentStatus = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!((status.custodian, status.roster_sha256), (c(2), server.roster.sha256()));
-    let garbage = AskSuspend { suspension: "no note".to_owned(), unit: String::new() };
-    for (_, refused) in wait(ask_all(&http, &[c(1), c(2)], &garbage)) {
-        let code = "custodian-statement".to_owned();
-        assert_eq!(refused.unwrap_err(), AskError::Refused { status: 422, code });
-    }
-    let (about, at) = (QueryAbout::Lodged, server.clock.now());
-    let query = Query { about, at, custodian: c(3), unit_id: unit() };
-    let query = signed(query, &[&platform_key()]).encode();
-    let unknown = wait(lodged(&http, &c(3), &query)).unwrap_err();
-    let code = "custodian-unknown-unit".to_owned();
-    assert_eq!(unknown, AskError::Refused { status: 404, code });
-    let folder = folder("lodged");
-    let target = folder.join("a.bid");
-    let none = AskLodgedBid { line: Hash::of(b"none"), query };
-    let missing = wait(lodged_bid(&http, &c(3), &none, &target));
-    assert!(matches!(missing, Err(AskError::Refused { status: 404, .. })));
-    assert!(!target.exists());
+on_both! {
+    fn real_agents_answer_cosign_and_refuse_with_their_code(base: TestBase) {
+        let server = Server::with_agents(&base);
+        let http = Http::new(server.roster.body(), Limits::default()).unwrap();
+        let answer = wait(http.send(&c(2), "/", None)).unwrap();
+        let status: AgentStatus = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((status.custodian, status.roster_sha256), (c(2), server.roster.sha256()));
+        let garbage = AskSuspend { suspension: "no note".to_owned(), unit: String::new() };
+        for (_, refused) in wait(ask_all(&http, &[c(1), c(2)], &garbage)) {
+            let code = "custodian-statement".to_owned();
+            assert_eq!(refused.unwrap_err(), AskError::Refused { status: 422, code });
+        }
+        let (about, at) = (QueryAbout::Lodged, server.clock.now());
+        let query = Query { about, at, custodian: c(3), unit_id: unit() };
+        let query = signed(query, &[&platform_key()]).encode();
+        let unknown = wait(lodged(&http, &c(3), &query)).unwrap_err();
+        let code = "custodian-unknown-unit".to_owned();
+        assert_eq!(unknown, AskError::Refused { status: 404, code });
+        let folder = folder("lodged");
+        let target = folder.join("a.bid");
+        let none = AskLodgedBid { line: Hash::of(b"none"), query };
+        let missing = wait(lodged_bid(&http, &c(3), &none, &target));
+        assert!(matches!(missing, Err(AskError::Refused { status: 404, .. })));
+        assert!(!target.exists());
 
-    server.beat();
-    let checkpoint = server.app().platform.sequencer.published().checkpoint.clone();
-    let db = &server.app().platform.db;
-    let kept = db.read(|conn| store::cosignatures(conn, checkpoint.size)).unwrap();
-    assert_eq!(kept.len(), 5);
-    assert!(kept.iter().all(|(_, at)| at.since(server.clock.now()).abs() < 1000));
+        server.beat();
+        let checkpoint = server.app().platform.sequencer.published().checkpoint.clone();
+        let db = &server.app().platform.db;
+        let kept = db.read(|conn| store::cosignatures(conn, checkpoint.size)).unwrap();
+        assert_eq!(kept.len(), 5);
+        assert!(kept.iter().all(|(_, at)| at.since(server.clock.now()).abs() < 1000));
+    }
 }
 
 #[test]
@@ -214,44 +215,46 @@ fn an_endless_answer_and_an_endless_file_are_cut_off() {
     }
 }
 
-#[test]
-fn a_folder_restored_from_a_backup_signs_nothing_on_what_it_remembers() {
-    let world = opening_world::World::start(TestBase::sqlite(), 1, opening_world::BY_TIME);
-    let dir = folder("backup").join("agent");
-    Home::create(&dir, &opening_world::agent_seed(1)).unwrap();
-    Home::enrol(&dir, world.platform.rosters.chain()).unwrap();
-    let loaded = Home::open(&dir, Start::Suspicious).unwrap();
-    let kept = world.agents.state(1).units[&world.id].clone();
-    assert!(kept.signed);
-    loaded.home.save(&Change::Unit(world.id, Box::new(kept.clone()))).unwrap();
+on_both! {
+    fn a_folder_restored_from_a_backup_signs_nothing_on_what_it_remembers(base: TestBase) {
+        let world = opening_world::World::start(base, 1, opening_world::BY_TIME);
+        let dir = folder("backup").join("agent");
+        Home::create(&dir, &opening_world::agent_seed(1)).unwrap();
+        Home::enrol(&dir, world.platform.rosters.chain()).unwrap();
+        let loaded = Home::open(&dir, Start::Suspicious).unwrap();
+        let kept = world.agents.state(1).units[&world.id].clone();
+        assert!(kept.signed);
+        loaded.home.save(&Change::Unit(world.id, Box::new(kept.clone()))).unwrap();
 
-    let lost = START.plus(5_000);
-    let loaded = Home::open(&dir, Start::Recover(lost)).unwrap();
-    assert!(loaded.state.is_lost());
-    assert_eq!(loaded.state.units[&world.id], Kept { signed: false, ..kept });
-    let known = Known { size: 8, root: Hash::of(b"root") };
-    loaded.home.save(&Change::Adopted(known, lost.plus(70_000))).unwrap();
-    let again = Home::open(&dir, Start::Suspicious).unwrap().state;
-    assert_eq!((again.recovered_at, again.witnessed), (Some(lost.plus(70_000)), Some(known)));
-    let twice = Home::open(&dir, Start::Recover(lost)).unwrap().state;
-    assert_eq!(twice.recovered_at, Some(lost.plus(70_000)), "a loss never becomes an earlier one");
-    assert!(twice.is_lost());
+        let lost = START.plus(5_000);
+        let loaded = Home::open(&dir, Start::Recover(lost)).unwrap();
+        assert!(loaded.state.is_lost());
+        assert_eq!(loaded.state.units[&world.id], Kept { signed: false, ..kept });
+        let known = Known { size: 8, root: Hash::of(b"root") };
+        loaded.home.save(&Change::Adopted(known, lost.plus(70_000))).unwrap();
+        let again = Home::open(&dir, Start::Suspicious).unwrap().state;
+        assert_eq!((again.recovered_at, again.witnessed), (Some(lost.plus(70_000)), Some(known)));
+        let twice = Home::open(&dir, Start::Recover(lost)).unwrap().state;
+        assert_eq!(twice.recovered_at, Some(lost.plus(70_000)), "a loss never becomes an earlier one");
+        assert!(twice.is_lost());
+    }
 }
 
-#[test]
-fn a_cosignature_by_another_key_is_not_kept() {
-    let world = opening_world::World::start(TestBase::sqlite(), 1, opening_world::BY_TIME);
-    let head = world.published();
-    let other = sealbid::crypto::note::SigningKey::from_seed(
-        "another.example/witness/c1",
-        sealbid::crypto::note::KeyKind::Cosignature,
-        &[1; 32],
-    );
-    let now = world.base.clock.now();
-    let line = checkpoint::cosign(head.note.text(), &other.unwrap(), now).unwrap();
-    let imposter = Imposter::saying("200 OK", &line.line());
-    let http: Arc<dyn Custodians> = Arc::new(at(world.roster.body(), &imposter.address));
-    let all = witnesses(world.roster.body());
-    let feed = Feed::new(world.db.clone(), Arc::new(AsWitnesses(http)), all.clone(), 3);
-    assert_eq!(wait(feed.feed(&all[0], &head)), Err(FeedError::Malformed));
+on_both! {
+    fn a_cosignature_by_another_key_is_not_kept(base: TestBase) {
+        let world = opening_world::World::start(base, 1, opening_world::BY_TIME);
+        let head = world.published();
+        let other = sealbid::crypto::note::SigningKey::from_seed(
+            "another.example/witness/c1",
+            sealbid::crypto::note::KeyKind::Cosignature,
+            &[1; 32],
+        );
+        let now = world.base.clock.now();
+        let line = checkpoint::cosign(head.note.text(), &other.unwrap(), now).unwrap();
+        let imposter = Imposter::saying("200 OK", &line.line());
+        let http: Arc<dyn Custodians> = Arc::new(at(world.roster.body(), &imposter.address));
+        let all = witnesses(world.roster.body());
+        let feed = Feed::new(world.db.clone(), Arc::new(AsWitnesses(http)), all.clone(), 3);
+        assert_eq!(wait(feed.feed(&all[0], &head)), Err(FeedError::Malformed));
+    }
 }

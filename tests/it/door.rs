@@ -358,6 +358,7 @@ fn lost_connections_are_replaced_without_a_failed_act() {
     }
 }
 
+// By a limit that SQLite has; PostgreSQL's disk is full in `full_disks`.
 #[test]
 fn a_full_disk_loses_nothing_that_was_answered_and_the_door_goes_on() {
     let base = TestBase::sqlite();

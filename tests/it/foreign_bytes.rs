@@ -16,11 +16,14 @@ use sealbid::crypto::note::Note;
 use sealbid::crypto::seal::Identity;
 use sealbid::crypto::seal::payload::seal_bid;
 use sealbid::crypto::statement::Statement;
+use sealbid::custodian::chain::Chain;
 use sealbid::opening::statements::Suspension;
+use serde_json::json;
 
 use crate::configuration::LEAST;
 use crate::formats_document::{documented, example_case};
-use crate::properties::{ALL, KEY, Property, issued};
+use crate::opening_world::roster;
+use crate::properties::{ALL, KEY, Property, issued, kept_file};
 
 const BID: &[u8] = include_bytes!("../golden/bid.age");
 const SHARE: &[u8] = include_bytes!("../golden/bid_file/share1.age");
@@ -71,11 +74,64 @@ fn names() -> Vec<Vec<u8>> {
     names
 }
 
+/// A tender as its buyer writes it.
+const TENDER: &str = r#"title = "桥"
+documents_until = "2027-01-15 17:00"
+[[lots]]
+title = "One"
+[[lots.stages]]
+stage = "single"
+deadline = "2027-02-15 09:30"
+open_at = "2027-02-15 09:30"
+challenge_ms = 600000
+min = 3
+"#;
+
+fn bid_plan() -> Vec<u8> {
+    let (unit, bid) = (Hash::of(b"unit"), format!("bid_{:032x}", 7));
+    let offer = "[offer]\ncurrency = \"CNY\"\nprice = \"12.50\"\npromises = []\n";
+    format!("unit = \"{unit}\"\nbid = \"{bid}\"\nfiles = [\"a.pdf\"]\n{offer}").into()
+}
+
+fn asked() -> Vec<Vec<u8>> {
+    let hash = Hash::of(b"line");
+    let texts = [
+        json!({ "credentials": [], "proposed": "a", "unit": "b" }),
+        json!({ "amendment": "a", "credentials": ["c"], "proposed": "b", "unit_id": hash }),
+        json!({ "checkpoint": "a", "close": "b", "lodged": [], "proposed": "c" }),
+        json!({ "account": { "accepted": "a", "credentials": [] }, "close": "b", "unit": "c" }),
+        json!({ "accounts": [], "close": "b", "line": hash }),
+        json!({ "close_receipt": "a", "unit": "b" }),
+        json!({ "suspension": "a", "unit": "b" }),
+        json!({ "credentials": [], "manifest": "a", "receipts": ["b"] }),
+        json!({ "after": hash, "query": "a" }),
+        json!({ "line": hash, "query": "a" }),
+    ];
+    texts.iter().map(|it| it.to_string().into_bytes()).collect()
+}
+
+fn export() -> Vec<Vec<u8>> {
+    let (salt, leaf) = (Hash::of(b"salt"), Hash::of(b"leaf"));
+    let unit = json!({ "deadline": 1, "from": 2, "open_at": 3, "unit": leaf });
+    let about = json!({ "format": "sealbid/export/v1", "level": "public", "reader": "public",
+        "waiting": [unit] });
+    let withheld = json!({ "index": 1, "leaf": leaf, "why": "sealed" });
+    let entry = json!({ "event": "text", "index": 0, "salt": salt });
+    [about, withheld, entry].iter().map(|it| it.to_string().into_bytes()).collect()
+}
+
 /// What each property must let in.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let one = |bytes: Vec<u8>| vec![bytes];
     let checkpoint = Note::parse(&example("checkpoint")).unwrap();
     match target {
+        "asked" => asked(),
+        "bid_plan" => one(bid_plan()),
+        "export" => export(),
+        "kept" => one(kept_file()),
+        "rosters" => one(Chain::begin(roster()).unwrap().encode().into_bytes()),
+        "tender_plan" => texts([TENDER]),
+        "unit_file" => texts([r#"{"credentials":["a"],"deadline":1,"unit":"b"}"#]),
         "age_profile" => vec![BID.to_vec(), SHARE.to_vec()],
         "bid_file" => one(bid_file()),
         "bundle" => one(hex::decode(documented("entry-bundle").unwrap().trim()).unwrap()),

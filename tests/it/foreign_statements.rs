@@ -11,7 +11,6 @@ use crate::formats_document::documented;
 use crate::on_both;
 use crate::registration::{application, key, signed};
 use crate::server::Server;
-use crate::support::TestBase;
 
 /// A text with the signature that its author would make.
 fn sign(text: &str, signer: &SigningKey) -> String {
@@ -85,38 +84,38 @@ on_both! {
     }
 }
 
-#[test]
-fn a_manifest_that_two_readers_would_read_differently_is_refused() {
-    let base = TestBase::sqlite();
-    let server = Server::start(&base);
-    server.register(1, 11);
-    let token = server.login(&key(1, 11));
-    let text = documented("statements-bid").unwrap();
-    let text: String = text.lines().take(2).flat_map(|line| [line, "\n"]).collect();
-    let path = format!("/api/v1/units/{}/bids", Hash::of(b"unit"));
-    for (what, text) in spoilt(&text, "bid_0", "\"seq\":1") {
-        let body = json!({ "manifest": sign(&text, &key(1, 11)), "shares": [] });
-        let answer = server.ask_as(reqwest::Method::POST, &path, Some(&token), Some(body));
-        refused(what, answer, "bid-statement");
+on_both! {
+    fn a_manifest_that_two_readers_would_read_differently_is_refused(base: TestBase) {
+        let server = Server::start(&base);
+        server.register(1, 11);
+        let token = server.login(&key(1, 11));
+        let text = documented("statements-bid").unwrap();
+        let text: String = text.lines().take(2).flat_map(|line| [line, "\n"]).collect();
+        let path = format!("/api/v1/units/{}/bids", Hash::of(b"unit"));
+        for (what, text) in spoilt(&text, "bid_0", "\"seq\":1") {
+            let body = json!({ "manifest": sign(&text, &key(1, 11)), "shares": [] });
+            let answer = server.ask_as(reqwest::Method::POST, &path, Some(&token), Some(body));
+            refused(what, answer, "bid-statement");
+        }
     }
 }
 
-/// The request around a statement is plain JSON: its repeated or unknown keys are refused as such.
-#[test]
-fn a_request_with_a_key_twice_or_one_too_many_is_refused() {
-    let base = TestBase::sqlite();
-    let server = Server::start(&base);
-    for body in [
-        r#"{"application":"a","application":"b"}"#,
-        r#"{"application":"a","more":1}"#,
-        r#"{"application":1}"#,
-        r#"{"application":"\ud800"}"#,
-        "{",
-    ] {
-        let request = server.client.post(format!("{}/api/v1/enterprises", server.address));
-        let request = request.header("content-type", "application/json").body(body);
-        let answer = crate::server::read(crate::support::wait(request.send()).unwrap());
-        assert_eq!(answer.0, StatusCode::BAD_REQUEST, "{body}: {}", answer.1);
-        assert_eq!(answer.1["code"], "web-body-json", "{body}");
+// The request around a statement is plain JSON: its repeated or unknown keys are refused as such.
+on_both! {
+    fn a_request_with_a_key_twice_or_one_too_many_is_refused(base: TestBase) {
+        let server = Server::start(&base);
+        for body in [
+            r#"{"application":"a","application":"b"}"#,
+            r#"{"application":"a","more":1}"#,
+            r#"{"application":1}"#,
+            r#"{"application":"\ud800"}"#,
+            "{",
+        ] {
+            let request = server.client.post(format!("{}/api/v1/enterprises", server.address));
+            let request = request.header("content-type", "application/json").body(body);
+            let answer = crate::server::read(crate::support::wait(request.send()).unwrap());
+            assert_eq!(answer.0, StatusCode::BAD_REQUEST, "{body}: {}", answer.1);
+            assert_eq!(answer.1["code"], "web-body-json", "{body}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::custodian::roster::Member;
 use sealbid::db::{Conn, Error, Options};
-use sealbid::enterprise::statements::{Declined, KeyRevocation};
+use sealbid::enterprise::statements::{Declined, KeyRevocation, KeyRotation};
 use sealbid::error::Refusal as _;
 use sealbid::record::proof::Receipt;
 use sealbid::web::{init, start};
@@ -99,6 +99,35 @@ on_both! {
         let (status, refused) = server.state(&right, &signed(declined, &[&operator()]));
         assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("enterprise-statement")));
         assert_eq!(server.state(&right, &statement).1["state"], "keyless");
+    }
+}
+
+on_both! {
+    fn a_change_of_keys_sent_again_is_answered_as_the_first(base: TestBase) {
+        let server = Server::start(&base);
+        server.register(1, 1);
+        let path = format!("/api/v1/enterprises/{}/keys", id(1));
+        let public = |seed| key(1, seed).verifying().clone();
+        let rotation = KeyRotation { enterprise: id(1), new_key: public(2), old_key: public(1) };
+        let rotation = signed(rotation, &[&key(1, 1), &key(1, 2)]);
+        let rotated = server.state(&path, &rotation).1;
+        let revocation = KeyRevocation { enterprise: id(1), key: public(2), reason: "lost".to_owned() };
+        let revocation = signed(revocation, &[&operator()]);
+        let revoked = server.state(&path, &revocation).1;
+        assert_eq!((&rotated["state"], &revoked["state"]), (&json!("verified"), &json!("keyless")));
+        // A word after both.
+        assert_eq!(server.apply(&signed(application(1, 3), &[&key(1, 3)])).0, StatusCode::OK);
+        for (statement, first) in [(rotation.encode(), rotated), (revocation.encode(), revoked)] {
+            let (status, again) = server.post(&path, json!({ "statement": statement }));
+            assert_eq!((status, &again["index"]), (StatusCode::OK, &first["index"]), "{again}");
+            assert_eq!((&again["sha256"], &again["state"]), (&first["sha256"], &json!("reapplied")));
+            let receipt = Receipt::parse(again["receipt"].as_str().unwrap().as_bytes()).unwrap();
+            assert_eq!(receipt.event, statement.into_bytes());
+        }
+        // Another one of the same key is no repeat.
+        let other = KeyRevocation { enterprise: id(1), key: public(2), reason: "stolen".to_owned() };
+        let (status, _) = server.state(&path, &signed(other, &[&operator()]));
+        assert!(status.is_client_error(), "{status}");
     }
 }
 

@@ -26,7 +26,7 @@ use crate::opening_world::{
     who,
 };
 use crate::openings::{opening, verified, with_bids};
-use crate::support::{TestBase, wait};
+use crate::support::wait;
 
 /// From the deadline to the close, if there is one.
 fn to_the_close(world: &World) -> UnitState {
@@ -61,74 +61,77 @@ fn with_a_line_more(bid: &Bid) -> String {
     note.encode()
 }
 
-#[test]
-fn only_the_bidders_key_in_force_lodges_and_nothing_hangs_on_its_signature() {
-    let world = World::start(TestBase::sqlite(), 1, BY_TIME);
-    let good = world.seal(4, 4, Spoil::Nothing);
-    let lodge = |bid: &Bid, credentials| world.agents.lodge_shown(3, bid, credentials, &[]);
-    let mine = vec![vouched(4)];
-    let more = noted(&good, &with_a_line_more(&good));
-    assert_eq!(lodge(&more, mine.clone()).unwrap_err(), Refusal::Lodge(Refused::Signature));
-    let line = world.seal(4, 4, Spoil::Nothing).manifest.note().signatures()[0].clone();
-    let mut forged = Note::new(good.manifest.note().text().to_owned()).unwrap();
-    forged.push(line);
-    let forged = noted(&good, &forged.encode());
-    assert_eq!(lodge(&forged, mine.clone()).unwrap_err(), Refusal::Lodge(Refused::Signature));
-    assert!(matches!(lodge(&good, vec![vouched(5)]), Err(Refusal::Signature(_))), "another's");
-    assert!(matches!(lodge(&good, Vec::new()), Err(Refusal::Credential(_))), "nobody's");
-    let mut buyers = world.seal(4, 4, Spoil::Nothing);
-    buyers.manifest = Statement::signed(buyers.manifest.body().clone(), &who(0).1).unwrap();
-    assert_eq!(lodge(&buyers, vec![vouched(0)]).unwrap_err(), Refusal::Lodge(Refused::Signature));
-    assert!(
-        world.agents.state(3).units[&world.id].lodged.is_empty(),
-        "nothing is kept of all that"
-    );
-    assert!(lodge(&good, mine).is_ok());
-}
-
-#[test]
-fn a_version_is_lodged_only_behind_one_that_the_agent_can_see() {
-    let world = World::start(TestBase::sqlite(), 1, BY_TIME);
-    let first = world.seal(4, 4, Spoil::Nothing);
-    let second = world.seal_at(4, (2, Some(first.manifest.sha256())));
-    let follows = Refusal::Lodge(Refused::WrongPrev);
-    assert_eq!(world.agents.lodge(3, &second).unwrap_err(), follows);
-    assert_eq!(world.agents.lodge(3, &world.seal_at(4, (2, None))).unwrap_err(), follows);
-    world.agents.lodge(2, &first).unwrap();
-    assert!(world.agents.lodge(2, &second).is_ok(), "the one before is lodged there too");
-    world.accept(4, &first);
-    world.beat();
-    let receipts = [world.receipt(&first)];
-    let shown = world.agents.lodge_shown(3, &second, second.credentials(), &receipts);
-    assert!(shown.is_ok(), "its receipt is shown");
-    let skipping = world.seal_at(4, (3, Some(first.manifest.sha256())));
-    let shown = world.agents.lodge_shown(3, &skipping, skipping.credentials(), &receipts);
-    assert_eq!(shown.unwrap_err(), follows);
-}
-
-#[test]
-fn a_bidder_lodges_a_few_versions_and_twice_the_largest_bid_and_no_more() {
-    let world = World::start(TestBase::sqlite(), 1, BY_TIME);
-    let mut before = None;
-    for seq in 1..=u32::try_from(MAX_VERSIONS).unwrap() {
-        let bid = world.seal_at(4, (seq, before));
-        before = Some(world.agents.lodge(3, &bid).unwrap().body().manifest_sha256);
+on_both! {
+    fn only_the_bidders_key_in_force_lodges_and_nothing_hangs_on_its_signature(base: TestBase) {
+        let world = World::start(base, 1, BY_TIME);
+        let good = world.seal(4, 4, Spoil::Nothing);
+        let lodge = |bid: &Bid, credentials| world.agents.lodge_shown(3, bid, credentials, &[]);
+        let mine = vec![vouched(4)];
+        let more = noted(&good, &with_a_line_more(&good));
+        assert_eq!(lodge(&more, mine.clone()).unwrap_err(), Refusal::Lodge(Refused::Signature));
+        let line = world.seal(4, 4, Spoil::Nothing).manifest.note().signatures()[0].clone();
+        let mut forged = Note::new(good.manifest.note().text().to_owned()).unwrap();
+        forged.push(line);
+        let forged = noted(&good, &forged.encode());
+        assert_eq!(lodge(&forged, mine.clone()).unwrap_err(), Refusal::Lodge(Refused::Signature));
+        assert!(matches!(lodge(&good, vec![vouched(5)]), Err(Refusal::Signature(_))), "another's");
+        assert!(matches!(lodge(&good, Vec::new()), Err(Refusal::Credential(_))), "nobody's");
+        let mut buyers = world.seal(4, 4, Spoil::Nothing);
+        buyers.manifest = Statement::signed(buyers.manifest.body().clone(), &who(0).1).unwrap();
+        assert_eq!(lodge(&buyers, vec![vouched(0)]).unwrap_err(), Refusal::Lodge(Refused::Signature));
+        assert!(
+            world.agents.state(3).units[&world.id].lodged.is_empty(),
+            "nothing is kept of all that"
+        );
+        assert!(lodge(&good, mine).is_ok());
     }
-    let seq = u32::try_from(MAX_VERSIONS).unwrap() + 1;
-    assert_eq!(
-        world.agents.lodge(3, &world.seal_at(4, (seq, before))).unwrap_err(),
-        Refusal::Quota
-    );
-    assert!(world.agents.lodge(3, &world.seal(5, 5, Spoil::Nothing)).is_ok(), "another bidder's");
-    let mut before = None;
-    for seq in 1..=3 {
-        let mut bid = world.seal_at(2, (seq, before));
-        let mut body = bid.manifest.body().clone();
-        body.bid.size = 3 << 20;
-        bid.manifest = Statement::signed(body, &who(2).1).unwrap();
-        let lodged = world.agents.lodge(3, &bid);
-        assert_eq!(lodged.is_ok(), seq < 3, "4 MiB is the most for one, 8 for all: {seq}");
-        before = Some(bid.manifest.sha256());
+}
+
+on_both! {
+    fn a_version_is_lodged_only_behind_one_that_the_agent_can_see(base: TestBase) {
+        let world = World::start(base, 1, BY_TIME);
+        let first = world.seal(4, 4, Spoil::Nothing);
+        let second = world.seal_at(4, (2, Some(first.manifest.sha256())));
+        let follows = Refusal::Lodge(Refused::WrongPrev);
+        assert_eq!(world.agents.lodge(3, &second).unwrap_err(), follows);
+        assert_eq!(world.agents.lodge(3, &world.seal_at(4, (2, None))).unwrap_err(), follows);
+        world.agents.lodge(2, &first).unwrap();
+        assert!(world.agents.lodge(2, &second).is_ok(), "the one before is lodged there too");
+        world.accept(4, &first);
+        world.beat();
+        let receipts = [world.receipt(&first)];
+        let shown = world.agents.lodge_shown(3, &second, second.credentials(), &receipts);
+        assert!(shown.is_ok(), "its receipt is shown");
+        let skipping = world.seal_at(4, (3, Some(first.manifest.sha256())));
+        let shown = world.agents.lodge_shown(3, &skipping, skipping.credentials(), &receipts);
+        assert_eq!(shown.unwrap_err(), follows);
+    }
+}
+
+on_both! {
+    fn a_bidder_lodges_a_few_versions_and_twice_the_largest_bid_and_no_more(base: TestBase) {
+        let world = World::start(base, 1, BY_TIME);
+        let mut before = None;
+        for seq in 1..=u32::try_from(MAX_VERSIONS).unwrap() {
+            let bid = world.seal_at(4, (seq, before));
+            before = Some(world.agents.lodge(3, &bid).unwrap().body().manifest_sha256);
+        }
+        let seq = u32::try_from(MAX_VERSIONS).unwrap() + 1;
+        assert_eq!(
+            world.agents.lodge(3, &world.seal_at(4, (seq, before))).unwrap_err(),
+            Refusal::Quota
+        );
+        assert!(world.agents.lodge(3, &world.seal(5, 5, Spoil::Nothing)).is_ok(), "another bidder's");
+        let mut before = None;
+        for seq in 1..=3 {
+            let mut bid = world.seal_at(2, (seq, before));
+            let mut body = bid.manifest.body().clone();
+            body.bid.size = 3 << 20;
+            bid.manifest = Statement::signed(body, &who(2).1).unwrap();
+            let lodged = world.agents.lodge(3, &bid);
+            assert_eq!(lodged.is_ok(), seq < 3, "4 MiB is the most for one, 8 for all: {seq}");
+            before = Some(bid.manifest.sha256());
+        }
     }
 }
 
@@ -232,82 +235,85 @@ fn holder_signs(world: &World, bid: &Bid, refused: Refused) -> bool {
     signed_by(world, 3)
 }
 
-#[test]
-fn the_holder_believes_no_refusal_that_it_can_disprove() {
-    let invented = [
-        Refused::Signature,
-        Refused::ShareCount,
-        Refused::SeqTaken,
-        Refused::SeqNotNext,
-        Refused::WrongPrev,
-        Refused::BidId,
-        Refused::OtherKey,
-        Refused::NotOpen,
-    ];
-    for refused in invented {
-        let world = with_bids(TestBase::sqlite());
-        let fourth = world.seal(4, 4, Spoil::Nothing);
-        world.agents.lodge(3, &fourth).unwrap();
-        assert!(!holder_signs(&world, &fourth, refused), "{refused:?}");
+on_both! {
+    fn the_holder_believes_no_refusal_that_it_can_disprove(base: TestBase) {
+        let invented = [
+            Refused::Signature,
+            Refused::ShareCount,
+            Refused::SeqTaken,
+            Refused::SeqNotNext,
+            Refused::WrongPrev,
+            Refused::BidId,
+            Refused::OtherKey,
+            Refused::NotOpen,
+        ];
+        for refused in invented {
+            let world = with_bids(base.another());
+            let fourth = world.seal(4, 4, Spoil::Nothing);
+            world.agents.lodge(3, &fourth).unwrap();
+            assert!(!holder_signs(&world, &fourth, refused), "{refused:?}");
+        }
     }
 }
 
-#[test]
-fn the_version_before_it_is_no_reason_to_refuse_a_version() {
-    let world = with_bids(TestBase::sqlite());
-    let first = world.seal(4, 4, Spoil::Nothing);
-    world.accept(4, &first);
-    world.beat();
-    let second = world.seal_at(4, (2, Some(first.manifest.sha256())));
-    let receipts = [world.receipt(&first)];
-    world.agents.lodge_shown(3, &second, second.credentials(), &receipts).unwrap();
-    assert!(!holder_signs(&world, &second, Refused::SeqTaken));
+on_both! {
+    fn the_version_before_it_is_no_reason_to_refuse_a_version(base: TestBase) {
+        let world = with_bids(base);
+        let first = world.seal(4, 4, Spoil::Nothing);
+        world.accept(4, &first);
+        world.beat();
+        let second = world.seal_at(4, (2, Some(first.manifest.sha256())));
+        let receipts = [world.receipt(&first)];
+        world.agents.lodge_shown(3, &second, second.credentials(), &receipts).unwrap();
+        assert!(!holder_signs(&world, &second, Refused::SeqTaken));
+    }
 }
 
-#[test]
-fn nobody_learns_what_was_lodged_but_the_platform_after_the_deadline() {
-    let world = with_bids(TestBase::sqlite());
-    world.agents.lodge(3, &world.seal(4, 4, Spoil::Nothing)).unwrap();
-    let custodian = world.roster.body().custodians[2].id.clone();
-    let (keys, state) = (
-        Keys::of_seed(Zeroizing::new(agent_seed(3)), ORIGIN, &custodian).unwrap(),
-        world.agents.state(3),
-    );
-    let now = DEADLINE.plus(1);
-    let query = |ahead: i64| Query {
-        about: QueryAbout::Lodged,
-        at: now.plus(ahead),
-        custodian: custodian.clone(),
-        unit_id: world.id,
-    };
-    let ask = |query: Query, by: &sealbid::crypto::key::SigningKey, at| {
-        let query = Statement::signed(query, by).unwrap().encode();
-        let agent = Agent {
-            keys: &keys,
-            roster: &world.roster,
-            first: &world.roster,
-            log_keys: &[],
-            state: &state,
-            now: at,
-            awake_since: at,
-            challenge_floor_ms: 1_000,
+on_both! {
+    fn nobody_learns_what_was_lodged_but_the_platform_after_the_deadline(base: TestBase) {
+        let world = with_bids(base);
+        world.agents.lodge(3, &world.seal(4, 4, Spoil::Nothing)).unwrap();
+        let custodian = world.roster.body().custodians[2].id.clone();
+        let (keys, state) = (
+            Keys::of_seed(Zeroizing::new(agent_seed(3)), ORIGIN, &custodian).unwrap(),
+            world.agents.state(3),
+        );
+        let now = DEADLINE.plus(1);
+        let query = |ahead: i64| Query {
+            about: QueryAbout::Lodged,
+            at: now.plus(ahead),
+            custodian: custodian.clone(),
+            unit_id: world.id,
         };
-        agent::lodged(&agent, &AskLodged { after: None, query }).map(|(_, bids)| bids.len())
-    };
-    assert_eq!(ask(query(0), &platform_key(), now), Ok(1));
-    let early = ask(query(-2), &platform_key(), DEADLINE.plus(-1));
-    assert_eq!(early, Err(Refusal::TooEarlyToClose));
-    assert!(matches!(ask(query(0), &who(4).1, now), Err(Refusal::Signature(_))));
-    assert_eq!(ask(query(-60_001), &platform_key(), now), Err(Refusal::OldQuery));
-    assert_eq!(ask(query(60_001), &platform_key(), now), Err(Refusal::OldQuery));
-    let anothers = Query { custodian: id(2), ..query(0) };
-    assert_eq!(ask(anothers, &platform_key(), now), Err(Refusal::OldQuery), "it is passed on");
-    let other = Query { about: QueryAbout::Challenges, ..query(0) };
-    assert_eq!(
-        ask(other, &platform_key(), now),
-        Err(Refusal::OldQuery),
-        "it is for something else"
-    );
+        let ask = |query: Query, by: &sealbid::crypto::key::SigningKey, at| {
+            let query = Statement::signed(query, by).unwrap().encode();
+            let agent = Agent {
+                keys: &keys,
+                roster: &world.roster,
+                first: &world.roster,
+                log_keys: &[],
+                state: &state,
+                now: at,
+                awake_since: at,
+                challenge_floor_ms: 1_000,
+            };
+            agent::lodged(&agent, &AskLodged { after: None, query }).map(|(_, bids)| bids.len())
+        };
+        assert_eq!(ask(query(0), &platform_key(), now), Ok(1));
+        let early = ask(query(-2), &platform_key(), DEADLINE.plus(-1));
+        assert_eq!(early, Err(Refusal::TooEarlyToClose));
+        assert!(matches!(ask(query(0), &who(4).1, now), Err(Refusal::Signature(_))));
+        assert_eq!(ask(query(-60_001), &platform_key(), now), Err(Refusal::OldQuery));
+        assert_eq!(ask(query(60_001), &platform_key(), now), Err(Refusal::OldQuery));
+        let anothers = Query { custodian: id(2), ..query(0) };
+        assert_eq!(ask(anothers, &platform_key(), now), Err(Refusal::OldQuery), "it is passed on");
+        let other = Query { about: QueryAbout::Challenges, ..query(0) };
+        assert_eq!(
+            ask(other, &platform_key(), now),
+            Err(Refusal::OldQuery),
+            "it is for something else"
+        );
+    }
 }
 
 /// One agent with very many bids.
@@ -350,35 +356,36 @@ impl Custodians for Many<'_> {
     }
 }
 
-#[test]
-fn thousands_of_lodged_bids_are_told_page_by_page() {
-    let world = World::start(TestBase::sqlite(), 1, BY_TIME);
-    let model = world.seal(4, 4, Spoil::Nothing).manifest.body().clone();
-    let mut state = world.agents.state(3);
-    let bid = |n: usize| {
-        let mut body = model.clone();
-        body.bid.sha256 = Hash::of(n.to_string().as_bytes());
-        let manifest = Statement::signed(body, &who(4).1).unwrap();
-        let bid = KeptBid {
-            arrived_at: DEADLINE.plus(-1),
-            bidder: who(4).0,
-            credentials: vec![vouched(4)],
-            file: KeptFile::Needed,
-            manifest: manifest.encode(),
-            size: 1,
+on_both! {
+    fn thousands_of_lodged_bids_are_told_page_by_page(base: TestBase) {
+        let world = World::start(base, 1, BY_TIME);
+        let model = world.seal(4, 4, Spoil::Nothing).manifest.body().clone();
+        let mut state = world.agents.state(3);
+        let bid = |n: usize| {
+            let mut body = model.clone();
+            body.bid.sha256 = Hash::of(n.to_string().as_bytes());
+            let manifest = Statement::signed(body, &who(4).1).unwrap();
+            let bid = KeptBid {
+                arrived_at: DEADLINE.plus(-1),
+                bidder: who(4).0,
+                credentials: vec![vouched(4)],
+                file: KeptFile::Needed,
+                manifest: manifest.encode(),
+                size: 1,
+            };
+            (lodged_line(who(4).0, &manifest.sha256()).to_string(), bid)
         };
-        (lodged_line(who(4).0, &manifest.sha256()).to_string(), bid)
-    };
-    // At about two KiB each a page holds some 1,800.
-    for count in [0, 1, 4_000] {
-        let bids: BTreeMap<String, KeptBid> = (0..count).map(bid).collect();
-        state.units.get_mut(&world.id).unwrap().lodged.clone_from(&bids);
-        world.to(DEADLINE);
-        let (about, custodian) = (QueryAbout::Lodged, id(3));
-        let query = Query { about, at: DEADLINE, custodian, unit_id: world.id };
-        let query = Statement::signed(query, &platform_key()).unwrap().encode();
-        let told = wait(lodged(&Many(&world, state.clone()), &id(3), &query)).unwrap();
-        let told: Vec<_> = told.into_iter().map(|bid| bid.manifest).collect();
-        assert_eq!(told, bids.into_values().map(|bid| bid.manifest).collect::<Vec<_>>());
+        // At about two KiB each a page holds some 1,800.
+        for count in [0, 1, 4_000] {
+            let bids: BTreeMap<String, KeptBid> = (0..count).map(bid).collect();
+            state.units.get_mut(&world.id).unwrap().lodged.clone_from(&bids);
+            world.to(DEADLINE);
+            let (about, custodian) = (QueryAbout::Lodged, id(3));
+            let query = Query { about, at: DEADLINE, custodian, unit_id: world.id };
+            let query = Statement::signed(query, &platform_key()).unwrap().encode();
+            let told = wait(lodged(&Many(&world, state.clone()), &id(3), &query)).unwrap();
+            let told: Vec<_> = told.into_iter().map(|bid| bid.manifest).collect();
+            assert_eq!(told, bids.into_values().map(|bid| bid.manifest).collect::<Vec<_>>());
+        }
     }
 }

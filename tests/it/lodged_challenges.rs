@@ -215,38 +215,39 @@ on_both! {
     }
 }
 
-#[test]
-fn a_word_that_is_late_forged_or_behind_a_private_key_is_no_challenge() {
-    let (world, bid, lodged) = left_out(TestBase::sqlite());
-    let by = |body: Lodged, key: &SigningKey| Statement::signed(body, key).unwrap();
-    let good = lodged.body().clone();
-    let late = by(Lodged { arrived_at: DEADLINE, ..good.clone() }, &world.agents.key(5));
-    assert_eq!(judged(&world, 2, word(&bid, &late)), Err(Refusal::NoChallenge));
-    let just = by(Lodged { arrived_at: DEADLINE.plus(-1), ..good.clone() }, &world.agents.key(5));
-    assert_eq!(judged(&world, 2, word(&bid, &just)), Ok(Verdict::Open));
-    let forged = by(good.clone(), &who(4).1);
-    assert!(matches!(judged(&world, 3, word(&bid, &forged)), Err(Refusal::Signature(_))));
-    let others = by(good.clone(), &world.agents.key(4));
-    assert!(matches!(judged(&world, 3, word(&bid, &others)), Err(Refusal::Signature(_))));
-    let about = by(Lodged { manifest_sha256: Hash::of(b"x"), ..good }, &world.agents.key(5));
-    assert_eq!(judged(&world, 3, word(&bid, &about)), Err(Refusal::NoChallenge));
-    let nobodys = ShownWord { credentials: Vec::new(), ..word(&bid, &lodged) };
-    assert!(matches!(judged(&world, 3, nobodys), Err(Refusal::Credential(_))));
+on_both! {
+    fn a_word_that_is_late_forged_or_behind_a_private_key_is_no_challenge(base: TestBase) {
+        let (world, bid, lodged) = left_out(base);
+        let by = |body: Lodged, key: &SigningKey| Statement::signed(body, key).unwrap();
+        let good = lodged.body().clone();
+        let late = by(Lodged { arrived_at: DEADLINE, ..good.clone() }, &world.agents.key(5));
+        assert_eq!(judged(&world, 2, word(&bid, &late)), Err(Refusal::NoChallenge));
+        let just = by(Lodged { arrived_at: DEADLINE.plus(-1), ..good.clone() }, &world.agents.key(5));
+        assert_eq!(judged(&world, 2, word(&bid, &just)), Ok(Verdict::Open));
+        let forged = by(good.clone(), &who(4).1);
+        assert!(matches!(judged(&world, 3, word(&bid, &forged)), Err(Refusal::Signature(_))));
+        let others = by(good.clone(), &world.agents.key(4));
+        assert!(matches!(judged(&world, 3, word(&bid, &others)), Err(Refusal::Signature(_))));
+        let about = by(Lodged { manifest_sha256: Hash::of(b"x"), ..good }, &world.agents.key(5));
+        assert_eq!(judged(&world, 3, word(&bid, &about)), Err(Refusal::NoChallenge));
+        let nobodys = ShownWord { credentials: Vec::new(), ..word(&bid, &lodged) };
+        assert!(matches!(judged(&world, 3, nobodys), Err(Refusal::Credential(_))));
 
-    // A key handed over in private: no refusal on record could ever go on from it.
-    let (bidder, old) = who(4);
-    let new = SigningKey::from_seed(old.verifying().name(), KeyKind::Statement, &[77; 32]).unwrap();
-    let (new_key, old_key) = (new.verifying().clone(), old.verifying().clone());
-    let mut rotation =
-        Statement::signed(KeyRotation { enterprise: bidder, new_key, old_key }, &old).unwrap();
-    rotation.sign(&new);
-    let mut credentials = bid.credentials();
-    credentials.push(rotation.encode());
-    let manifest = Statement::signed(bid.manifest.body().clone(), &new).unwrap();
-    let private = LodgedBid { manifest: manifest.encode(), ..kept(&bid, &lodged) };
-    let shown = ShownWord { credentials, word: private, ..word(&bid, &lodged) };
-    assert_eq!(judged(&world, 3, shown), Err(Refusal::NoChallenge));
-    assert!(world.agents.state(3).units[&world.id].challenges.is_empty());
+        // A key handed over in private: no refusal on record could ever go on from it.
+        let (bidder, old) = who(4);
+        let new = SigningKey::from_seed(old.verifying().name(), KeyKind::Statement, &[77; 32]).unwrap();
+        let (new_key, old_key) = (new.verifying().clone(), old.verifying().clone());
+        let mut rotation =
+            Statement::signed(KeyRotation { enterprise: bidder, new_key, old_key }, &old).unwrap();
+        rotation.sign(&new);
+        let mut credentials = bid.credentials();
+        credentials.push(rotation.encode());
+        let manifest = Statement::signed(bid.manifest.body().clone(), &new).unwrap();
+        let private = LodgedBid { manifest: manifest.encode(), ..kept(&bid, &lodged) };
+        let shown = ShownWord { credentials, word: private, ..word(&bid, &lodged) };
+        assert_eq!(judged(&world, 3, shown), Err(Refusal::NoChallenge));
+        assert!(world.agents.state(3).units[&world.id].challenges.is_empty());
+    }
 }
 
 on_both! {

@@ -28,7 +28,7 @@ use crate::on_both;
 use crate::play::{DEADLINE, Play, WINDOW, code, first};
 use crate::registration::signed;
 use crate::server::{platform_key, read};
-use crate::support::{TestBase, wait};
+use crate::support::wait;
 
 /// What bidder `n` shows a custodian.
 fn shown(play: &Play, n: usize) -> Shown {
@@ -131,53 +131,53 @@ on_both! {
     }
 }
 
-#[test]
-fn what_is_no_bidders_own_bid_in_time_leaves_nothing_and_replaces_nothing() {
-    let base = TestBase::sqlite();
-    let play = Play::new(&base, 2);
-    let unit = play.publish(&[Stage::Single])[0];
-    let bid = play.seal(0, &unit, first(), 0);
-    let word = lodge(&play, 0, &bid).unwrap();
-    let name = format!("{}.bid", line(&word));
-    let stored = kept_in(&play, &unit).join(&name);
-    let (bytes, note) = (fs::read(&bid).unwrap(), manifest(&bid));
-    let untouched = || {
-        assert_eq!(kept(&play, &unit), std::slice::from_ref(&name));
-        assert_eq!(fs::read(&stored).unwrap(), bytes);
-    };
-    untouched();
+on_both! {
+    fn what_is_no_bidders_own_bid_in_time_leaves_nothing_and_replaces_nothing(base: TestBase) {
+        let play = Play::new(&base, 2);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let word = lodge(&play, 0, &bid).unwrap();
+        let name = format!("{}.bid", line(&word));
+        let stored = kept_in(&play, &unit).join(&name);
+        let (bytes, note) = (fs::read(&bid).unwrap(), manifest(&bid));
+        let untouched = || {
+            assert_eq!(kept(&play, &unit), std::slice::from_ref(&name));
+            assert_eq!(fs::read(&stored).unwrap(), bytes);
+        };
+        untouched();
 
-    // The same text with a signature that is another's, announced and in the file.
-    let other = manifest(&play.seal(1, &unit, first(), 0));
-    let line = other.lines().last().unwrap();
-    let own = note.lines().last().unwrap();
-    let (_, told) = ask(&play, "/lodge", whole(&play, 0, &note.replace(own, line), &bytes));
-    assert_eq!(told["code"], "custodian-signature", "{told}");
-    // One character of the signature's first half is another one: never what the signer would have written.
-    let (before, after) = own.split_at(own.len() - 60);
-    let flipped = if after.starts_with('A') { "B" } else { "A" };
-    let spoilt = note.replace(own, &format!("{before}{flipped}{}", &after[1..]));
-    let (_, told) = ask(&play, "/lodge", whole(&play, 0, &spoilt, &bytes));
-    assert!(told["code"] == "custodian-lodge" || told["code"] == "custodian-statement", "{told}");
-    untouched();
+        // The same text with a signature that is another's, announced and in the file.
+        let other = manifest(&play.seal(1, &unit, first(), 0));
+        let line = other.lines().last().unwrap();
+        let own = note.lines().last().unwrap();
+        let (_, told) = ask(&play, "/lodge", whole(&play, 0, &note.replace(own, line), &bytes));
+        assert_eq!(told["code"], "custodian-signature", "{told}");
+        // One character of the signature's first half is another one: never what the signer would have written.
+        let (before, after) = own.split_at(own.len() - 60);
+        let flipped = if after.starts_with('A') { "B" } else { "A" };
+        let spoilt = note.replace(own, &format!("{before}{flipped}{}", &after[1..]));
+        let (_, told) = ask(&play, "/lodge", whole(&play, 0, &spoilt, &bytes));
+        assert!(told["code"] == "custodian-lodge" || told["code"] == "custodian-statement", "{told}");
+        untouched();
 
-    // A good manifest and another file; half a file; no length; no line.
-    let second = play.seal(1, &unit, first(), 0);
-    let (_, told) = ask(&play, "/lodge", whole(&play, 1, &manifest(&second), &bytes));
-    assert_eq!(told["code"], "custodian-range", "{told}");
-    let half = &fs::read(&second).unwrap()[..2048];
-    let (_, told) = ask(&play, "/lodge", whole(&play, 1, &manifest(&second), half));
-    assert_eq!(told["code"], "custodian-range", "{told}");
-    let (_, told) = ask(&play, "/lodge", fs::read(&second).unwrap());
-    assert_eq!(told["code"], "custodian-range", "{told}");
-    untouched();
+        // A good manifest and another file; half a file; no length; no line.
+        let second = play.seal(1, &unit, first(), 0);
+        let (_, told) = ask(&play, "/lodge", whole(&play, 1, &manifest(&second), &bytes));
+        assert_eq!(told["code"], "custodian-range", "{told}");
+        let half = &fs::read(&second).unwrap()[..2048];
+        let (_, told) = ask(&play, "/lodge", whole(&play, 1, &manifest(&second), half));
+        assert_eq!(told["code"], "custodian-range", "{told}");
+        let (_, told) = ask(&play, "/lodge", fs::read(&second).unwrap());
+        assert_eq!(told["code"], "custodian-range", "{told}");
+        untouched();
 
-    let again = lodge(&play, 0, &bid).unwrap();
-    assert_eq!(again.encode(), word.encode(), "the same word");
-    play.to(DEADLINE);
-    assert_eq!(lodge(&play, 0, &bid).unwrap().encode(), word.encode(), "at any hour");
-    assert_eq!(lodge(&play, 1, &second).unwrap_err(), "custodian-lodge");
-    untouched();
+        let again = lodge(&play, 0, &bid).unwrap();
+        assert_eq!(again.encode(), word.encode(), "the same word");
+        play.to(DEADLINE);
+        assert_eq!(lodge(&play, 0, &bid).unwrap().encode(), word.encode(), "at any hour");
+        assert_eq!(lodge(&play, 1, &second).unwrap_err(), "custodian-lodge");
+        untouched();
+    }
 }
 
 /// A sender that stops where it is told to.
@@ -218,137 +218,137 @@ fn until_begun(play: &Play, unit: &UnitId, files: usize) {
     wait(async { tokio::time::timeout(patience, begun).await }).expect("nothing is stored");
 }
 
-#[test]
-fn the_last_byte_says_when_a_bid_arrived_and_one_bidder_sends_one_at_a_time() {
-    let base = TestBase::sqlite();
-    let play = Play::new(&base, 2);
-    let unit = play.publish(&[Stage::Single])[0];
-    let bid = play.seal(0, &unit, first(), 0);
-    let body = whole(&play, 0, &manifest(&bid), &fs::read(&bid).unwrap());
-    let most = body.len() - 1;
-    play.to(DEADLINE.plus(-2_000));
-    let slow = Slow::new(&play, &body, most);
-    until_begun(&play, &unit, 1);
-    let other = play.seal(0, &unit, first(), 10);
-    assert_eq!(lodge(&play, 0, &other).unwrap_err(), "custodian-busy");
-    play.to(DEADLINE.plus(-1));
-    let reply: NoteReply = serde_json::from_value(slow.answer(&body[most..])).unwrap();
-    let word = Statement::<Lodged>::parse(reply.note.as_bytes()).unwrap();
-    assert_eq!(word.body().arrived_at, DEADLINE.plus(-1));
+on_both! {
+    fn the_last_byte_says_when_a_bid_arrived_and_one_bidder_sends_one_at_a_time(base: TestBase) {
+        let play = Play::new(&base, 2);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let body = whole(&play, 0, &manifest(&bid), &fs::read(&bid).unwrap());
+        let most = body.len() - 1;
+        play.to(DEADLINE.plus(-2_000));
+        let slow = Slow::new(&play, &body, most);
+        until_begun(&play, &unit, 1);
+        let other = play.seal(0, &unit, first(), 10);
+        assert_eq!(lodge(&play, 0, &other).unwrap_err(), "custodian-busy");
+        play.to(DEADLINE.plus(-1));
+        let reply: NoteReply = serde_json::from_value(slow.answer(&body[most..])).unwrap();
+        let word = Statement::<Lodged>::parse(reply.note.as_bytes()).unwrap();
+        assert_eq!(word.body().arrived_at, DEADLINE.plus(-1));
 
-    let late = play.seal(1, &unit, first(), 0);
-    let body = whole(&play, 1, &manifest(&late), &fs::read(&late).unwrap());
-    let slow = Slow::new(&play, &body, body.len() - 1);
-    until_begun(&play, &unit, 2);
-    play.to(DEADLINE);
-    let told = slow.answer(&body[body.len() - 1..]);
-    assert_eq!(told["code"], "custodian-lodge", "{told}");
-    assert_eq!(kept(&play, &unit).len(), 1, "the late one leaves nothing");
-}
-
-#[test]
-fn who_lodged_is_told_after_the_deadline_and_to_the_platform_alone() {
-    let base = TestBase::sqlite();
-    let play = Play::new(&base, 1);
-    let unit = play.publish(&[Stage::Single])[0];
-    let bid = play.seal(0, &unit, first(), 0);
-    let word = lodge(&play, 0, &bid).unwrap();
-    let line = line(&word);
-    let paths = [format!("/lodged/{unit}"), format!("/lodged/{unit}/{line}"), "/lodged".into()];
-    let challenges = [format!("/challenges/{unit}"), "/challenges".into()];
-    for path in paths.into_iter().chain(challenges) {
-        let get = play.server.client.request(Method::GET, format!("{}{path}", address(&play)));
-        let status = wait(get.send()).unwrap().status();
-        assert!(status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED);
+        let late = play.seal(1, &unit, first(), 0);
+        let body = whole(&play, 1, &manifest(&late), &fs::read(&late).unwrap());
+        let slow = Slow::new(&play, &body, body.len() - 1);
+        until_begun(&play, &unit, 2);
+        play.to(DEADLINE);
+        let told = slow.answer(&body[body.len() - 1..]);
+        assert_eq!(told["code"], "custodian-lodge", "{told}");
+        assert_eq!(kept(&play, &unit).len(), 1, "the late one leaves nothing");
     }
-    let told = |by: &sealbid::crypto::key::SigningKey| {
-        let query = signed(query(&play, unit), &[by]).encode();
-        ask_json(&play, "/lodged", &AskLodged { after: None, query })
-    };
-    let file = |by: &sealbid::crypto::key::SigningKey, line: Hash| {
-        let query = signed(query(&play, unit), &[by]).encode();
-        let body = serde_json::to_vec(&AskLodgedBid { line, query }).unwrap();
-        let request = play.server.client.post(format!("{}/lodged/bid", address(&play)));
-        let request = request.header("content-type", "application/json").body(body);
-        let response = wait(request.send()).unwrap();
-        (response.status(), wait(response.bytes()).unwrap().to_vec())
-    };
-    play.to(DEADLINE.plus(-1));
-    assert_eq!(told(&platform_key()).1["code"], "custodian-too-early-to-close");
-    assert_eq!(file(&platform_key(), line).0, StatusCode::CONFLICT);
-    play.to(DEADLINE);
-    assert_eq!(told(&play.bidders[0].key).1["code"], "custodian-signature");
-    assert_eq!(file(&play.bidders[0].key, line).0, StatusCode::FORBIDDEN);
-    let (status, reply) = told(&platform_key());
-    assert_eq!(status, StatusCode::OK, "{reply}");
-    let reply: LodgedReply = serde_json::from_value(reply).unwrap();
-    assert_eq!(reply.bids.len(), 1);
-    assert_eq!(reply.bids[0].lodged, word.encode());
-    assert_eq!(reply.bids[0].manifest, manifest(&bid));
-    assert_eq!(file(&platform_key(), line), (StatusCode::OK, fs::read(&bid).unwrap()));
-    assert_eq!(file(&platform_key(), Hash::of(b"none")).0, StatusCode::NOT_FOUND);
 }
 
-#[test]
-fn a_restarted_agent_gives_the_same_word_and_sweeps_what_a_crash_left() {
-    let base = TestBase::sqlite();
-    let mut play = Play::new(&base, 1);
-    let unit = play.publish(&[Stage::Single])[0];
-    let bid = play.seal(0, &unit, first(), 0);
-    let word = lodge(&play, 0, &bid).unwrap();
-    play.server.sleep(2);
-    let name = format!("{}.bid", line(&word));
-    fs::write(kept_in(&play, &unit).join(format!("{}.bid", Hash::of(b"unknown"))), "x").unwrap();
-    fs::write(kept_in(&play, &unit).join(".tmphalf"), "x").unwrap();
-    play.server.wake(2);
-    assert_eq!(kept(&play, &unit), [name]);
-    play.server.clock.advance(5_000);
-    assert_eq!(lodge(&play, 0, &bid).unwrap().encode(), word.encode());
+on_both! {
+    fn who_lodged_is_told_after_the_deadline_and_to_the_platform_alone(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let word = lodge(&play, 0, &bid).unwrap();
+        let line = line(&word);
+        let paths = [format!("/lodged/{unit}"), format!("/lodged/{unit}/{line}"), "/lodged".into()];
+        let challenges = [format!("/challenges/{unit}"), "/challenges".into()];
+        for path in paths.into_iter().chain(challenges) {
+            let get = play.server.client.request(Method::GET, format!("{}{path}", address(&play)));
+            let status = wait(get.send()).unwrap().status();
+            assert!(status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let told = |by: &sealbid::crypto::key::SigningKey| {
+            let query = signed(query(&play, unit), &[by]).encode();
+            ask_json(&play, "/lodged", &AskLodged { after: None, query })
+        };
+        let file = |by: &sealbid::crypto::key::SigningKey, line: Hash| {
+            let query = signed(query(&play, unit), &[by]).encode();
+            let body = serde_json::to_vec(&AskLodgedBid { line, query }).unwrap();
+            let request = play.server.client.post(format!("{}/lodged/bid", address(&play)));
+            let request = request.header("content-type", "application/json").body(body);
+            let response = wait(request.send()).unwrap();
+            (response.status(), wait(response.bytes()).unwrap().to_vec())
+        };
+        play.to(DEADLINE.plus(-1));
+        assert_eq!(told(&platform_key()).1["code"], "custodian-too-early-to-close");
+        assert_eq!(file(&platform_key(), line).0, StatusCode::CONFLICT);
+        play.to(DEADLINE);
+        assert_eq!(told(&play.bidders[0].key).1["code"], "custodian-signature");
+        assert_eq!(file(&play.bidders[0].key, line).0, StatusCode::FORBIDDEN);
+        let (status, reply) = told(&platform_key());
+        assert_eq!(status, StatusCode::OK, "{reply}");
+        let reply: LodgedReply = serde_json::from_value(reply).unwrap();
+        assert_eq!(reply.bids.len(), 1);
+        assert_eq!(reply.bids[0].lodged, word.encode());
+        assert_eq!(reply.bids[0].manifest, manifest(&bid));
+        assert_eq!(file(&platform_key(), line), (StatusCode::OK, fs::read(&bid).unwrap()));
+        assert_eq!(file(&platform_key(), Hash::of(b"none")).0, StatusCode::NOT_FOUND);
+    }
 }
 
-#[test]
-fn an_agent_that_cannot_write_signs_nothing() {
-    let base = TestBase::sqlite();
-    let play = Play::new(&base, 1);
-    let unit = play.publish(&[Stage::Single])[0];
-    let bid = play.seal(0, &unit, first(), 0);
-    let folder = play.server.home().join("agent2");
-    let status = || {
-        let response = play.server.client.get(format!("{}/", address(&play))).send();
-        let (_, status) = read(wait(response).unwrap());
-        serde_json::from_value::<AgentStatus>(status).unwrap().witnessed
-    };
-    let before = status();
-    // What a full disk does: the file that would be written cannot be.
-    let blocked = [folder.join("units").join(format!("{unit}.half")), folder.join("witness.half")];
-    blocked.iter().for_each(|path| fs::create_dir(path).unwrap());
-    assert_eq!(lodge(&play, 0, &bid).unwrap_err(), "custodian-internal");
-    assert!(kept(&play, &unit).is_empty(), "no file without a word");
-    play.bid(0, &unit);
-    play.server.beat();
-    assert_eq!(status(), before, "nothing cosigned");
-    blocked.iter().for_each(|path| fs::remove_dir(path).unwrap());
-    assert!(lodge(&play, 0, &bid).is_ok());
-    play.server.beat();
-    assert!(status() > before);
+on_both! {
+    fn a_restarted_agent_gives_the_same_word_and_sweeps_what_a_crash_left(base: TestBase) {
+        let mut play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let word = lodge(&play, 0, &bid).unwrap();
+        play.server.sleep(2);
+        let name = format!("{}.bid", line(&word));
+        fs::write(kept_in(&play, &unit).join(format!("{}.bid", Hash::of(b"unknown"))), "x").unwrap();
+        fs::write(kept_in(&play, &unit).join(".tmphalf"), "x").unwrap();
+        play.server.wake(2);
+        assert_eq!(kept(&play, &unit), [name]);
+        play.server.clock.advance(5_000);
+        assert_eq!(lodge(&play, 0, &bid).unwrap().encode(), word.encode());
+    }
 }
 
-#[test]
-fn challenges_and_answers_go_over_http() {
-    let base = TestBase::sqlite();
-    let play = Play::new(&base, 3);
-    let unit = play.publish(&[Stage::Single])[0];
-    let indexes: Vec<u64> = (0..3).map(|n| play.bid(n, &unit)).collect();
-    let closed = close(&play, &unit);
-    play.server.tick();
-    let client = play.client(&play.bidders[0].key);
-    let receipt = wait(client.receipt(&play.pinned, indexes[0])).unwrap().text;
-    let found = wait(client.challenge(&play.pinned, &receipt, None)).unwrap();
-    let verdicts: Vec<_> = found.into_iter().map(|found| found.verdict.unwrap()).collect();
-    assert_eq!(verdicts, [Verdict::Answered; 5]);
-    let account = Account { accepted: receipt, credentials: Vec::new(), later: None };
-    let answer =
-        AskAnswer { accounts: vec![account], close: closed.encode(), line: Hash::of(b"none") };
-    let (status, told) = ask_json(&play, "/answer", &answer);
-    assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &"custodian-no-challenge".into()));
+on_both! {
+    fn an_agent_that_cannot_write_signs_nothing(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let folder = play.server.home().join("agent2");
+        let status = || {
+            let response = play.server.client.get(format!("{}/", address(&play))).send();
+            let (_, status) = read(wait(response).unwrap());
+            serde_json::from_value::<AgentStatus>(status).unwrap().witnessed
+        };
+        let before = status();
+        // What a full disk does: the file that would be written cannot be.
+        let blocked = [folder.join("units").join(format!("{unit}.half")), folder.join("witness.half")];
+        blocked.iter().for_each(|path| fs::create_dir(path).unwrap());
+        assert_eq!(lodge(&play, 0, &bid).unwrap_err(), "custodian-internal");
+        assert!(kept(&play, &unit).is_empty(), "no file without a word");
+        play.bid(0, &unit);
+        play.server.beat();
+        assert_eq!(status(), before, "nothing cosigned");
+        blocked.iter().for_each(|path| fs::remove_dir(path).unwrap());
+        assert!(lodge(&play, 0, &bid).is_ok());
+        play.server.beat();
+        assert!(status() > before);
+    }
+}
+
+on_both! {
+    fn challenges_and_answers_go_over_http(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        let indexes: Vec<u64> = (0..3).map(|n| play.bid(n, &unit)).collect();
+        let closed = close(&play, &unit);
+        play.server.tick();
+        let client = play.client(&play.bidders[0].key);
+        let receipt = wait(client.receipt(&play.pinned, indexes[0])).unwrap().text;
+        let found = wait(client.challenge(&play.pinned, &receipt, None)).unwrap();
+        let verdicts: Vec<_> = found.into_iter().map(|found| found.verdict.unwrap()).collect();
+        assert_eq!(verdicts, [Verdict::Answered; 5]);
+        let account = Account { accepted: receipt, credentials: Vec::new(), later: None };
+        let answer =
+            AskAnswer { accounts: vec![account], close: closed.encode(), line: Hash::of(b"none") };
+        let (status, told) = ask_json(&play, "/answer", &answer);
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &"custodian-no-challenge".into()));
+    }
 }

@@ -108,6 +108,10 @@ impl Law for Other {
         self.law.judge(dates)
     }
 
+    fn judge_change(&self, asked_at: Time, deadline: Time) -> Result<(), Unlawful> {
+        self.law.judge_change(asked_at, deadline)
+    }
+
     fn after_outage(
         &self,
         deadline: Time,

@@ -18,7 +18,7 @@ use crate::on_both;
 use crate::opening_world::{Bid, OPEN_AT, Spoil, World, id, who};
 use crate::openings::{case, close, opening, report, verified, verified_void, with_bids};
 use crate::others_words::shown;
-use crate::support::{START, TestBase};
+use crate::support::START;
 
 /// The fourth bidder's bid, and the fifth's that is the same but for the signature.
 fn bid_and_copy(world: &World) -> (Bid, Bid) {
@@ -139,22 +139,23 @@ on_both! {
     }
 }
 
-#[test]
-fn an_acceptance_in_a_bidders_name_that_it_never_signed_answers_no_word() {
-    let world = with_bids(TestBase::sqlite());
-    let (bid, copy) = bid_and_copy(&world);
-    let lodged = world.agents.lodge(5, &bid).unwrap();
-    world.agents.sleep(&[5]);
-    // The text and the bidder's name, under a signature of another text.
-    let line = world.seal(4, 4, Spoil::Nothing).manifest.note().signatures()[0].clone();
-    let mut note = Note::new(bid.manifest.note().text().to_owned()).unwrap();
-    note.push(line);
-    let manifest = Statement::parse(note.encode().as_bytes()).unwrap();
-    let forged = Bid { manifest, ..copy };
-    world.accept(4, &forged);
-    close(&world);
-    let ask = word(&world, &bid, &lodged);
-    assert_eq!(answered(&world, &ask, &forged), Err(Refusal::NoChallenge));
+on_both! {
+    fn an_acceptance_in_a_bidders_name_that_it_never_signed_answers_no_word(base: TestBase) {
+        let world = with_bids(base);
+        let (bid, copy) = bid_and_copy(&world);
+        let lodged = world.agents.lodge(5, &bid).unwrap();
+        world.agents.sleep(&[5]);
+        // The text and the bidder's name, under a signature of another text.
+        let line = world.seal(4, 4, Spoil::Nothing).manifest.note().signatures()[0].clone();
+        let mut note = Note::new(bid.manifest.note().text().to_owned()).unwrap();
+        note.push(line);
+        let manifest = Statement::parse(note.encode().as_bytes()).unwrap();
+        let forged = Bid { manifest, ..copy };
+        world.accept(4, &forged);
+        close(&world);
+        let ask = word(&world, &bid, &lodged);
+        assert_eq!(answered(&world, &ask, &forged), Err(Refusal::NoChallenge));
+    }
 }
 
 on_both! {

@@ -94,6 +94,7 @@ on_both! {
     }
 }
 
+// Of files alone: on a server nothing but a database has a database's name.
 #[test]
 fn what_is_no_database_at_all_is_not_touched() {
     let base = TestBase::sqlite();

@@ -25,7 +25,9 @@ fn word(world: &World, no: u32, state: SuspensionState) -> String {
 /// The regulator's stop, from another thread: it is taken whatever is under way.
 fn stop(world: &World) -> Box<dyn FnOnce() + Send> {
     let (opener, stop) = (world.shared_opener(), word(world, 1, SuspensionState::Suspended));
-    Box::new(move || wait(opener.suspend(&stop)).unwrap())
+    Box::new(move || {
+        wait(opener.suspend(&stop)).unwrap();
+    })
 }
 
 fn opens_when_lifted(world: &World) {

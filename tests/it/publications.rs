@@ -1,14 +1,20 @@
 //! Do the clients sign only what their users mean, and bring again what was lost?
 
+use reqwest::{Method, StatusCode};
 use sealbid::cli::bid::{Sending, read};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::intended::{Document, Intended};
 use sealbid::cli::output::Silent;
 use sealbid::crypto::hash::Hash;
+use sealbid::crypto::statement::Statement;
+use sealbid::ids::UnitId;
+use sealbid::opening::statements::{Close, LineStatus};
 use sealbid::tender::statements::Stage;
+use serde_json::json;
 
 use crate::on_both;
 use crate::play::{DEADLINE, Play, code, first, meant};
+use crate::routes_story::opening;
 use crate::support::wait;
 
 /// What somebody could change in what a buyer means.
@@ -76,7 +82,7 @@ pub fn blobs(play: &Play) -> Vec<std::path::PathBuf> {
 
 on_both! {
     fn a_bidder_brings_a_lost_envelope_again(base: TestBase) {
-        let play = Play::new(&base, 1);
+        let play = Play::new(&base, 3);
         let unit = play.publish(&[Stage::Single])[0];
         let bid = play.seal(0, &unit, first(), 0);
         play.send(0, &bid).unwrap();
@@ -94,5 +100,48 @@ on_both! {
         let is_it = |blob: &std::path::PathBuf| Hash::of(&std::fs::read(blob).unwrap()) == brought;
         assert!(blobs(&play).iter().any(is_it));
         assert_eq!(again().unwrap().index, taken.index, "the same entry");
+        for bidder in 1..3 {
+            play.bid(bidder, &unit);
+        }
+        opens_whole(&play, &unit);
+    }
+}
+
+/// The close names three bids, and all of them open.
+fn opens_whole(play: &Play, unit: &UnitId) {
+    play.open(unit);
+    let close = play.unit(unit)["close"].as_str().unwrap().to_owned();
+    let close = Statement::<Close>::parse(close.as_bytes()).unwrap();
+    let lines = opening(play, unit).lines;
+    assert_eq!((close.body().lines.len(), lines.len()), (3, 3));
+    assert!(lines.iter().all(|line| matches!(line.outcome, LineStatus::Opened { .. })));
+}
+
+on_both! {
+    fn an_envelope_that_is_gone_before_its_submission_is_told_and_sent_anew(base: TestBase) {
+        use base64::Engine as _;
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        let bid = play.seal(0, &unit, first(), 0);
+        let envelope = read(&bid).unwrap();
+        wait(play.client(&play.bidders[0].key).upload(&envelope.bid, None, &Silent)).unwrap();
+        for lost in blobs(&play) {
+            std::fs::remove_file(lost).unwrap();
+        }
+        let encode = |share: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(share);
+        let shares: Vec<String> = envelope.shares.iter().map(encode).collect();
+        let body = json!({ "manifest": envelope.manifest.encode(), "shares": shares });
+        let token = play.server.login(&play.bidders[0].key);
+        let path = format!("/api/v1/units/{unit}/bids");
+        let (status, told) = play.server.ask_as(Method::POST, &path, Some(&token), Some(body));
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("bid-envelope-lost")));
+        let receipt = play.pinned.receipt(told["receipt"].as_str().unwrap().as_bytes()).unwrap();
+        let event = String::from_utf8_lossy(&receipt.receipt.event).into_owned();
+        assert!(event.contains("\"fault\":\"platform\""), "{event}");
+        play.send(0, &bid).unwrap();
+        for bidder in 1..3 {
+            play.bid(bidder, &unit);
+        }
+        opens_whole(&play, &unit);
     }
 }

@@ -30,7 +30,7 @@ use crate::on_both;
 use crate::play::{DEADLINE, Play, WINDOW};
 use crate::registration::{ORIGIN, application, key, operator, signed, signer, vouched};
 use crate::server::{Server, platform_key, regulator};
-use crate::support::{TestBase, wait};
+use crate::support::wait;
 
 /// The operator whom the second version names in place of the first one's.
 fn successor() -> SigningKey {
@@ -307,25 +307,26 @@ on_both! {
     }
 }
 
-#[test]
-fn a_chain_is_its_notes_one_after_another_and_nothing_else() {
-    let mut play = Play::new(&TestBase::sqlite(), 0);
-    let rosters = play.server.next_roster(|_| {});
-    let text = rosters.encode();
-    let notes: Vec<String> = rosters.iter().map(Statement::encode).collect();
-    assert_eq!(text, notes.concat());
-    assert_eq!(Chain::parse(text.as_bytes()).unwrap(), rosters);
-    assert_eq!(Chain::parse(b""), Err(ChainError::Empty));
-    let backwards = [notes[1].clone(), notes[0].clone()].concat();
-    assert!(Chain::parse(backwards.as_bytes()).is_err());
-    assert!(Chain::parse([&text, &*notes[1]].concat().as_bytes()).is_err(), "one twice");
-    for between in ["\n", "x\n", "x"] {
-        let torn = format!("{}{between}{}", notes[0], notes[1]);
-        assert!(Chain::parse(torn.as_bytes()).is_err(), "{between:?}");
-        assert!(Chain::parse(format!("{between}{text}").as_bytes()).is_err(), "{between:?}");
-        assert!(Chain::parse(format!("{text}{between}").as_bytes()).is_err(), "{between:?}");
+on_both! {
+    fn a_chain_is_its_notes_one_after_another_and_nothing_else(base: TestBase) {
+        let mut play = Play::new(&base, 0);
+        let rosters = play.server.next_roster(|_| {});
+        let text = rosters.encode();
+        let notes: Vec<String> = rosters.iter().map(Statement::encode).collect();
+        assert_eq!(text, notes.concat());
+        assert_eq!(Chain::parse(text.as_bytes()).unwrap(), rosters);
+        assert_eq!(Chain::parse(b""), Err(ChainError::Empty));
+        let backwards = [notes[1].clone(), notes[0].clone()].concat();
+        assert!(Chain::parse(backwards.as_bytes()).is_err());
+        assert!(Chain::parse([&text, &*notes[1]].concat().as_bytes()).is_err(), "one twice");
+        for between in ["\n", "x\n", "x"] {
+            let torn = format!("{}{between}{}", notes[0], notes[1]);
+            assert!(Chain::parse(torn.as_bytes()).is_err(), "{between:?}");
+            assert!(Chain::parse(format!("{between}{text}").as_bytes()).is_err(), "{between:?}");
+            assert!(Chain::parse(format!("{text}{between}").as_bytes()).is_err(), "{between:?}");
+        }
+        // Who pinned only the second version can read from there, and knows nothing of the first.
+        let later = Chain::parse(notes[1].as_bytes()).unwrap();
+        assert!(!later.is_whole() && rosters.is_whole());
     }
-    // Who pinned only the second version can read from there, and knows nothing of the first.
-    let later = Chain::parse(notes[1].as_bytes()).unwrap();
-    assert!(!later.is_whole() && rosters.is_whole());
 }

@@ -286,7 +286,7 @@ on_both! {
         let mut wrong = play.context(None);
         wrong.server = Some(play.server.roster.body().custodians[0].address.clone());
         let asked = OpeningCommand::Show { unit }.run(&wrong);
-        assert_eq!(code(asked), "http-404");
+        assert_eq!(code(asked), "web-not-found");
         let mut other = play.context(None);
         other.trust = Some(Hash::of(b"another roster").to_string());
         let asked = OpeningCommand::Show { unit }.run(&other);

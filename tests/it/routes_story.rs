@@ -228,6 +228,47 @@ on_both! {
 }
 
 on_both! {
+    fn a_bids_chain_goes_forward_and_never_back(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let one = play.seal(0, &unit, first(), 0);
+        play.send(0, &one).unwrap();
+        let kept = one.with_extension("kept");
+        std::fs::copy(&one, &kept).unwrap();
+        let after_one = next(&play.standing(0, &unit));
+        let (bid_id, prev) = (after_one.bid_id, after_one.prev_sha256);
+        play.send(0, &play.seal(0, &unit, after_one, 0)).unwrap();
+        let live = play.standing(0, &unit);
+        assert_eq!(live["seq"], 2);
+        let last = next(&live).prev_sha256;
+        for (seq, prev_sha256, code) in [
+            (1, None, "bid-seq-not-next"),
+            (1, last, "bid-seq-not-next"),
+            (2, prev, "bid-seq-taken"),
+            (4, last, "bid-seq-not-next"),
+            (3, prev, "bid-wrong-prev"),
+        ] {
+            let base = play.server.home().join(format!("{bid_id}-{seq}-{unit}"));
+            for ending in ["bid", "identity.age"] {
+                // One of the same number, sealed before.
+                drop(std::fs::remove_file(format!("{}.{ending}", base.display())));
+            }
+            let place = sealbid::cli::bid::Place { bid_id, seq, prev_sha256 };
+            let failed = play.send(0, &play.seal(0, &unit, place, 0)).unwrap_err();
+            let told = failed.told().unwrap();
+            assert_eq!((told.status, told.code.as_str()), (409, code));
+            assert!(told.receipt.is_some(), "it stands on the record");
+        }
+        // The very manifest that was replaced changes nothing either, whatever is answered.
+        drop(play.send(0, &kept));
+        let now = play.standing(0, &unit);
+        for field in ["seq", "sha256", "index", "kind"] {
+            assert_eq!(now[field], live[field], "{field}");
+        }
+    }
+}
+
+on_both! {
     fn a_bid_is_replaced_and_withdrawn_and_only_by_its_bidder(base: TestBase) {
         let play = Play::new(&base, 2);
         let unit = play.publish(&[Stage::Single])[0];
@@ -280,6 +321,19 @@ on_both! {
         assert_eq!(send(&units[0], json!({ "manifest": manifest })).1["code"], "web-body-json");
         let unknown = sealbid::ids::UnitId(Hash::of(b"no unit"));
         assert_eq!(send(&unknown, whole).1["code"], "bid-wrong-unit");
+        // Who may not send any is told so, whatever it is.
+        let path = format!("/api/v1/units/{}/bids", units[0]);
+        let no_bid = || Some(json!({ "manifest": "x", "shares": [] }));
+        let public = play.server.ask_as(Method::POST, &path, None, no_bid());
+        assert_eq!(public.1["code"], "auth-login-needed");
+        let buyer = play.server.login(&play.buyer.key);
+        let buyer = play.server.ask_as(Method::POST, &path, Some(&buyer), no_bid());
+        assert_eq!(buyer.1["code"], "auth-forbidden");
+        // No bid in a unit is not no unit.
+        let bidder = play.client(&play.bidders[0].key);
+        assert_eq!(wait(bidder.standing(&units[0])).unwrap(), None);
+        assert_eq!(code(wait(bidder.standing(&unknown))), "tender-not-found");
+        assert!(wait(play.client(&play.buyer.key).standing(&units[0])).is_err(), "a buyer has none");
         play.send(0, &bid).unwrap();
         assert_eq!(play.standing(0, &units[0])["seq"], 1);
     }

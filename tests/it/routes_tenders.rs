@@ -64,9 +64,20 @@ on_both! {
         let mut unlawful = meant.clone();
         unlawful.plan.lots[0].stages[0].min = 1;
         let tender = wait(client.draft_tender(&unlawful.plan, "key")).unwrap();
-        assert_eq!(code(wait(client.publish(&play.pinned, tender, &unlawful))), "tender-unlawful");
+        let refused = |failed: Failed, code: &str| {
+            let told = failed.told().unwrap().clone();
+            assert_eq!(told.code, code);
+            told.detail
+        };
+        let broken = wait(client.publish(&play.pinned, tender, &unlawful)).unwrap_err();
+        let said = refused(broken, "tender-unlawful");
+        assert!(said.contains("With fewer than 3 bids nothing is opened (demo"), "{said}");
+        unlawful.plan.lots[0].stages[0].min = 0;
+        let said = refused(wait(client.draft_tender(&unlawful.plan, "none")).unwrap_err(), "tender-plan");
+        assert!(said.contains("a stage needs a minimum of at least one bid"), "{said}");
         unlawful.plan.lots.clear();
-        assert_eq!(code(wait(client.draft_tender(&unlawful.plan, "other"))), "tender-plan");
+        let said = refused(wait(client.draft_tender(&unlawful.plan, "other")).unwrap_err(), "tender-plan");
+        assert!(said.contains("1 to 1000 lots"), "{said}");
         let tender = play.draft(&[Stage::Single]);
         play.server.sleep(4);
         assert_eq!(code(wait(client.publish(&play.pinned, tender, &meant))), "tender-silent");

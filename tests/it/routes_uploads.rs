@@ -30,6 +30,18 @@ on_both! {
         let path = begun.headers()["location"].to_str().unwrap().to_owned();
         let expires = begun.headers()["upload-expires"].clone();
         assert!(expires.to_str().unwrap().ends_with(" GMT"), "{expires:?}");
+        let none = tus(Method::POST, "/api/v1/uploads", &own, &[("upload-length", "0")], b"");
+        assert_eq!(read(none).1["code"], "web-query", "no envelope is empty");
+        // Another's is as good as none, and a scheme has its name in any case.
+        let nothing = format!("/api/v1/uploads/upl_{:032x}", 7);
+        for path in [&path, &nothing] {
+            let answer = read(tus(Method::DELETE, path, &other, &[], b""));
+            assert_eq!((answer.0, &answer.1["code"]), (StatusCode::NOT_FOUND, &json!("auth-not-found")));
+            let public = play.server.ask(Method::DELETE, path, &[("tus-resumable", "1.0.0")], None);
+            assert_eq!(read(public).1["code"], "auth-login-needed");
+        }
+        let lower = own.replacen("Bearer", "bearer", 1);
+        assert_eq!(tus(Method::HEAD, &path, &lower, &[], b"").status(), StatusCode::OK);
         let append = |at: &str, body: &[u8], more: &[(&str, &str)]| {
             let headers = [&[("upload-offset", at)], more].concat();
             tus(Method::PATCH, &path, &own, &headers, body)

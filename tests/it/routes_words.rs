@@ -61,7 +61,15 @@ on_both! {
         let (status, done) = send(Some(&buyer), &path, &both);
         assert_eq!(status, StatusCode::OK, "{done}");
         play.pinned.receipt(done["receipt"].as_str().unwrap().as_bytes()).unwrap();
-        assert_eq!(code(send(Some(&buyer), &path, &both)), "opening-no-order-now");
+        // Whichever of the two sends it again is answered as the first, and no other order counts now.
+        let other = Order { lines: close.body().lines[1..].to_vec(), ..order };
+        let other = signed(other, &[&play.buyer.key, &regulator()]).encode();
+        for key in [&*play.buyer.key, &regulator()] {
+            let token = play.server.login(key);
+            let (status, again) = send(Some(&token), &path, &both);
+            assert_eq!((status, &again["index"]), (StatusCode::OK, &done["index"]), "{again}");
+            assert_eq!(code(send(Some(&token), &path, &other)), "opening-no-order-now");
+        }
         play.until(&second, "opened");
         let opening = opening(&play, &second);
         assert_eq!(opening.lines.iter().map(|it| it.line).collect::<Vec<_>>(), lines);
@@ -89,7 +97,8 @@ on_both! {
         let token = play.server.login(&regulator());
         let forged = signed(word(1, SuspensionState::Suspended), &[&operator()]).encode();
         assert_eq!(send(Some(&token), &forged).1["code"], "opening-signature");
-        assert_eq!(send(Some(&token), &stop).0, StatusCode::OK);
+        let (status, first) = send(Some(&token), &stop);
+        assert_eq!(status, StatusCode::OK);
         play.server.tick();
         play.server.clock.advance(WINDOW + 1);
         for _ in 0..4 {
@@ -97,11 +106,25 @@ on_both! {
         }
         assert_eq!(play.unit(&unit)["state"], "closed");
         assert_eq!(play.unit(&unit)["suspensions"], json!([stop]));
-        let (status, again) = send(Some(&token), &stop);
-        assert_eq!((status, &again["code"]), (StatusCode::CONFLICT, &json!("db-conflict")), "an old number");
+        let old = signed(word(1, SuspensionState::Lifted), &[&regulator()]).encode();
+        let (status, refused) = send(Some(&token), &old);
+        assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("db-conflict")), "an old number");
         let go = signed(word(2, SuspensionState::Lifted), &[&regulator()]).encode();
-        assert_eq!(send(Some(&token), &go).0, StatusCode::OK);
+        let (status, second) = send(Some(&token), &go);
+        assert_eq!(status, StatusCode::OK);
+        let same = |note: &str, done: &Value| {
+            // A session of a quarter of an hour may be over by now.
+            let token = play.server.login(&regulator());
+            let (status, again) = send(Some(&token), note);
+            assert_eq!((status, &again["index"]), (StatusCode::OK, &done["index"]), "{again}");
+            let receipt = play.pinned.receipt(again["receipt"].as_str().unwrap().as_bytes()).unwrap();
+            assert_eq!(receipt.receipt.event, note.as_bytes());
+        };
+        same(&stop, &first);
+        same(&go, &second);
+        assert_eq!(play.unit(&unit)["suspensions"], json!([stop, go]), "recorded once each");
         play.until(&unit, "opened");
+        same(&go, &second);
     }
 }
 

@@ -4,7 +4,7 @@ use sealbid::clock::Time;
 use sealbid::rulepack::calendar::{end_of, last_before};
 use sealbid::rulepack::outage::{Window, after_outage};
 use sealbid::rulepack::timeline::{
-    Finding, Measure, Rule, Timeline, check_amendment, check_timeline, deadline_after_amendment,
+    Finding, Measure, Rule, Timeline, check_amendment, check_timeline,
 };
 use sealbid::rulepack::{Pack, PackError, Period, Start, Unit};
 use sealbid::web::i18n::{Lang, say};
@@ -183,19 +183,19 @@ fn an_opening_from_the_deadline_on_may_be_later_but_never_earlier() {
 }
 
 #[test]
-fn a_late_amendment_moves_the_deadline_to_the_earliest_lawful_instant() {
+fn a_late_amendment_is_told_the_earliest_lawful_deadline() {
     let deadline = at("2026-11-24 09:00:00");
     // 15 days after the 9th is the 24th; after the 10th, the 25th.
     for (amended, ok, moved) in [
-        ("2026-11-09 23:59:59.999", true, "2026-11-24 09:00:00"),
+        ("2026-11-09 23:59:59.999", true, "2026-11-24 00:00:00"),
         ("2026-11-10 00:00:00", false, "2026-11-25 00:00:00"),
         ("2026-11-23 12:00:00", false, "2026-12-08 00:00:00"),
     ] {
         let finding = check_amendment(&law(), at(amended), deadline).unwrap();
         assert_eq!(finding.ok, ok, "{amended}");
-        let earliest = deadline_after_amendment(&law(), at(amended), deadline).unwrap();
-        assert_eq!(earliest, at(moved), "{amended}");
-        assert!(check_amendment(&law(), at(amended), earliest).unwrap().ok);
+        assert_eq!(finding.required, Measure::At(at(moved)), "{amended}");
+        assert!(check_amendment(&law(), at(amended), at(moved)).unwrap().ok);
+        assert!(!check_amendment(&law(), at(amended), at(moved).plus(-1)).unwrap().ok);
     }
     let demo_deadline = at("2026-11-24 09:00:00");
     for (before, ok) in [(4_999, false), (5_000, true), (5_001, true)] {

@@ -252,7 +252,8 @@ impl Server {
     ) -> (StatusCode, Value) {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
-        read(self.ask(method, path, &headers, body))
+        let response = self.ask(method.clone(), path, &headers, body);
+        described(&method, path, response)
     }
 
     /// Reads a path.
@@ -262,7 +263,7 @@ impl Server {
 
     /// Sends an act that needs no login.
     pub fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
-        read(self.ask(Method::POST, path, &[], Some(body)))
+        described(&Method::POST, path, self.ask(Method::POST, path, &[], Some(body)))
     }
 
     /// Sends a signed statement.
@@ -308,6 +309,17 @@ impl Drop for Server {
     }
 }
 
+/// As [`read`], once what is JSON was held against the API document.
+fn described(method: &Method, path: &str, response: Response) -> (StatusCode, Value) {
+    let media = response.headers().get("content-type").and_then(|it| it.to_str().ok());
+    let is_json = media.is_some_and(|it| it.ends_with("json"));
+    let (status, answer) = read(response);
+    if is_json {
+        crate::described::check(method, path, status, &answer);
+    }
+    (status, answer)
+}
+
 /// An answer's status and JSON; its text when it is none.
 pub fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
@@ -337,7 +349,7 @@ pub fn member(home: &Path, n: u8, name: u8, listener: &TcpListener) -> Member {
     }
 }
 
-fn signed_roster(custodians: Vec<Member>) -> Statement<Roster> {
+pub fn signed_roster(custodians: Vec<Member>) -> Statement<Roster> {
     let body = Roster {
         custodians,
         log_key: log_key().verifying().clone(),

@@ -258,16 +258,17 @@ fn invented(base: TestBase, custodian: u8, found: SharesFound) -> &'static str {
     failed[0].1
 }
 
-#[test]
-fn an_invented_finding_fails_the_claim_and_no_other() {
-    let fault = |code| sealbid::opening::statements::ShareFault {
-        code,
-        line: sealbid::crypto::hash::Hash::of(b"no line"),
-    };
-    let accused = SharesFound::Checked(vec![fault(ShareCode::BadShare)]);
-    invented(TestBase::sqlite(), 2, accused);
-    invented(TestBase::sqlite(), 5, SharesFound::Absent);
-    invented(TestBase::sqlite(), 9, SharesFound::Checked(Vec::new()));
+on_both! {
+    fn an_invented_finding_fails_the_claim_and_no_other(base: TestBase) {
+        let fault = |code| sealbid::opening::statements::ShareFault {
+            code,
+            line: sealbid::crypto::hash::Hash::of(b"no line"),
+        };
+        let accused = SharesFound::Checked(vec![fault(ShareCode::BadShare)]);
+        invented(base.another(), 2, accused);
+        invented(base.another(), 5, SharesFound::Absent);
+        invented(base, 9, SharesFound::Checked(Vec::new()));
+    }
 }
 
 #[test]

@@ -90,6 +90,7 @@ fn every_claim_is_explained_and_no_other() {
     assert_eq!(judged, rows.map(|(claim, _)| claim.to_owned()).collect());
 }
 
+// Words come from no database: one kind says it all.
 #[test]
 fn the_start_page() {
     let base = TestBase::sqlite();
@@ -146,6 +147,7 @@ fn the_api_document() {
     assert_snapshot!("api_document", out);
 }
 
+// As above: these are refused before any database is asked.
 #[test]
 fn refusals_as_problems() {
     let base = TestBase::sqlite();

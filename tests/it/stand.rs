@@ -21,6 +21,7 @@ use sealbid::db::schema::credential;
 use sealbid::db::{Db, Error as DbError};
 use sealbid::enterprise::credentials::key_name;
 use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Kind, Verified};
+use sealbid::error::Said;
 use sealbid::ids::{EnterpriseId, TenderId, UnitId};
 use sealbid::on_each;
 use sealbid::record::leaf::PadKey;
@@ -60,8 +61,12 @@ impl Law for TwoBids {
         ];
         let broken = rules.into_iter().find(|(_, kept)| !kept);
         broken.map_or(Ok(()), |(rule, _)| {
-            Err(Unlawful { rule: rule.to_owned(), article: "28".to_owned() })
+            Err(Unlawful { rule: rule.to_owned(), because: Said::bare("rulepack-say-both") })
         })
+    }
+
+    fn judge_change(&self, _: Time, _: Time) -> Result<(), Unlawful> {
+        Ok(())
     }
 
     fn after_outage(

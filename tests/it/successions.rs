@@ -18,7 +18,6 @@ use sealbid::custodian::chain::Chain;
 use sealbid::custodian::client::ask_note;
 use sealbid::custodian::home::{Home, HomeError, Start};
 use sealbid::custodian::wire::{Account, AskChallenge};
-use sealbid::db::DatabaseUrl;
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
 use sealbid::opening::statements::{Challenged, Verdict};
@@ -33,7 +32,7 @@ use crate::on_both;
 use crate::play::{Play, first, next};
 use crate::registration::{ORIGIN, signed};
 use crate::server::{Server, log_key, regulator};
-use crate::support::{TestBase, wait};
+use crate::support::wait;
 
 const NEW_ORIGIN: &str = "bids.example.org/record/2";
 
@@ -200,70 +199,58 @@ on_both! {
     }
 }
 
-/// The files of a SQLite database whose platform does not run.
-fn database(base: &TestBase) -> Vec<(PathBuf, Option<Vec<u8>>)> {
-    let DatabaseUrl::Sqlite(path) = &base.url else { panic!("a file") };
-    let all = ["db", "db-wal", "db-shm"].map(|end| path.with_extension(end));
-    all.into_iter().map(|path| (path.clone(), fs::read(path).ok())).collect()
-}
-
-#[test]
-fn a_bid_of_a_lost_tail_is_brought_again_and_its_first_receipt_stops_nothing() {
-    let base = TestBase::sqlite();
-    let mut play = Play::new(&base, 4);
-    let unit = play.publish(&[Stage::Single]).remove(0);
-    play.bid(0, &unit);
-    play.bid(3, &unit);
-    play.server.beat();
-    let held = last(&play.server);
-    play.server.stop();
-    let backup = database(&base);
-    play.server.restart();
-    // What comes now is lost, but for the receipts.
-    let bid = play.seal(1, &unit, first(), 0);
-    play.send(1, &bid).unwrap();
-    let never = play.seal(2, &unit, first(), 0);
-    play.send(2, &never).unwrap();
-    play.server.beat();
-    let old = [1, 2].map(|n| play.standing(n, &unit)["receipt"].as_str().unwrap().to_owned());
-    assert!(play.pinned.receipt(old[0].as_bytes()).unwrap().is_final);
-    play.server.stop();
-    for (path, bytes) in backup {
-        match bytes {
-            Some(bytes) => fs::write(path, bytes).unwrap(),
-            None => drop(fs::remove_file(path)),
+on_both! {
+    fn a_bid_of_a_lost_tail_is_brought_again_and_its_first_receipt_stops_nothing(base: TestBase) {
+        let mut play = Play::new(&base, 4);
+        let unit = play.publish(&[Stage::Single]).remove(0);
+        play.bid(0, &unit);
+        play.bid(3, &unit);
+        play.server.beat();
+        let held = last(&play.server);
+        play.server.stop();
+        let backup = base.back_up();
+        play.server.restart();
+        // What comes now is lost, but for the receipts.
+        let bid = play.seal(1, &unit, first(), 0);
+        play.send(1, &bid).unwrap();
+        let never = play.seal(2, &unit, first(), 0);
+        play.send(2, &never).unwrap();
+        play.server.beat();
+        let old = [1, 2].map(|n| play.standing(n, &unit)["receipt"].as_str().unwrap().to_owned());
+        assert!(play.pinned.receipt(old[0].as_bytes()).unwrap().is_final);
+        play.server.stop();
+        base.restore(backup);
+        follow(&mut play, &held);
+        let client = play.client(&play.bidders[1].key);
+        assert_eq!(wait(client.standing(&unit)).unwrap(), None, "it is not in the record any more");
+        play.send(1, &bid).unwrap();
+        play.server.beat();
+        let again = play.standing(1, &unit)["receipt"].as_str().unwrap().to_owned();
+        assert_ne!(again, old[0]);
+        play.close(&unit);
+        let shown = Account { accepted: old[0].clone(), credentials: Vec::new(), later: None };
+        let (close, note) = (play.unit(&unit)["close"].clone(), play.unit(&unit)["unit"].clone());
+        let ask = AskChallenge {
+            account: shown.into(),
+            close: close.as_str().unwrap().to_owned(),
+            unit: note.as_str().unwrap().to_owned(),
+        };
+        let wire = play.server.app().rosters().wire(&play.server.roster.sha256()).unwrap();
+        for member in &play.server.roster.body().custodians {
+            let found = wait(ask_note(&**wire, &member.id, &ask)).unwrap();
+            let found = Statement::<Challenged>::from_note(found).unwrap();
+            assert_eq!(found.body().verdict, Verdict::Open, "the platform knows the answer");
         }
+        play.open(&unit);
+        play.server.beat();
+        for receipt in [&old[0], &again] {
+            let report = verified(&play, &unit, receipt);
+            assert_eq!(report.exit(), 0, "{:?}", report.claims);
+        }
+        // Whoever did not bring its bid again was not honoured, and the file never says otherwise.
+        let report = verified(&play, &unit, &old[1]);
+        assert_ne!(report.exit(), 0, "{:?}", report.claims);
     }
-    follow(&mut play, &held);
-    let client = play.client(&play.bidders[1].key);
-    assert_eq!(wait(client.standing(&unit)).unwrap(), None, "it is not in the record any more");
-    play.send(1, &bid).unwrap();
-    play.server.beat();
-    let again = play.standing(1, &unit)["receipt"].as_str().unwrap().to_owned();
-    assert_ne!(again, old[0]);
-    play.close(&unit);
-    let shown = Account { accepted: old[0].clone(), credentials: Vec::new(), later: None };
-    let (close, note) = (play.unit(&unit)["close"].clone(), play.unit(&unit)["unit"].clone());
-    let ask = AskChallenge {
-        account: shown.into(),
-        close: close.as_str().unwrap().to_owned(),
-        unit: note.as_str().unwrap().to_owned(),
-    };
-    let wire = play.server.app().rosters().wire(&play.server.roster.sha256()).unwrap();
-    for member in &play.server.roster.body().custodians {
-        let found = wait(ask_note(&**wire, &member.id, &ask)).unwrap();
-        let found = Statement::<Challenged>::from_note(found).unwrap();
-        assert_eq!(found.body().verdict, Verdict::Open, "the platform knows the answer");
-    }
-    play.open(&unit);
-    play.server.beat();
-    for receipt in [&old[0], &again] {
-        let report = verified(&play, &unit, receipt);
-        assert_eq!(report.exit(), 0, "{:?}", report.claims);
-    }
-    // Whoever did not bring its bid again was not honoured, and the file never says otherwise.
-    let report = verified(&play, &unit, &old[1]);
-    assert_ne!(report.exit(), 0, "{:?}", report.claims);
 }
 
 on_both! {
@@ -326,62 +313,64 @@ on_both! {
     }
 }
 
-#[test]
-fn a_custodian_signs_one_succession_of_a_checkpoint_that_it_cosigned() {
-    let mut play = Play::new(&TestBase::sqlite(), 0);
-    play.server.sleep(5);
-    play.server.app().platform.sequencer.want_checkpoint();
-    play.server.beat();
-    let (server, note) = (&play.server, last(&play.server));
-    let sign = |n: u8, body: Succession, key: &SigningKey| {
-        by_hand::sign_succession(&server.agent(n), signed(body, &[key]), &note).map(|_| ())
-    };
-    let good = succession(held(&note));
-    let slept = sign(5, good.clone(), &regulator());
-    assert!(matches!(slept, Err(Refused::NotCosigned)), "{slept:?}");
-    assert!(matches!(sign(1, good.clone(), &log_key()), Err(Refused::Regulator(_))));
-    let other = Held { size: 8, root: Hash::of(b"another tree") };
-    assert!(matches!(sign(1, succession(other), &regulator()), Err(Refused::NotHeld)));
-    let own = Succession { old_origin: NEW_ORIGIN.to_owned(), ..good.clone() };
-    assert!(matches!(sign(1, own, &regulator()), Err(Refused::NotMyRecord(_))));
-    assert!(sign(1, good.clone(), &regulator()).is_ok());
-    assert!(sign(1, good.clone(), &regulator()).is_ok(), "the same again");
-    let second = Succession { reason: SuccessionReason::LostTail, ..good };
-    assert!(matches!(sign(1, second, &regulator()), Err(Refused::Another)));
+on_both! {
+    fn a_custodian_signs_one_succession_of_a_checkpoint_that_it_cosigned(base: TestBase) {
+        let mut play = Play::new(&base, 0);
+        play.server.sleep(5);
+        play.server.app().platform.sequencer.want_checkpoint();
+        play.server.beat();
+        let (server, note) = (&play.server, last(&play.server));
+        let sign = |n: u8, body: Succession, key: &SigningKey| {
+            by_hand::sign_succession(&server.agent(n), signed(body, &[key]), &note).map(|_| ())
+        };
+        let good = succession(held(&note));
+        let slept = sign(5, good.clone(), &regulator());
+        assert!(matches!(slept, Err(Refused::NotCosigned)), "{slept:?}");
+        assert!(matches!(sign(1, good.clone(), &log_key()), Err(Refused::Regulator(_))));
+        let other = Held { size: 8, root: Hash::of(b"another tree") };
+        assert!(matches!(sign(1, succession(other), &regulator()), Err(Refused::NotHeld)));
+        let own = Succession { old_origin: NEW_ORIGIN.to_owned(), ..good.clone() };
+        assert!(matches!(sign(1, own, &regulator()), Err(Refused::NotMyRecord(_))));
+        assert!(sign(1, good.clone(), &regulator()).is_ok());
+        assert!(sign(1, good.clone(), &regulator()).is_ok(), "the same again");
+        let second = Succession { reason: SuccessionReason::LostTail, ..good };
+        assert!(matches!(sign(1, second, &regulator()), Err(Refused::Another)));
+    }
 }
 
-#[test]
-fn an_agent_goes_back_to_the_tree_that_was_held_and_to_no_other() {
-    let play = Play::new(&TestBase::sqlite(), 0);
-    let mut server = play.server;
-    server.beat();
-    let note = last(&server);
-    let tree = held(&note);
-    let mut rosters = Chain::begin(server.roster.clone()).unwrap();
-    rosters.succeed(agreed(&server, &note, 4)).unwrap();
-    (1..=3).for_each(|n| server.sleep(n));
-    // This one has cosigned what the platform lost.
-    let beyond = Known { size: tree.size + 64, root: Hash::of(b"a tail that was lost") };
-    server.agent(1).home.save(&Change::Witnessed(beyond, Silences::default())).unwrap();
-    Home::succeed(&agent_dir(&server, 1), &rosters).unwrap();
-    let known = Known { size: tree.size, root: tree.root };
-    let loaded = server.agent(1);
-    assert_eq!(loaded.state.witnessed, Some(known));
-    // From here on it counts on: what it cosigns of the new record it never takes back.
-    let grown = Known { size: tree.size + 8, root: Hash::of(b"grown") };
-    loaded.home.save(&Change::Witnessed(grown, Silences::default())).unwrap();
-    assert_eq!(server.agent(1).state.witnessed, Some(grown));
-    // This one has cosigned less, and will ask for the proof from there.
-    let less = Known { size: 1, root: Hash::of(b"less") };
-    server.agent(2).home.save(&Change::Witnessed(less, Silences::default())).unwrap();
-    Home::succeed(&agent_dir(&server, 2), &rosters).unwrap();
-    assert_eq!(server.agent(2).state.witnessed, Some(less));
-    // And this one another history of the same size: it does not follow.
-    let aside = Known { size: tree.size, root: Hash::of(b"another history") };
-    server.agent(3).home.save(&Change::Witnessed(aside, Silences::default())).unwrap();
-    let refused = Home::succeed(&agent_dir(&server, 3), &rosters);
-    assert!(matches!(refused, Err(HomeError::Content { .. })));
-    let first = Chain::begin(server.roster.clone()).unwrap();
-    assert!(Home::succeed(&agent_dir(&server, 2), &first).is_err(), "there is no way back");
-    assert!(Home::open(&agent_dir(&server, 2), Start::Suspicious).is_ok());
+on_both! {
+    fn an_agent_goes_back_to_the_tree_that_was_held_and_to_no_other(base: TestBase) {
+        let play = Play::new(&base, 0);
+        let mut server = play.server;
+        server.beat();
+        let note = last(&server);
+        let tree = held(&note);
+        let mut rosters = Chain::begin(server.roster.clone()).unwrap();
+        rosters.succeed(agreed(&server, &note, 4)).unwrap();
+        (1..=3).for_each(|n| server.sleep(n));
+        // This one has cosigned what the platform lost.
+        let beyond = Known { size: tree.size + 64, root: Hash::of(b"a tail that was lost") };
+        server.agent(1).home.save(&Change::Witnessed(beyond, Silences::default())).unwrap();
+        Home::succeed(&agent_dir(&server, 1), &rosters).unwrap();
+        let known = Known { size: tree.size, root: tree.root };
+        let loaded = server.agent(1);
+        assert_eq!(loaded.state.witnessed, Some(known));
+        // From here on it counts on: what it cosigns of the new record it never takes back.
+        let grown = Known { size: tree.size + 8, root: Hash::of(b"grown") };
+        loaded.home.save(&Change::Witnessed(grown, Silences::default())).unwrap();
+        assert_eq!(server.agent(1).state.witnessed, Some(grown));
+        // This one has cosigned less, and will ask for the proof from there.
+        let less = Known { size: 1, root: Hash::of(b"less") };
+        server.agent(2).home.save(&Change::Witnessed(less, Silences::default())).unwrap();
+        Home::succeed(&agent_dir(&server, 2), &rosters).unwrap();
+        assert_eq!(server.agent(2).state.witnessed, Some(less));
+        // And this one another history of the same size: it does not follow.
+        let aside = Known { size: tree.size, root: Hash::of(b"another history") };
+        server.agent(3).home.save(&Change::Witnessed(aside, Silences::default())).unwrap();
+        let refused = Home::succeed(&agent_dir(&server, 3), &rosters);
+        assert!(matches!(refused, Err(HomeError::Content { .. })));
+        let first = Chain::begin(server.roster.clone()).unwrap();
+        assert!(Home::succeed(&agent_dir(&server, 2), &first).is_err(), "there is no way back");
+        assert!(Home::open(&agent_dir(&server, 2), Start::Suspicious).is_ok());
+    }
 }

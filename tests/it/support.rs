@@ -136,6 +136,14 @@ impl TestBase {
         Some(Self::new(server_url(&name), Home::Server(name)))
     }
 
+    /// Another one of the same kind, for a test that begins several times.
+    pub fn another(&self) -> Self {
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => Self::sqlite(),
+            DatabaseUrl::Postgres(_) => Self::postgres().expect("there is this one"),
+        }
+    }
+
     fn new(url: DatabaseUrl, home: Home) -> Self {
         crate::plans::watch();
         Self { url, clock: Arc::new(ManualClock::new(START)), home }

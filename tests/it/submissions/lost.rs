@@ -51,7 +51,7 @@ on_both! {
             let index = lost(&s, &bidder, &sealed);
             assert_eq!(lost(&s, &bidder, &sealed), index, "a repeat is answered alike");
             let over = wait(upload::progress(&s.p, &bidder.actor, id));
-            assert!(matches!(over, Err(Error::NotFound)), "{over:?}");
+            assert!(matches!(over, Err(Error::Auth(sealbid::auth::Refused::NotFound))), "{over:?}");
             put(&s, &bidder, &sealed.bid).unwrap();
             assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
             wait(upload::expire(&s.p)).unwrap();

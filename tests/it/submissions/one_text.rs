@@ -1,7 +1,7 @@
 //! Does a bid count for its own bidder, whoever else signs its very text?
 
 use super::*;
-use crate::support::TestBase;
+use crate::on_both;
 
 on_both! {
     fn two_bidders_that_sign_one_text_have_a_bid_each(base: TestBase) {
@@ -26,15 +26,16 @@ on_both! {
     }
 }
 
-#[test]
-fn a_manifest_longer_than_a_file_holds_is_not_taken() {
-    let s = Stand::new(TestBase::sqlite());
-    let unit = s.open_unit();
-    let bidder = s.bidder(1);
-    let mut sealed = seal(&s, unit, bid_id(), 1, None);
-    sealed.manifest.seal_recipient = "x".repeat(64 * 1024);
-    put(&s, &bidder, &sealed.bid).unwrap();
-    let refused = send(&s, &bidder, &sealed, START).unwrap_err();
-    assert!(matches!(refused, Error::LongManifest { limit: 65_536 }), "{refused}");
-    assert!(s.events(unit, "sealbid/refused/v1").is_empty());
+on_both! {
+    fn a_manifest_longer_than_a_file_holds_is_not_taken(base: TestBase) {
+        let s = Stand::new(base);
+        let unit = s.open_unit();
+        let bidder = s.bidder(1);
+        let mut sealed = seal(&s, unit, bid_id(), 1, None);
+        sealed.manifest.seal_recipient = "x".repeat(64 * 1024);
+        put(&s, &bidder, &sealed.bid).unwrap();
+        let refused = send(&s, &bidder, &sealed, START).unwrap_err();
+        assert!(matches!(refused, Error::LongManifest { limit: 65_536 }), "{refused}");
+        assert!(s.events(unit, "sealbid/refused/v1").is_empty());
+    }
 }

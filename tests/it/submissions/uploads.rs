@@ -54,7 +54,7 @@ on_both! {
         wait(upload::terminate(&s.p, &bidder.actor, other)).unwrap();
         assert!(matches!(
             wait(upload::progress(&s.p, &bidder.actor, other)),
-            Err(Error::NotFound)
+            Err(Error::Auth(sealbid::auth::Refused::NotFound))
         ));
         assert_eq!(send(&s, &bidder, &sealed, START).unwrap().outcome, Outcome::Accepted);
         let used = wait(upload::terminate(&s.p, &bidder.actor, id));
@@ -158,7 +158,8 @@ on_both! {
         // Ended while a writer holds it: gone for everybody, and the sweep takes the file.
         let writer = wait(upload::append(&s.p, &bidder.actor, id, 0, None)).unwrap();
         wait(upload::terminate(&s.p, &bidder.actor, id)).unwrap();
-        assert!(matches!(wait(upload::progress(&s.p, &bidder.actor, id)), Err(Error::NotFound)));
+        let ended = wait(upload::progress(&s.p, &bidder.actor, id));
+        assert!(matches!(ended, Err(Error::Auth(sealbid::auth::Refused::NotFound))), "{ended:?}");
         assert!(s.p.blobs.progress(id).is_ok(), "the writer holds it still");
         drop(writer);
         assert_eq!(wait(upload::expire(&s.p)).unwrap(), 1);
