@@ -59,7 +59,8 @@ impl Service {
         &self,
         decision: impl FnOnce(&Agent<'_>) -> Result<(Change, T), E>,
     ) -> Result<T, E> {
-        let mut state = self.state.lock().map_err(|_| Refusal::Internal("its lock broke"))?;
+        let mut state =
+            self.state.lock().map_err(|_| Refusal::Internal("custodian-say-internal-lock"))?;
         let agent = Agent {
             keys: &self.loaded.keys,
             roster: &self.loaded.roster,
@@ -73,7 +74,7 @@ impl Service {
         let (change, reply) = decision(&agent)?;
         self.loaded.home.save(&change).map_err(|error| {
             tracing::error!(%error, "a change could not be stored; nothing was signed");
-            Refusal::Internal("its memory could not be written")
+            Refusal::Internal("custodian-say-internal-memory")
         })?;
         state.apply(change);
         Ok(reply)
@@ -94,7 +95,7 @@ pub(super) async fn blocking<T: Send + 'static>(
         decided
     })
     .await;
-    Ok(done.map_err(|_| Refusal::Internal("its worker stopped"))??)
+    Ok(done.map_err(|_| Refusal::Internal("custodian-say-internal-worker"))??)
 }
 
 pub(super) fn note<B: Body>(statement: &Statement<B>) -> HttpResponse {
@@ -181,7 +182,7 @@ async fn add_checkpoint(service: web::Data<Service>, body: web::Bytes) -> Reply 
         let request = AddCheckpoint::parse(&body).map_err(NotCosigned::Witness)?;
         service.decide(|agent| agent::cosign(agent, &request).map_err(NotCosigned::Witness))
     });
-    match decided.await.map_err(|_| Refusal::Internal("its worker stopped"))? {
+    match decided.await.map_err(|_| Refusal::Internal("custodian-say-internal-worker"))? {
         Ok(line) => Ok(HttpResponse::Ok()
             .content_type(ContentType::plaintext())
             .body(encode_cosignatures(&[line]))),

@@ -35,8 +35,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What a refused sender may still send before the connection is cut: so it reads why.
 const DRAINED: u64 = 64 << 20;
 
-const STOPPED: Refusal = Refusal::Internal("its worker stopped");
-const NOT_STORED: Refusal = Refusal::Internal("a lodged bid could not be stored");
+const STOPPED: Refusal = Refusal::Internal("custodian-say-internal-worker");
+const NOT_STORED: Refusal = Refusal::Internal("custodian-say-internal-stored");
 
 /// Bids on their way in.
 #[derive(Default)]
@@ -121,13 +121,13 @@ impl Incoming {
     fn new(headers: &HeaderMap, body: web::Payload) -> Result<Self, Refusal> {
         let length =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let left = length.ok_or(Refusal::Range("the length of the body is not declared"))?;
+        let left = length.ok_or(Refusal::Range("custodian-say-range-length"))?;
         Ok(Self { body, left })
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         let next = tokio::time::timeout(SILENCE, self.body.next()).await;
-        let broken = Refusal::Internal("the upload broke off");
+        let broken = Refusal::Internal("custodian-say-internal-upload");
         let chunk = next.map_err(|_| broken.clone())?.transpose().map_err(|_| broken)?;
         if let Some(chunk) = &chunk {
             self.left = self.left.saturating_sub(length(chunk));
@@ -142,8 +142,7 @@ impl Incoming {
             if let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
                 line.extend_from_slice(&chunk.split_to(end));
                 let ask = serde_json::from_slice(&line);
-                let ask =
-                    ask.map_err(|_| Refusal::Range("the first line says not what to lodge"))?;
+                let ask = ask.map_err(|_| Refusal::Range("custodian-say-range-first-line"))?;
                 return Ok((ask, chunk.split_off(1)));
             }
             line.extend_from_slice(&chunk);
@@ -151,7 +150,7 @@ impl Incoming {
                 break;
             }
         }
-        Err(Refusal::Range("the first line says not what to lodge"))
+        Err(Refusal::Range("custodian-say-range-first-line"))
     }
 
     /// Reads what is left of a refused bid, if that is little: a sender that is cut off in the middle
@@ -197,7 +196,7 @@ async fn take(
     // The container pads by at most an eighth.
     let size = welcome.manifest.body().bid.size;
     if incoming.left > size.saturating_add(size / 8).saturating_add(1 << 20) {
-        return Err(Refusal::Range("the file is larger than its manifest says").into());
+        return Err(Refusal::Range("custodian-say-range-file").into());
     }
     let (file, arrived) = receive(service, incoming, first, unit).await?;
     let stored = web::block(move || store(&arrived, file, &ask, &welcome)).await;
@@ -228,7 +227,7 @@ async fn receive(
         if let Some(arrived) = arrived {
             return Ok((file, arrived));
         }
-        chunk = incoming.next().await?.ok_or(Refusal::Internal("the upload broke off"))?;
+        chunk = incoming.next().await?.ok_or(Refusal::Internal("custodian-say-internal-upload"))?;
     }
 }
 
@@ -259,13 +258,13 @@ fn check(
 ) -> Result<(), Refusal> {
     file.rewind().map_err(|_| NOT_STORED)?;
     let read = envelope::read(file.as_file(), max_bid, &mut std::io::sink())
-        .map_err(|_| Refusal::Range("the body is not a .bid file that fits its manifest"))?;
+        .map_err(|_| Refusal::Range("custodian-say-range-bid"))?;
     let body = manifest.body();
     let fits = read.manifest_note == ask.manifest.as_bytes()
         && body.bid.sha256 == read.bid.sha256
         && body.bid.size == read.bid.size
         && body.shares == read.share_hashes();
-    if fits { Ok(()) } else { Err(Refusal::Range("the files do not fit the manifest")) }
+    if fits { Ok(()) } else { Err(Refusal::Range("custodian-say-range-files")) }
 }
 
 /// Tells the platform what was lodged.

@@ -8,6 +8,7 @@ use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::Credential;
 use crate::enterprise::statements::Kind;
+use crate::error::{Reason as _, Said};
 use crate::ids::EnterpriseId;
 
 use super::events::{Event, What};
@@ -33,7 +34,7 @@ pub(super) struct Standing<'a> {
 pub(super) struct Bodies {
     known: BTreeMap<EnterpriseId, Known>,
     /// The first statement about a body that does not stand: its index and the reason.
-    pub fault: Option<(u64, String)>,
+    pub fault: Option<(u64, Said)>,
 }
 
 impl Bodies {
@@ -62,7 +63,7 @@ impl Bodies {
             match folded {
                 Ok(()) => bodies.step(enterprise, event.index),
                 Err(error) => {
-                    bodies.fault.get_or_insert((event.index, error.to_string()));
+                    bodies.fault.get_or_insert((event.index, error.said()));
                 }
             }
         }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::bid::statements::BidEvent;
 use crate::crypto::json::{self, JsonError};
 use crate::crypto::note::Note;
-use crate::crypto::statement::{Body, Statement, type_of};
+use crate::crypto::statement::{Body, Statement, StatementError, type_of};
 use crate::custodian::roster::Roster;
 use crate::enterprise::statements::{Application, Declined, KeyRevocation, KeyRotation, Verified};
+use crate::error::{Reason as _, Said};
 use crate::ids::UnitId;
 use crate::opening::statements::{
     Challenged, Close, Lodged, Opening, OpeningEvent, Order, Release, Suspension, Void,
@@ -57,7 +58,7 @@ pub(super) enum What {
     /// A line of JSON of a type this verifier does not judge.
     OtherLine,
     /// Not canonical, with the reason.
-    Bad(String),
+    Bad(Said),
 }
 
 /// Reads one event.
@@ -68,15 +69,16 @@ pub(super) fn read(leaf: &OpenedLeaf) -> Event {
     Event { index: leaf.index, salt: leaf.salt, what }
 }
 
-fn read_line(bytes: &[u8]) -> Result<What, String> {
+fn read_line(bytes: &[u8]) -> Result<What, Said> {
     #[derive(Deserialize)]
     struct Typed {
         #[serde(rename = "type")]
         kind: String,
     }
-    let wrong = |error: JsonError| error.to_string();
+    let wrong = |error: JsonError| error.said();
     let value: Value = json::parse(bytes).map_err(wrong)?;
-    let Typed { kind } = Typed::deserialize(value).map_err(|error| error.to_string())?;
+    let Typed { kind } =
+        Typed::deserialize(value).map_err(|error| wrong(JsonError::Shape(error.to_string())))?;
     match kind.as_str() {
         "sealbid/accepted/v1" | "sealbid/withdrawn/v1" | "sealbid/refused/v1" => {
             json::parse(bytes).map(What::Bid).map_err(wrong)
@@ -91,12 +93,12 @@ fn read_line(bytes: &[u8]) -> Result<What, String> {
         | "sealbid/shares/v1"
         | "sealbid/read-out/v1" => json::parse(bytes).map(What::Step).map_err(wrong),
         kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
-        _ => Err("its type is not one of sealbid".to_owned()),
+        _ => Err(Said::bare("verify-say-why-foreign-type")),
     }
 }
 
-fn read_note(bytes: &[u8]) -> Result<What, String> {
-    let note = Note::parse(bytes).map_err(|error| error.to_string())?;
+fn read_note(bytes: &[u8]) -> Result<What, Said> {
+    let note = Note::parse(bytes).map_err(|error| error.said())?;
     let kind = type_of(note.text()).unwrap_or_default().to_owned();
     match kind.as_str() {
         Unit::TYPE => typed(note, What::Unit),
@@ -122,21 +124,21 @@ fn read_note(bytes: &[u8]) -> Result<What, String> {
     }
 }
 
-fn typed<B: Body>(note: Note, make: fn(Statement<B>) -> What) -> Result<What, String> {
-    Statement::from_note(note).map(make).map_err(|error| error.to_string())
+fn typed<B: Body>(note: Note, make: fn(Statement<B>) -> What) -> Result<What, Said> {
+    Statement::from_note(note).map(make).map_err(|error| error.said())
 }
 
-fn other_note(note: Note) -> Result<What, String> {
+fn other_note(note: Note) -> Result<What, Said> {
     let mut lines = note.text().split('\n');
     let (Some(kind), Some(line), Some(""), None) =
         (lines.next(), lines.next(), lines.next(), lines.next())
     else {
-        return Err("its text is not a type and one line of JSON".to_owned());
+        return Err(StatementError::Lines.said());
     };
     if !kind.starts_with("sealbid/") {
-        return Err("its type is not one of sealbid".to_owned());
+        return Err(Said::bare("verify-say-why-foreign-type"));
     }
-    json::parse::<Value>(line.as_bytes()).map_err(|error| error.to_string())?;
+    json::parse::<Value>(line.as_bytes()).map_err(|error| error.said())?;
     Ok(What::OtherNote(note))
 }
 

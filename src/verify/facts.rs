@@ -13,6 +13,7 @@ use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::signer;
+use crate::error::{Reason as _, Said};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::OpeningEvent;
 use crate::record::checkpoint::{CheckpointError, Cosigned};
@@ -31,7 +32,7 @@ pub(super) struct Facts<'a> {
     /// The rosters that parse, ascending.
     pub rosters: Vec<Statement<Roster>>,
     /// Why a member that should be a roster is none.
-    pub roster_fault: Option<(u32, String)>,
+    pub roster_fault: Option<(u32, Said)>,
     /// Every checkpoint under the log key whose signature fits, or why none fits.
     pub heads: Vec<Result<Cosigned, CheckpointError>>,
     pub events: Vec<Event>,
@@ -55,7 +56,7 @@ impl<'a> Facts<'a> {
             match Statement::<Roster>::from_note(note.clone()) {
                 Ok(roster) => rosters.push(roster),
                 Err(error) => {
-                    roster_fault.get_or_insert((*version, error.to_string()));
+                    roster_fault.get_or_insert((*version, error.said()));
                 }
             }
         }

@@ -20,6 +20,7 @@ pub use report::{Claim, Counts, EXIT_UNREADABLE, JsonClaim, JsonReport, Pin, Rep
 pub use sealed::Source;
 pub use trust::{NotAPin, Trust};
 
+use crate::error::Reason as _;
 use casefile::CaseError;
 use facts::Facts;
 use report::{Stop, failed, said, text};
@@ -77,5 +78,5 @@ fn unreadable(error: &CaseError, trust: Option<&Trust>) -> Report {
 }
 
 fn bad(error: &CaseError) -> Stop {
-    failed("verify-say-archive-bad", [("reason", text(error))])
+    failed("verify-say-archive-bad", [("reason", error.arg())])
 }

@@ -81,7 +81,7 @@ on_both! {
 }
 
 fn too_long() -> String {
-    Refusal::Range("what is shown is longer than it may be").to_string()
+    Refusal::Range("custodian-say-range-shown").to_string()
 }
 
 on_both! {

@@ -4,6 +4,7 @@ use std::io::{Error as IoError, ErrorKind};
 
 use sealbid::bid::envelope::EnvelopeError;
 use sealbid::bid::offer::BadOffer;
+use sealbid::bid::rules::Refused;
 use sealbid::config::ConfigError;
 use sealbid::crypto::entropy::NoEntropy;
 use sealbid::crypto::hash::NotAHash;
@@ -16,17 +17,19 @@ use sealbid::crypto::seal::{NotAKey, OpenError, ProfileError, SealError};
 use sealbid::crypto::shares::ShareError;
 use sealbid::crypto::statement::StatementError;
 use sealbid::crypto::tar::{BadName, TarError};
+use sealbid::custodian::agent::Refusal;
 use sealbid::custodian::chain::ChainError;
 use sealbid::custodian::home::HomeError;
 use sealbid::custodian::roster::RosterError;
 use sealbid::enterprise::credentials::CredentialError;
-use sealbid::error::{Arg, Reason};
+use sealbid::error::{Arg, Reason, Said};
 use sealbid::ids::NotAnId;
 use sealbid::opening::rules::AmendmentFault;
 use sealbid::record::checkpoint::CheckpointError;
 use sealbid::record::proof::ReceiptError;
 use sealbid::record::succession::SuccessionError;
 use sealbid::record::tree::ProofError;
+use sealbid::verify::casefile::CaseError;
 use sealbid::web::i18n::{self, Lang};
 
 /// Whether a text is written in Chinese.
@@ -272,4 +275,89 @@ fn what_the_system_refuses_is_a_sentence() {
     ] {
         whole(&IoError::from(kind));
     }
+}
+
+/// The longest run of English words in a text; identifiers and numbers are none.
+fn english_run(text: &str) -> usize {
+    let is_word = |word: &str| {
+        let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        word.len() > 1 && word.bytes().all(|b| b.is_ascii_alphabetic())
+    };
+    let pieces = text.split(|c: char| !c.is_ascii());
+    let runs = pieces.flat_map(|piece| {
+        let words: Vec<bool> = piece.split_whitespace().map(is_word).collect();
+        words.split(|is_word| !is_word).map(<[bool]>::len).collect::<Vec<_>>()
+    });
+    runs.max().unwrap_or_default()
+}
+
+/// The keys of a room's sentences that begin like this.
+fn keys(room: &str, start: &str) -> Vec<&'static str> {
+    let file = format!("{}/src/{room}/zh-CN.ftl", env!("CARGO_MANIFEST_DIR"));
+    let text: &'static str = Box::leak(std::fs::read_to_string(file).unwrap().into_boxed_str());
+    let keys = text.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key));
+    let keys: Vec<_> = keys.filter(|key| key.starts_with(start)).collect();
+    assert!(keys.len() > 5, "{start}");
+    keys
+}
+
+#[test]
+fn no_english_stands_in_what_custodians_and_the_verifier_say_in_chinese() {
+    let chinese = |said: &Said| {
+        let text = i18n::sentence(Lang::Zh, said.key, &said.args).unwrap();
+        assert!(is_chinese(&text) && english_run(&text) < 3, "{text}");
+    };
+    let range = keys("custodian", "custodian-say-range-").into_iter().map(Refusal::Range);
+    let internal = keys("custodian", "custodian-say-internal-").into_iter().map(Refusal::Internal);
+    let lodge = [Refused::Late, Refused::Envelope, Refused::Signature].map(Refusal::Lodge);
+    for refusal in range.chain(internal).chain(lodge) {
+        chinese(&Said::of(&refusal));
+    }
+    let member = || "entries/12".to_owned();
+    for key in keys("verify", "verify-say-case-") {
+        let is_whole = !["at", "end", "altered", "malformed", "incomplete"]
+            .iter()
+            .any(|end| key == format!("verify-say-case-{end}"));
+        if is_whole {
+            chinese(&CaseError::Altered { member: member(), reason: key }.said());
+            chinese(&CaseError::Incomplete(key).said());
+            let reason = Said::bare(key);
+            chinese(&CaseError::Malformed { member: member(), reason }.said());
+        }
+    }
+    for member in [member(), String::new()] {
+        chinese(
+            &CaseError::Tar {
+                member,
+                error: TarError::Name { name: "a".to_owned(), why: BadName::Long },
+            }
+            .said(),
+        );
+    }
+    assert_eq!(english_run("超出范围：its deadline is not in the future。"), 7);
+}
+
+#[test]
+fn an_agents_refusal_names_its_reason_by_a_key() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/custodian");
+    let mut folders = vec![std::path::PathBuf::from(folder)];
+    let mut found = 0;
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for start in ["Range(\"", "Internal(\""] {
+                    for (_, rest) in
+                        text.match_indices(start).map(|(at, it)| (at, &text[at + it.len()..]))
+                    {
+                        found += 1;
+                        assert!(rest.starts_with("custodian-say-"), "{}", path.display());
+                    }
+                }
+            }
+        }
+    }
+    assert!(found > 15, "{found}");
 }

@@ -86,7 +86,7 @@ pub(super) fn check_lodged(
     };
     let mut lodged = kept.lodged.clone();
     for bid in lodged.values_mut() {
-        let word = bid.word().ok_or(Refusal::Internal("its memory holds no manifest"))?;
+        let word = bid.word().ok_or(Refusal::Internal("custodian-say-internal-manifest"))?;
         match accounts.of(&word, &before) {
             Some(Accounted::In) => {}
             Some(Accounted::Out) => bid.file = KeptFile::Needless,

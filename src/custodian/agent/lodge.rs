@@ -151,7 +151,7 @@ fn is_signed(manifest: &Statement<Manifest>, speaker: &Credential) -> bool {
 
 fn check_quota(kept: &Kept, bidder: EnterpriseId, size: u64, max_bid: u64) -> Result<(), Refusal> {
     if size > max_bid {
-        return Err(Refusal::Range("the bid is larger than this agent takes"));
+        return Err(Refusal::Range("custodian-say-range-size"));
     }
     let own = || kept.lodged.values().filter(|bid| bid.bidder == bidder);
     let bytes = own().fold(size, |sum, bid| sum.saturating_add(bid.size));

@@ -64,7 +64,8 @@ where
     let rest = all.skip_while(|(line, _)| after.as_ref().is_some_and(|after| *line <= after));
     for (_, kept) in rest {
         let Some(next) = told(kept)? else { continue };
-        let size = serde_json::to_vec(&next).map_err(|_| Refusal::Internal("no JSON was made"))?;
+        let size = serde_json::to_vec(&next)
+            .map_err(|_| Refusal::Internal("custodian-say-internal-json"))?;
         bytes = bytes.saturating_add(size.len()).saturating_add(1);
         if bytes > MAX_PAGE && !page.is_empty() {
             break;

@@ -4,7 +4,7 @@ use crate::bid::rules::Refused;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::StatementError;
 use crate::enterprise::credentials::CredentialError;
-use crate::error::{Args, Reason as _};
+use crate::error::{Arg, Args, Reason as _, Said};
 use crate::opening::rules::AmendmentFault;
 use crate::opening::rules::challenge::NothingTold;
 use crate::record::checkpoint::CheckpointError;
@@ -34,7 +34,7 @@ pub enum Refusal {
     /// Another roster than this agent's.
     #[error("it stands on another roster than this agent's")]
     WrongRoster,
-    /// n, t, suite, recipients or times out of range.
+    /// n, t, suite, recipients or times out of range: the key of the sentence that says which.
     #[error("out of range: {0}")]
     Range(&'static str),
     /// Its own recipient in the unit is not the one it derives.
@@ -127,7 +127,7 @@ pub enum Refusal {
     /// Its own signature under a larger record than it remembers.
     #[error("its own signature stands under a larger record than it remembers")]
     Forgot,
-    /// The system gave no randomness or no signature could be made.
+    /// The system gave no randomness or no signature could be made: the key of the sentence.
     #[error("the agent failed: {0}")]
     Internal(&'static str),
 }
@@ -140,7 +140,7 @@ impl From<NothingTold> for Refusal {
             NothingTold::Signature(fault) => Self::Signature(fault),
             NothingTold::Credential(fault) => Self::Credential(fault),
             NothingTold::Unrelated => Self::NoChallenge,
-            NothingTold::TooLong => Self::Range("what is shown is longer than it may be"),
+            NothingTold::TooLong => Self::Range("custodian-say-range-shown"),
         }
     }
 }
@@ -207,8 +207,8 @@ impl crate::error::Refusal for Refusal {
     fn args(&self) -> Args {
         match self {
             Self::Statement(cause) => vec![("cause", cause.arg())],
-            Self::Range(what) | Self::Internal(what) => vec![("cause", (*what).into())],
-            Self::Lodge(refused) => vec![("cause", refused.to_string().into())],
+            Self::Range(what) | Self::Internal(what) => vec![("cause", Arg::Word(what))],
+            Self::Lodge(refused) => vec![("cause", Said::of(refused).arg())],
             _ => Args::new(),
         }
     }

@@ -3,6 +3,7 @@
 use crate::clock::Time;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit, RecipientReply};
+use crate::error::Reason as _;
 use crate::ids::UnitId;
 use crate::opening::rules::{FREEZE_MS, Terms, is_from_before};
 use crate::record::checkpoint::Cosigned;
@@ -63,7 +64,7 @@ fn check_unit(
     unit.note().require(&roster.platform_key)?;
     let buyer = agent.speaker(credentials, body.procuring_entity)?;
     if !rules::may_buy(buyer.kind) {
-        return Err(Refusal::Range("its procuring entity is no organisation that buys"));
+        return Err(Refusal::Range("custodian-say-range-buyer"));
     }
     unit.note().require(&buyer.key.ok_or(UNSIGNED)?)?;
     check_range(agent, body)?;
@@ -77,12 +78,12 @@ fn check_unit(
 }
 
 fn check_range(agent: &Agent<'_>, body: &Unit) -> Result<(), Refusal> {
-    rules::check_unit(body, agent.roster()).map_err(|fault| Refusal::Range(fault.reason()))?;
+    rules::check_unit(body, agent.roster()).map_err(|fault| Refusal::Range(fault.said().key))?;
     if body.deadline <= agent.now {
-        return Err(Refusal::Range("its deadline is not in the future"));
+        return Err(Refusal::Range("custodian-say-range-deadline"));
     }
     if body.challenge_ms < agent.challenge_floor_ms {
-        return Err(Refusal::Range("its challenge window is below the floor"));
+        return Err(Refusal::Range("custodian-say-range-window"));
     }
     Ok(())
 }

@@ -40,11 +40,11 @@ pub fn last_checkpoint(agent: &Agent<'_>) -> Result<Note, Refusal> {
     let known = agent.state.witnessed.filter(|_| !agent.state.is_lost());
     let Known { size, root } = known.ok_or(Refusal::NotWitnessed)?;
     let origin = agent.log_key().name().to_owned();
-    let internal = |_| Refusal::Internal("its checkpoint could not be cosigned");
+    let internal = |_| Refusal::Internal("custodian-say-internal-cosign");
     let text = Checkpoint { origin, size, root }.text();
     let at = agent.state.silences.last().unwrap_or(agent.now);
     let line = checkpoint::cosign(&text, &agent.keys.witness, at).map_err(internal)?;
-    let mut note = Note::new(text).map_err(|_| Refusal::Internal("its checkpoint is no note"))?;
+    let mut note = Note::new(text).map_err(|_| Refusal::Internal("custodian-say-internal-note"))?;
     note.push(line);
     Ok(note)
 }

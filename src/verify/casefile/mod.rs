@@ -24,6 +24,7 @@ use crate::crypto::hash::{Hash, Hasher};
 use crate::crypto::json::JsonError;
 use crate::crypto::note::Note;
 use crate::crypto::tar::TarError;
+use crate::error::{Arg, Reason, Said};
 use crate::ids::UnitId;
 use crate::record::checkpoint::Cosigned;
 use crate::record::tree::{self, ProofError, leaf_hash};
@@ -65,11 +66,11 @@ impl CaseHeader {
     fn fault(&self) -> Option<&'static str> {
         let distinct: std::collections::BTreeSet<_> = self.units.iter().collect();
         if self.format != FORMAT {
-            Some("a format that this program does not know")
+            Some("verify-say-case-format")
         } else if self.units.len() > MAX_UNITS {
-            Some("it lists too many units")
+            Some("verify-say-case-units")
         } else {
-            (distinct.len() < self.units.len()).then_some("it lists a unit twice")
+            (distinct.len() < self.units.len()).then_some("verify-say-case-unit-twice")
         }
     }
 }
@@ -96,7 +97,7 @@ pub enum CaseError {
     /// Not canonical tar, at or before the member named.
     #[error("at {member}: {error}")]
     Tar {
-        /// The member expected there.
+        /// The member expected there; empty for the end.
         member: String,
         /// What is wrong.
         error: TarError,
@@ -106,18 +107,18 @@ pub enum CaseError {
     Altered {
         /// Which.
         member: String,
-        /// Name, size or SHA-256.
+        /// Name, size or SHA-256: the key of the sentence.
         reason: &'static str,
     },
     /// A member is not of its form.
-    #[error("{member} is malformed: {reason}")]
+    #[error("{member} is malformed: {}", reason.key)]
     Malformed {
         /// Which.
         member: String,
         /// What is wrong.
-        reason: String,
+        reason: Said,
     },
-    /// Members that must be there and are not, or must not be.
+    /// Members that must be there and are not, or must not be: the key of the sentence.
     #[error("its members do not make a case: {0}")]
     Incomplete(&'static str),
     /// JSON that cannot be written.
@@ -128,6 +129,31 @@ pub enum CaseError {
     Io(#[from] io::Error),
 }
 
+impl Reason for CaseError {
+    fn said(&self) -> Said {
+        let of = |key, member: &String, reason| {
+            Said::new(key, vec![("member", member.as_str().into()), ("reason", reason)])
+        };
+        match self {
+            Self::Tar { member, error } if member.is_empty() => {
+                Said::new("verify-say-case-end", vec![("reason", error.arg())])
+            }
+            Self::Tar { member, error } => of("verify-say-case-at", member, error.arg()),
+            Self::Altered { member, reason } => {
+                of("verify-say-case-altered", member, Arg::Word(reason))
+            }
+            Self::Malformed { member, reason } => {
+                of("verify-say-case-malformed", member, reason.arg())
+            }
+            Self::Incomplete(reason) => {
+                Said::new("verify-say-case-incomplete", vec![("reason", Arg::Word(reason))])
+            }
+            Self::Json(error) => error.said(),
+            Self::Io(error) => error.said(),
+        }
+    }
+}
+
 impl CaseError {
     /// The member that is at fault, when one is.
     #[must_use]
@@ -135,7 +161,7 @@ impl CaseError {
         match self {
             Self::Tar { member, .. }
             | Self::Altered { member, .. }
-            | Self::Malformed { member, .. } => Some(member),
+            | Self::Malformed { member, .. } => Some(member.as_str()).filter(|it| !it.is_empty()),
             Self::Incomplete(_) | Self::Json(_) | Self::Io(_) => None,
         }
     }

@@ -11,6 +11,7 @@ use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::tar::{Limits, Member, Reader, TarError};
+use crate::error::{Reason, Said};
 use crate::record::checkpoint::Checkpoint;
 use crate::record::spelling;
 use crate::record::tiles::{WIDTH, parse_bundle, push_bundle};
@@ -57,7 +58,7 @@ pub fn read_with<R: Read + Send>(
     let mut case = None;
     for line in &index.members {
         let name: MemberName =
-            line.name.parse().map_err(|_| malformed(INDEX, "a name that no member has"))?;
+            line.name.parse().map_err(|_| malformed(INDEX, Said::bare("verify-say-case-name")))?;
         let mut member = next(&mut tar, line)?;
         let mut body = Hashing::new(&mut member);
         if let MemberName::Sealed(sha256) = name {
@@ -67,7 +68,7 @@ pub fn read_with<R: Read + Send>(
                 empty => empty.insert(std::mem::take(&mut parts).finish()?),
             };
             if sha256 != line.sha256 || case.header.kind != CaseKind::Auditor {
-                return Err(malformed(&line.name, "its name is not its SHA-256, or has no place"));
+                return Err(malformed(&line.name, Said::bare("verify-say-case-sealed")));
             }
             visit(case, Sealed { sha256, size: line.size, body: &mut body })?;
             io::copy(&mut body, &mut io::sink()).map_err(|e| at(&line.name)(e.into()))?;
@@ -79,8 +80,8 @@ pub fn read_with<R: Read + Send>(
             parts.take(name, &bytes).map_err(|reason| malformed(&line.name, reason))?;
         }
     }
-    match tar.next_member().map_err(at("the end"))? {
-        Some(extra) => Err(altered(extra.name(), "it is not listed")),
+    match tar.next_member().map_err(at(""))? {
+        Some(extra) => Err(altered(extra.name(), "verify-say-case-unlisted")),
         None => case.map_or_else(|| parts.finish(), Ok),
     }
 }
@@ -89,8 +90,8 @@ fn at(member: &str) -> impl Fn(TarError) -> CaseError {
     move |error| CaseError::Tar { member: member.to_owned(), error }
 }
 
-fn malformed(member: &str, reason: impl Into<String>) -> CaseError {
-    CaseError::Malformed { member: member.to_owned(), reason: reason.into() }
+fn malformed(member: &str, reason: impl Reason) -> CaseError {
+    CaseError::Malformed { member: member.to_owned(), reason: reason.said() }
 }
 
 fn altered(member: &str, reason: &'static str) -> CaseError {
@@ -99,26 +100,26 @@ fn altered(member: &str, reason: &'static str) -> CaseError {
 
 fn read_index<R: Read>(tar: &mut Reader<R>) -> Result<Index, CaseError> {
     let member = tar.next_member().map_err(at(INDEX))?;
-    let member = member.ok_or(CaseError::Incomplete("the file is empty"))?;
+    let member = member.ok_or(CaseError::Incomplete("verify-say-case-empty"))?;
     let bytes = member.read_all(MAX_INDEX).map_err(at(INDEX))?;
-    json::parse(&bytes).map_err(|error| malformed(INDEX, error.to_string()))
+    json::parse(&bytes).map_err(|error| malformed(INDEX, error))
 }
 
 fn next<'a, R: Read>(tar: &'a mut Reader<R>, line: &IndexLine) -> Result<Member<'a, R>, CaseError> {
     let member = tar.next_member().map_err(at(&line.name))?;
-    let member = member.ok_or_else(|| altered(&line.name, "it is missing"))?;
+    let member = member.ok_or_else(|| altered(&line.name, "verify-say-case-missing"))?;
     if member.name() != line.name {
-        return Err(altered(&line.name, "another member stands in its place"));
+        return Err(altered(&line.name, "verify-say-case-other"));
     }
     if member.size() != line.size {
-        return Err(altered(&line.name, "its size differs"));
+        return Err(altered(&line.name, "verify-say-case-length"));
     }
     Ok(member)
 }
 
 fn read_small(body: &mut dyn Read, line: &IndexLine) -> Result<Vec<u8>, CaseError> {
     if line.size > MAX_MEMBER {
-        return Err(malformed(&line.name, "it is too large"));
+        return Err(malformed(&line.name, Said::bare("verify-say-case-large")));
     }
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(|e| at(&line.name)(e.into()))?;
@@ -127,7 +128,7 @@ fn read_small(body: &mut dyn Read, line: &IndexLine) -> Result<Vec<u8>, CaseErro
 
 fn check_hash<R>(line: &IndexLine, body: Hashing<'_, R>) -> Result<(), CaseError> {
     let found = body.hasher.finish();
-    if found == line.sha256 { Ok(()) } else { Err(altered(&line.name, "its SHA-256 differs")) }
+    if found == line.sha256 { Ok(()) } else { Err(altered(&line.name, "verify-say-case-hash")) }
 }
 
 /// What has been read so far.
@@ -145,29 +146,30 @@ struct Parts {
 
 impl Parts {
     /// Parses one member. Order and uniqueness of names are canonical tar's.
-    fn take(&mut self, name: MemberName, bytes: &[u8]) -> Result<(), String> {
-        let wrong = |reason: &str| reason.to_owned();
+    fn take(&mut self, name: MemberName, bytes: &[u8]) -> Result<(), Said> {
+        let wrong = Said::bare;
         match name {
             MemberName::Bundle(number) => self.take_bundle(number, bytes)?,
             MemberName::Checkpoint(size) => {
-                let note = Note::parse(bytes).map_err(|e| e.to_string())?;
-                let head = Checkpoint::parse(note.text()).map_err(|e| e.to_string())?;
+                let note = Note::parse(bytes).map_err(|e| e.said())?;
+                let head = Checkpoint::parse(note.text()).map_err(|e| e.said())?;
                 if head.size != size {
-                    return Err(wrong("its name states another size"));
+                    return Err(wrong("verify-say-case-size"));
                 }
                 self.checkpoints.push((size, note));
             }
             MemberName::Consistency(size) => {
-                let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
-                let proof = spelling::whole_proof(text).ok_or_else(|| wrong("not proof lines"))?;
+                let text = std::str::from_utf8(bytes).map_err(|_| wrong("web-say-utf8"))?;
+                let proof =
+                    spelling::whole_proof(text).ok_or_else(|| wrong("verify-say-case-proof"))?;
                 self.consistency.push((size, proof));
             }
             MemberName::Entry(index) => {
                 let entry = CaseEntry::parse(bytes).filter(|entry| entry.index == index);
-                self.entries.push(entry.ok_or_else(|| wrong("not an entry of this index"))?);
+                self.entries.push(entry.ok_or_else(|| wrong("verify-say-case-entry"))?);
             }
             MemberName::Kind => {
-                let header: CaseHeader = json::parse(bytes).map_err(|e| e.to_string())?;
+                let header: CaseHeader = json::parse(bytes).map_err(|e| e.said())?;
                 if let Some(fault) = header.fault() {
                     return Err(wrong(fault));
                 }
@@ -175,27 +177,28 @@ impl Parts {
             }
             MemberName::Opened(number) => self.take_opened(number, bytes)?,
             MemberName::Roster(version) => {
-                let note = Note::parse(bytes).map_err(|e| e.to_string())?;
+                let note = Note::parse(bytes).map_err(|e| e.said())?;
                 self.rosters.push((version, note));
             }
-            MemberName::Sealed(_) => return Err(wrong("it has no place here")),
+            MemberName::Sealed(_) => return Err(wrong("verify-say-case-place")),
         }
         Ok(())
     }
 
-    fn take_bundle(&mut self, number: u64, bytes: &[u8]) -> Result<(), String> {
+    fn take_bundle(&mut self, number: u64, bytes: &[u8]) -> Result<(), Said> {
+        let wrong = |_| Said::bare("verify-say-case-bundle");
         if number.checked_mul(u64::from(WIDTH)) != Some(self.tree.size()) {
-            return Err("a bundle before it is missing or partial".to_owned());
+            return Err(Said::bare("verify-say-case-bundles"));
         }
-        push_bundle(&mut self.tree, bytes).map_err(|e| e.to_string())?;
-        self.leaves.extend(parse_bundle(bytes).map_err(|e| e.to_string())?);
+        push_bundle(&mut self.tree, bytes).map_err(wrong)?;
+        self.leaves.extend(parse_bundle(bytes).map_err(wrong)?);
         Ok(())
     }
 
-    fn take_opened(&mut self, number: u64, bytes: &[u8]) -> Result<(), String> {
-        let leaves = parse_opened(bytes).ok_or("not opened leaves")?;
+    fn take_opened(&mut self, number: u64, bytes: &[u8]) -> Result<(), Said> {
+        let leaves = parse_opened(bytes).ok_or_else(|| Said::bare("verify-say-case-leaves"))?;
         if leaves.iter().any(|leaf| leaf.index / u64::from(WIDTH) != number) {
-            return Err("a leaf of another bundle".to_owned());
+            return Err(Said::bare("verify-say-case-leaf"));
         }
         self.opened.extend(leaves);
         Ok(())
@@ -203,21 +206,21 @@ impl Parts {
 
     /// The case, once everything that must be there is there.
     fn finish(self) -> Result<CaseFile, CaseError> {
-        let header = self.header.ok_or(CaseError::Incomplete("there is no kind.json"))?;
+        let header = self.header.ok_or(CaseError::Incomplete("verify-say-case-kind"))?;
         let whole = self.tree.size() > 0;
         if header.kind != CaseKind::Auditor && (whole || !self.opened.is_empty()) {
-            return Err(CaseError::Incomplete("only an auditor's file holds the whole record"));
+            return Err(CaseError::Incomplete("verify-say-case-whole"));
         }
         if !whole && !self.opened.is_empty() {
-            return Err(CaseError::Incomplete("leaves are opened without their bundles"));
+            return Err(CaseError::Incomplete("verify-say-case-opened"));
         }
         if self.rosters.is_empty() {
-            return Err(CaseError::Incomplete("there is no roster"));
+            return Err(CaseError::Incomplete("verify-say-case-roster"));
         }
         let sizes = self.checkpoints.iter().map(|(size, _)| *size);
         let older = sizes.clone().take(self.checkpoints.len().saturating_sub(1));
         if self.checkpoints.is_empty() || !older.eq(self.consistency.iter().map(|(s, _)| *s)) {
-            return Err(CaseError::Incomplete("checkpoints and consistency proofs do not match"));
+            return Err(CaseError::Incomplete("verify-say-case-checkpoints"));
         }
         let tree = WholeTree { root: self.tree.root(), leaves: self.leaves };
         Ok(CaseFile {

@@ -120,13 +120,13 @@ impl CaseWriter {
                     let mut body = Hashing::new(&mut source);
                     put(&member, *size, &mut body)?;
                     if body.hasher.finish() != *sha256 {
-                        let reason = "its SHA-256 differs";
+                        let reason = "verify-say-case-hash";
                         return Err(CaseError::Altered { member, reason });
                     }
                 }
             }
         }
-        let end = |error: TarError| CaseError::Tar { member: "the end".to_owned(), error };
+        let end = |error: TarError| CaseError::Tar { member: String::new(), error };
         tar.finish().map(|(_, whole)| whole).map_err(end)
     }
 

@@ -8,6 +8,7 @@ use crate::crypto::seal::{Identity, Recipient};
 use crate::crypto::shares::{Release, ShareError, open_shares, recover};
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::CustodianId;
+use crate::error::Reason as _;
 use crate::opening::rules::{Decryption, outcome};
 use crate::opening::statements::{LineStatus, OpenedLine};
 use crate::tender::statements::Unit;
@@ -182,8 +183,7 @@ fn decrypted<'a>(
         return Ok(done);
     }
     let read = open_envelopes(source, &envelopes);
-    let read =
-        read.map_err(|error| failed("verify-say-archive-bad", [("reason", text(&error))]))?;
+    let read = read.map_err(|error| failed("verify-say-archive-bad", [("reason", error.arg())]))?;
     for (line, manifest, recipient) in waiting {
         let decryption = read.get(&(manifest.body().bid.sha256, recipient)).cloned();
         // Absent only when the file is another at its second reading.

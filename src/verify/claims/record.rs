@@ -2,7 +2,7 @@
 
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{Roster, check_next};
-use crate::error::{Reason as _, Said};
+use crate::error::{Reason, Said};
 use crate::record::checkpoint::Cosigned;
 use crate::record::succession::{self, Electors, Held};
 use crate::verify::casefile::CaseHeads;
@@ -125,8 +125,8 @@ fn is_held(facts: &Facts<'_>, held: &Held, index: u64) -> bool {
     held.size <= index && facts.root_at(held.size).is_none_or(|root| root == held.root)
 }
 
-fn bad_roster(version: &u32, reason: &dyn std::fmt::Display) -> crate::verify::report::Stop {
-    failed("verify-say-roster-bad", [("version", text(version)), ("reason", text(reason))])
+fn bad_roster(version: &u32, reason: &impl Reason) -> crate::verify::report::Stop {
+    failed("verify-say-roster-bad", [("version", text(version)), ("reason", reason.arg())])
 }
 
 fn cosigners(head: &Cosigned, roster: &Roster) -> usize {

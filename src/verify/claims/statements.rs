@@ -7,6 +7,7 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::{Note, NoteError};
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
+use crate::error::{Reason, Said};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::OpeningEvent;
 use crate::verify::events::{Event, What};
@@ -30,8 +31,8 @@ pub(super) fn statements(facts: &Facts<'_>) -> Finding {
     Ok(said("verify-say-statements-hold", [("count", text(facts.events.len()))]))
 }
 
-fn bad(index: u64, reason: &dyn std::fmt::Display) -> Stop {
-    failed("verify-say-statement-bad", [("index", text(index)), ("reason", text(reason))])
+fn bad(index: u64, reason: &impl Reason) -> Stop {
+    failed("verify-say-statement-bad", [("index", text(index)), ("reason", reason.arg())])
 }
 
 fn check(note: &Note, allowed: &[VerifyingKey]) -> Result<(), NoteError> {
@@ -40,22 +41,22 @@ fn check(note: &Note, allowed: &[VerifyingKey]) -> Result<(), NoteError> {
 }
 
 /// A proposal carries the statement that was asked for, named by its hash.
-fn carried(what: &What, all: &Keys) -> Result<(), String> {
+fn carried(what: &What, all: &Keys) -> Result<(), Said> {
     match what {
         What::Step(OpeningEvent::Proposed { statement, statement_sha256, .. }) => {
-            let note = Note::parse(statement.as_bytes()).map_err(|error| error.to_string())?;
+            let note = Note::parse(statement.as_bytes()).map_err(|error| error.said())?;
             if note.sha256() != *statement_sha256 {
-                return Err("the statement it carries has another SHA-256".to_owned());
+                return Err(Said::bare("verify-say-why-carried"));
             }
-            check(&note, &all.named_in(&note)).map_err(|error| error.to_string())
+            check(&note, &all.named_in(&note)).map_err(|error| error.said())
         }
         What::Bid(BidEvent::Refused { statement, code, .. }) => {
-            let note = Note::parse(statement.as_bytes()).map_err(|error| error.to_string())?;
+            let note = Note::parse(statement.as_bytes()).map_err(|error| error.said())?;
             // What a custodian was lodged and is refused for its signature may bear any.
             if *code == Refused::Signature.code() {
                 return Ok(());
             }
-            check(&note, &all.named_in(&note)).map_err(|error| error.to_string())
+            check(&note, &all.named_in(&note)).map_err(|error| error.said())
         }
         _ => Ok(()),
     }
@@ -104,7 +105,7 @@ pub(super) fn credentials(facts: &Facts<'_>) -> Finding {
     match &facts.bodies.fault {
         Some((index, reason)) => Err(failed(
             "verify-say-credential-bad",
-            [("index", text(index)), ("reason", text(reason))],
+            [("index", text(index)), ("reason", reason.arg())],
         )),
         None => Ok(said("verify-say-credentials-hold", [("count", text(facts.bodies.count()))])),
     }
