@@ -66,11 +66,11 @@ impl CaseHeader {
     fn fault(&self) -> Option<&'static str> {
         let distinct: std::collections::BTreeSet<_> = self.units.iter().collect();
         if self.format != FORMAT {
-            Some("verify-say-case-format")
+            Some("verify-case-format")
         } else if self.units.len() > MAX_UNITS {
-            Some("verify-say-case-units")
+            Some("verify-case-units")
         } else {
-            (distinct.len() < self.units.len()).then_some("verify-say-case-unit-twice")
+            (distinct.len() < self.units.len()).then_some("verify-case-unit-twice")
         }
     }
 }
@@ -136,17 +136,17 @@ impl Reason for CaseError {
         };
         match self {
             Self::Tar { member, error } if member.is_empty() => {
-                Said::new("verify-say-case-end", vec![("reason", error.arg())])
+                Said::new("verify-case-end", vec![("reason", error.arg())])
             }
-            Self::Tar { member, error } => of("verify-say-case-at", member, error.arg()),
+            Self::Tar { member, error } => of("verify-case-at", member, error.arg()),
             Self::Altered { member, reason } => {
-                of("verify-say-case-altered", member, Arg::Word(reason))
+                of("verify-case-altered", member, Arg::Word(reason))
             }
             Self::Malformed { member, reason } => {
-                of("verify-say-case-malformed", member, reason.arg())
+                of("verify-case-malformed", member, reason.arg())
             }
             Self::Incomplete(reason) => {
-                Said::new("verify-say-case-incomplete", vec![("reason", Arg::Word(reason))])
+                Said::new("verify-case-incomplete", vec![("reason", Arg::Word(reason))])
             }
             Self::Json(error) => error.said(),
             Self::Io(error) => error.said(),
