@@ -178,7 +178,9 @@ fn sqlite(path: &Path, purpose: Purpose) -> Result<Conn, OpenError> {
     // The journal's mode stays in the file: a reader may look into what is not ours.
     let (only, journal) = match purpose {
         Purpose::Read => ("ON", ""),
-        Purpose::Write => ("OFF", "PRAGMA journal_mode = WAL; "),
+        // The writer keeps the pages that it works on, up to 64 MiB: with the usual two it spent a
+        // third of its time on reading them again.
+        Purpose::Write => ("OFF", "PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536; "),
     };
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {LOCK_WAIT_MS}; {journal}\

@@ -183,3 +183,18 @@ fn tls_is_asked_for_wherever_the_connection_leaves_this_machine() {
         SslMode::Disable
     );
 }
+
+/// A clone without `.cargo/config.toml` would work, and plan every submission's statements anew.
+#[test]
+fn a_statement_is_planned_once_and_not_for_every_value() {
+    use diesel::prelude::*;
+    #[derive(QueryableByName)]
+    struct Option {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        compile_options: String,
+    }
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    let options: Vec<Option> = diesel::sql_query("PRAGMA compile_options").load(&mut conn).unwrap();
+    let is_set = |name: &str| options.iter().any(|option| option.compile_options == name);
+    assert!(is_set("ENABLE_QPSG") && !is_set("ENABLE_MEMORY_MANAGEMENT"));
+}
