@@ -183,7 +183,6 @@ struct Line {
 }
 
 /// The questions that a submission, a checkpoint, a receipt, a close or a page asks.
-#[expect(clippy::too_many_lines, reason = "one list")]
 fn ask_all(conn: &mut Conn) -> Result<(), Error> {
     let entropy = SystemEntropy::new();
     let (body, id) = (EnterpriseId::random(&entropy)?, UnitId(Hash::of(b"u")));

@@ -68,6 +68,7 @@ pub fn watch() {
     });
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the trait hands it over")]
 fn explain(event: InstrumentationEvent<'_>) {
     let InstrumentationEvent::StartQuery { query, .. } = event else { return };
     if EXPLAINING.replace(true) {

@@ -142,9 +142,7 @@ impl Reason for CaseError {
             Self::Altered { member, reason } => {
                 of("verify-case-altered", member, Arg::Word(reason))
             }
-            Self::Malformed { member, reason } => {
-                of("verify-case-malformed", member, reason.arg())
-            }
+            Self::Malformed { member, reason } => of("verify-case-malformed", member, reason.arg()),
             Self::Incomplete(reason) => {
                 Said::new("verify-case-incomplete", vec![("reason", Arg::Word(reason))])
             }

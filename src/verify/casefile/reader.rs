@@ -58,7 +58,7 @@ pub fn read_with<R: Read + Send>(
     let mut case = None;
     for line in &index.members {
         let name: MemberName =
-            line.name.parse().map_err(|_| malformed(INDEX, Said::bare("verify-case-name")))?;
+            line.name.parse().map_err(|_| malformed(INDEX, &Said::bare("verify-case-name")))?;
         let mut member = next(&mut tar, line)?;
         let mut body = Hashing::new(&mut member);
         if let MemberName::Sealed(sha256) = name {
@@ -68,7 +68,7 @@ pub fn read_with<R: Read + Send>(
                 empty => empty.insert(std::mem::take(&mut parts).finish()?),
             };
             if sha256 != line.sha256 || case.header.kind != CaseKind::Auditor {
-                return Err(malformed(&line.name, Said::bare("verify-case-sealed")));
+                return Err(malformed(&line.name, &Said::bare("verify-case-sealed")));
             }
             visit(case, Sealed { sha256, size: line.size, body: &mut body })?;
             io::copy(&mut body, &mut io::sink()).map_err(|e| at(&line.name)(e.into()))?;
@@ -77,7 +77,7 @@ pub fn read_with<R: Read + Send>(
         } else {
             let bytes = read_small(&mut body, line)?;
             check_hash(line, body)?;
-            parts.take(name, &bytes).map_err(|reason| malformed(&line.name, reason))?;
+            parts.take(name, &bytes).map_err(|reason| malformed(&line.name, &reason))?;
         }
     }
     match tar.next_member().map_err(at(""))? {
@@ -90,7 +90,7 @@ fn at(member: &str) -> impl Fn(TarError) -> CaseError {
     move |error| CaseError::Tar { member: member.to_owned(), error }
 }
 
-fn malformed(member: &str, reason: impl Reason) -> CaseError {
+fn malformed(member: &str, reason: &impl Reason) -> CaseError {
     CaseError::Malformed { member: member.to_owned(), reason: reason.said() }
 }
 
@@ -102,7 +102,7 @@ fn read_index<R: Read>(tar: &mut Reader<R>) -> Result<Index, CaseError> {
     let member = tar.next_member().map_err(at(INDEX))?;
     let member = member.ok_or(CaseError::Incomplete("verify-case-empty"))?;
     let bytes = member.read_all(MAX_INDEX).map_err(at(INDEX))?;
-    json::parse(&bytes).map_err(|error| malformed(INDEX, error))
+    json::parse(&bytes).map_err(|error| malformed(INDEX, &error))
 }
 
 fn next<'a, R: Read>(tar: &'a mut Reader<R>, line: &IndexLine) -> Result<Member<'a, R>, CaseError> {
@@ -119,7 +119,7 @@ fn next<'a, R: Read>(tar: &'a mut Reader<R>, line: &IndexLine) -> Result<Member<
 
 fn read_small(body: &mut dyn Read, line: &IndexLine) -> Result<Vec<u8>, CaseError> {
     if line.size > MAX_MEMBER {
-        return Err(malformed(&line.name, Said::bare("verify-case-large")));
+        return Err(malformed(&line.name, &Said::bare("verify-case-large")));
     }
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(|e| at(&line.name)(e.into()))?;
