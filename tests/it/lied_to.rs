@@ -48,7 +48,7 @@ fn swallows(liar: &Liar, end: &'static str, receipt: &str) {
     liar.invents(move |path| path.ends_with(end).then(|| answer.clone()));
 }
 
-fn is_receipt<T: std::fmt::Debug>(done: Result<T, Failed>) -> bool {
+fn is_receipt<T: std::fmt::Debug>(done: &Result<T, Failed>) -> bool {
     matches!(done, Err(Failed::Receipt(_)))
 }
 
@@ -64,27 +64,27 @@ on_both! {
         let stop = |no| wait(regulator.suspend(pinned, unit, no, "a complaint"));
         assert!(stop(SuspensionState::Suspended).is_ok(), "the way through the liar is open");
         swallows(&liar, "/suspensions", &other);
-        assert!(is_receipt(stop(SuspensionState::Lifted)));
+        assert!(is_receipt(&stop(SuspensionState::Lifted)));
         swallows(&liar, "/amendments", &other);
         let times = (DEADLINE.plus(1_000), DEADLINE.plus(1_000));
-        assert!(is_receipt(wait(buyer.postpone(pinned, unit, times, "later"))));
+        assert!(is_receipt(&wait(buyer.postpone(pinned, unit, times, "later"))));
         swallows(&liar, "/outages", &other);
-        assert!(is_receipt(wait(operator.register_outage(pinned, unit, "no power"))));
+        assert!(is_receipt(&wait(operator.register_outage(pinned, unit, "no power"))));
         swallows(&liar, "/void", &other);
-        assert!(is_receipt(wait(buyer.cancel(pinned, unit))));
+        assert!(is_receipt(&wait(buyer.cancel(pinned, unit))));
         swallows(&liar, "/keys", &other);
         let own = play.bidders[0].key.verifying();
-        assert!(is_receipt(wait(bidder.revoke_key(pinned, own, "stolen"))));
+        assert!(is_receipt(&wait(bidder.revoke_key(pinned, own, "stolen"))));
         let new = signer(own.name(), 77);
-        assert!(is_receipt(wait(bidder.rotate_key(pinned, &new))));
+        assert!(is_receipt(&wait(bidder.rotate_key(pinned, &new))));
         let waits = signed(application(5, 5), &[&key(5, 5)]);
         swallows(&liar, "/verification", &other);
-        assert!(is_receipt(wait(operator.vouch(pinned, &waits))));
-        assert!(is_receipt(wait(operator.decline(pinned, &waits, "no"))));
+        assert!(is_receipt(&wait(operator.vouch(pinned, &waits))));
+        assert!(is_receipt(&wait(operator.decline(pinned, &waits, "no"))));
         swallows(&liar, "/enterprises", &other);
         let newcomer = of(&Arc::new(key(6, 6)));
         let uscc = Uscc::parse(&application(6, 6).uscc).unwrap();
-        assert!(is_receipt(wait(newcomer.apply(pinned, "新", uscc, "who"))));
+        assert!(is_receipt(&wait(newcomer.apply(pinned, "新", uscc, "who"))));
         assert_eq!(play.unit(&unit)["suspensions"].as_array().unwrap().len(), 1);
     }
 }
@@ -169,15 +169,15 @@ on_both! {
         };
         // A rival's line as one's own; its receipt beside one's own hash.
         tells(theirs.clone());
-        assert!(is_receipt(status(&mine, unit, &play, false)));
+        assert!(is_receipt(&status(&mine, unit, &play, false)));
         let mut mixed = now.clone();
         mixed["receipt"] = theirs["receipt"].clone();
         mixed["index"] = theirs["index"].clone();
         tells(mixed);
-        assert!(is_receipt(status(&mine, unit, &play, false)));
+        assert!(is_receipt(&status(&mine, unit, &play, false)));
         // What one's folder knows to be replaced.
         tells(before);
-        assert!(is_receipt(status(&mine, unit, &play, true)));
+        assert!(is_receipt(&status(&mine, unit, &play, true)));
         liar.invents(|_| None);
         // A key that took over from the one that signed.
         let new = signer(own.verifying().name(), 77);
@@ -186,7 +186,7 @@ on_both! {
         let honest = status(&mine, unit, &play, true).unwrap().text(Lang::En);
         assert!(honest.contains("The close holds your bid"), "{honest}");
         tells(theirs);
-        assert!(is_receipt(status(&mine, unit, &play, false)));
+        assert!(is_receipt(&status(&mine, unit, &play, false)));
     }
 }
 

@@ -28,8 +28,8 @@ pub(super) fn losses(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let lost = opening.it.body().lines.iter().filter(|line| line.outcome == LineStatus::Lost);
     let mut count = 0_usize;
     for line in lost {
-        let own = unit.kept.iter().filter(|at| *at.it.line == line.line);
-        let last = own.filter(|at| at.index < opening.index).last();
+        let mut own = unit.kept.iter().filter(|at| *at.it.line == line.line);
+        let last = own.rfind(|at| at.index < opening.index);
         let args = [("line", text(line.line))];
         match last {
             Some(at) if at.it.is_missing => count = count.saturating_add(1),
