@@ -243,6 +243,7 @@ impl Server {
     }
 
     /// Sends a request as whoever holds the token.
+    #[expect(clippy::needless_pass_by_value, reason = "as every other way of asking here")]
     pub fn ask_as(
         &self,
         method: Method,
