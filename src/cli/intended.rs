@@ -10,16 +10,19 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::cli::failed::Failed;
 use crate::cli::trust::Pinned;
 use crate::crypto::hash::{Hash, Hasher};
-use crate::error::{Arg, Said};
+use crate::crypto::json;
+use crate::error::{Arg, Reason as _, Said};
 use crate::ids::{EnterpriseId, TenderId, UnitId};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
 use crate::tender::statements::{LotNotice, Notice, SUITE, Unit};
 
 /// A document as the buyer has it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Document {
     /// Its file name.
     pub name: String,
@@ -51,7 +54,8 @@ pub(super) struct Publisher<'a> {
     pub buyer: EnterpriseId,
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(
+/// The values are told as they stand in the statement, in nobody's language.
+fn same<T: PartialEq + Serialize>(
     what: &'static str,
     found: &T,
     meant: &T,
@@ -59,7 +63,8 @@ fn same<T: PartialEq + std::fmt::Debug>(
     if found == meant {
         return Ok(());
     }
-    let [found, meant] = [format!("{found:?}"), format!("{meant:?}")];
+    let text = |value: &T| json::to_string(value).map_err(|fault| Failed::unsigned(fault.said()));
+    let (found, meant) = (text(found)?, text(meant)?);
     let values = vec![("what", Arg::Word(what)), ("found", found.into()), ("meant", meant.into())];
     Err(Failed::unsigned(Said::new("cli-say-why-differs", values)))
 }

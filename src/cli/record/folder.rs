@@ -39,7 +39,7 @@ const MAX_LINE: u64 = 128 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
-    /// [`FORMAT`].
+    /// `sealbid/export/v1`.
     pub format: String,
     /// What the reader may see.
     pub level: Level,
