@@ -55,11 +55,7 @@ pub(super) struct Publisher<'a> {
 }
 
 /// The values are told as they stand in the statement, in nobody's language.
-fn same<T: PartialEq + Serialize>(
-    what: &'static str,
-    found: &T,
-    meant: &T,
-) -> Result<(), Failed> {
+fn same<T: PartialEq + Serialize>(what: &'static str, found: &T, meant: &T) -> Result<(), Failed> {
     if found == meant {
         return Ok(());
     }

@@ -69,7 +69,7 @@ fn about(accepted: Accepted, is_about: impl Fn(&[u8]) -> bool) -> Result<Accepte
 }
 
 /// Whether an event is this text, under whatever signatures it needs, or says that it is being asked.
-fn says(event: &[u8], sha256: &Hash) -> bool {
+pub(super) fn says(event: &[u8], sha256: &Hash) -> bool {
     let asked = proposed(event);
     let note = asked.or_else(|| Note::parse(event).ok());
     note.is_some_and(|note| note.sha256() == *sha256)

@@ -11,12 +11,13 @@ use serde_json::Value;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
+use crate::crypto::json;
 use crate::crypto::note::Note;
 use crate::crypto::statement::{Body, Statement};
 use crate::enterprise::credentials::enterprise_of;
 use crate::error::Said;
 use crate::ids::{TenderId, UnitId};
-use crate::opening::statements::{Void, VoidReason};
+use crate::opening::statements::{LapseReason, OpeningEvent, Void, VoidReason};
 use crate::tender::rules::{LotPlan, Plan, StagePlan};
 use crate::tender::statements::{Amendment, AmendmentReason, Notice, Stage, Unit};
 
@@ -28,6 +29,7 @@ use super::intended::{Document, Intended, Publisher};
 use super::notice;
 use super::outage::Cosign;
 use super::output::Report;
+use super::stated::says;
 use super::trust::Pinned;
 use super::upload::Slice;
 use super::usage::BadValue;
@@ -260,7 +262,17 @@ impl Client {
         let void =
             Void { close_sha256: None, fault: None, reason: VoidReason::Cancelled, unit_id: unit };
         let statement = signed(void, self.key()?)?;
-        self.state(pinned, &format!("/units/{unit}/void"), &statement).await
+        let sha256 = statement.sha256();
+        let is_about = |event: &[u8]| says(event, &sha256) || is_taken_back(event, unit);
+        self.state_as(pinned, &format!("/units/{unit}/void"), &statement, is_about).await
+    }
+}
+
+/// Whether an event ends the proposal of a unit for its buyer: no void unit comes of one.
+fn is_taken_back(event: &[u8], unit: UnitId) -> bool {
+    match json::parse(event) {
+        Ok(OpeningEvent::Lapsed { reason: LapseReason::TakenBack, unit_id, .. }) => unit_id == unit,
+        _ => false,
     }
 }
 

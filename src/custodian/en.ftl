@@ -97,6 +97,7 @@ custodian-say-range-file = the file is larger than its manifest says
 custodian-say-range-bid = the body is not a .bid file that fits its manifest
 custodian-say-range-files = the files do not fit the manifest
 custodian-say-range-buyer = its procuring entity is no organisation that buys
+custodian-say-range-cancel = a cancellation says that its buyer cancels, and nothing else
 custodian-say-range-deadline = its deadline is not in the future
 custodian-say-range-window = its challenge window is below the floor
 custodian-say-range-size = the bid is larger than this agent takes

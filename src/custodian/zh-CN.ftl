@@ -97,6 +97,7 @@ custodian-say-range-file = 文件比清单所载的大
 custodian-say-range-bid = 正文不是与清单相符的 .bid 文件
 custodian-say-range-files = 各文件与清单不符
 custodian-say-range-buyer = 其采购人不是采购机构
+custodian-say-range-cancel = 取消声明只说明招标人取消，别无其他
 custodian-say-range-deadline = 截止时间不在将来
 custodian-say-range-window = 质疑期短于下限
 custodian-say-range-size = 投标文件超过本代理所收的大小

@@ -93,7 +93,7 @@ fn read_line(bytes: &[u8]) -> Result<What, Said> {
         | "sealbid/shares/v1"
         | "sealbid/read-out/v1" => json::parse(bytes).map(What::Step).map_err(wrong),
         kind if kind.starts_with("sealbid/") => Ok(What::OtherLine),
-        _ => Err(Said::bare("verify-why-foreign-type")),
+        _ => Err(Said::bare("verify-why-say-foreign-type")),
     }
 }
 
@@ -136,7 +136,7 @@ fn other_note(note: Note) -> Result<What, Said> {
         return Err(StatementError::Lines.said());
     };
     if !kind.starts_with("sealbid/") {
-        return Err(Said::bare("verify-why-foreign-type"));
+        return Err(Said::bare("verify-why-say-foreign-type"));
     }
     json::parse::<Value>(line.as_bytes()).map_err(|error| error.said())?;
     Ok(What::OtherNote(note))

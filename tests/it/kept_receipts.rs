@@ -13,7 +13,6 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
 use sealbid::ids::UnitId;
 use sealbid::tender::statements::Stage;
-use sealbid::web::i18n::Lang;
 
 use crate::on_both;
 use crate::play::{Play, first};
@@ -135,8 +134,8 @@ on_both! {
         assert!(!file.with_extension("tlog-proof").exists());
         assert!(!file.with_file_name("chain.json").exists());
         let replace = BidCommand::Replace(Send { file }).run(&mine);
-        assert_eq!(refused(replace), "cli-no-live-bid");
-        let status = BidCommand::Status(Status { unit: elsewhere, folder: None }).run(&mine).unwrap();
-        assert!(status.text(Lang::En).contains("no statement of yours in this unit"));
+        assert_eq!(refused(replace), "tender-not-found");
+        let status = BidCommand::Status(Status { unit: elsewhere, folder: None }).run(&mine);
+        assert_eq!(status.unwrap_err().told().map(|told| told.status), Some(404));
     }
 }

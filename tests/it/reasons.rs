@@ -314,10 +314,10 @@ fn no_english_stands_in_what_custodians_and_the_verifier_say_in_chinese() {
         chinese(&Said::of(&refusal));
     }
     let member = || "entries/12".to_owned();
-    for key in keys("verify", "verify-case-") {
+    for key in keys("verify", "verify-case-say-") {
         let is_whole = !["at", "end", "altered", "malformed", "incomplete"]
             .iter()
-            .any(|end| key == format!("verify-case-{end}"));
+            .any(|end| key == format!("verify-case-say-{end}"));
         if is_whole {
             chinese(&CaseError::Altered { member: member(), reason: key }.said());
             chinese(&CaseError::Incomplete(key).said());

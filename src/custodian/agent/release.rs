@@ -173,7 +173,7 @@ pub fn cancel(agent: &Agent<'_>, ask: &AskCancel) -> Result<Change, Refusal> {
         return Err(Refusal::UnknownUnit);
     }
     if *void.body() != cancellation(unit_id) {
-        return Err(Refusal::Range("a buyer cancels, and nothing else"));
+        return Err(Refusal::Range("custodian-say-range-cancel"));
     }
     void.note().require(&agent.roster().platform_key)?;
     agent.require_buyer(void.note(), &ask.credentials, &unit)?;

@@ -66,11 +66,11 @@ impl CaseHeader {
     fn fault(&self) -> Option<&'static str> {
         let distinct: std::collections::BTreeSet<_> = self.units.iter().collect();
         if self.format != FORMAT {
-            Some("verify-case-format")
+            Some("verify-case-say-format")
         } else if self.units.len() > MAX_UNITS {
-            Some("verify-case-units")
+            Some("verify-case-say-units")
         } else {
-            (distinct.len() < self.units.len()).then_some("verify-case-unit-twice")
+            (distinct.len() < self.units.len()).then_some("verify-case-say-unit-twice")
         }
     }
 }
@@ -136,15 +136,17 @@ impl Reason for CaseError {
         };
         match self {
             Self::Tar { member, error } if member.is_empty() => {
-                Said::new("verify-case-end", vec![("reason", error.arg())])
+                Said::new("verify-case-say-end", vec![("reason", error.arg())])
             }
-            Self::Tar { member, error } => of("verify-case-at", member, error.arg()),
+            Self::Tar { member, error } => of("verify-case-say-at", member, error.arg()),
             Self::Altered { member, reason } => {
-                of("verify-case-altered", member, Arg::Word(reason))
+                of("verify-case-say-altered", member, Arg::Word(reason))
             }
-            Self::Malformed { member, reason } => of("verify-case-malformed", member, reason.arg()),
+            Self::Malformed { member, reason } => {
+                of("verify-case-say-malformed", member, reason.arg())
+            }
             Self::Incomplete(reason) => {
-                Said::new("verify-case-incomplete", vec![("reason", Arg::Word(reason))])
+                Said::new("verify-case-say-incomplete", vec![("reason", Arg::Word(reason))])
             }
             Self::Json(error) => error.said(),
             Self::Io(error) => error.said(),

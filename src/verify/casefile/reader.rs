@@ -58,7 +58,7 @@ pub fn read_with<R: Read + Send>(
     let mut case = None;
     for line in &index.members {
         let name: MemberName =
-            line.name.parse().map_err(|_| malformed(INDEX, &Said::bare("verify-case-name")))?;
+            line.name.parse().map_err(|_| malformed(INDEX, &Said::bare("verify-case-say-name")))?;
         let mut member = next(&mut tar, line)?;
         let mut body = Hashing::new(&mut member);
         if let MemberName::Sealed(sha256) = name {
@@ -68,7 +68,7 @@ pub fn read_with<R: Read + Send>(
                 empty => empty.insert(std::mem::take(&mut parts).finish()?),
             };
             if sha256 != line.sha256 || case.header.kind != CaseKind::Auditor {
-                return Err(malformed(&line.name, &Said::bare("verify-case-sealed")));
+                return Err(malformed(&line.name, &Said::bare("verify-case-say-sealed")));
             }
             visit(case, Sealed { sha256, size: line.size, body: &mut body })?;
             io::copy(&mut body, &mut io::sink()).map_err(|e| at(&line.name)(e.into()))?;
@@ -81,7 +81,7 @@ pub fn read_with<R: Read + Send>(
         }
     }
     match tar.next_member().map_err(at(""))? {
-        Some(extra) => Err(altered(extra.name(), "verify-case-unlisted")),
+        Some(extra) => Err(altered(extra.name(), "verify-case-say-unlisted")),
         None => case.map_or_else(|| parts.finish(), Ok),
     }
 }
@@ -100,26 +100,26 @@ fn altered(member: &str, reason: &'static str) -> CaseError {
 
 fn read_index<R: Read>(tar: &mut Reader<R>) -> Result<Index, CaseError> {
     let member = tar.next_member().map_err(at(INDEX))?;
-    let member = member.ok_or(CaseError::Incomplete("verify-case-empty"))?;
+    let member = member.ok_or(CaseError::Incomplete("verify-case-say-empty"))?;
     let bytes = member.read_all(MAX_INDEX).map_err(at(INDEX))?;
     json::parse(&bytes).map_err(|error| malformed(INDEX, &error))
 }
 
 fn next<'a, R: Read>(tar: &'a mut Reader<R>, line: &IndexLine) -> Result<Member<'a, R>, CaseError> {
     let member = tar.next_member().map_err(at(&line.name))?;
-    let member = member.ok_or_else(|| altered(&line.name, "verify-case-missing"))?;
+    let member = member.ok_or_else(|| altered(&line.name, "verify-case-say-missing"))?;
     if member.name() != line.name {
-        return Err(altered(&line.name, "verify-case-other"));
+        return Err(altered(&line.name, "verify-case-say-other"));
     }
     if member.size() != line.size {
-        return Err(altered(&line.name, "verify-case-length"));
+        return Err(altered(&line.name, "verify-case-say-length"));
     }
     Ok(member)
 }
 
 fn read_small(body: &mut dyn Read, line: &IndexLine) -> Result<Vec<u8>, CaseError> {
     if line.size > MAX_MEMBER {
-        return Err(malformed(&line.name, &Said::bare("verify-case-large")));
+        return Err(malformed(&line.name, &Said::bare("verify-case-say-large")));
     }
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(|e| at(&line.name)(e.into()))?;
@@ -128,7 +128,7 @@ fn read_small(body: &mut dyn Read, line: &IndexLine) -> Result<Vec<u8>, CaseErro
 
 fn check_hash<R>(line: &IndexLine, body: Hashing<'_, R>) -> Result<(), CaseError> {
     let found = body.hasher.finish();
-    if found == line.sha256 { Ok(()) } else { Err(altered(&line.name, "verify-case-hash")) }
+    if found == line.sha256 { Ok(()) } else { Err(altered(&line.name, "verify-case-say-hash")) }
 }
 
 /// What has been read so far.
@@ -154,19 +154,19 @@ impl Parts {
                 let note = Note::parse(bytes).map_err(|e| e.said())?;
                 let head = Checkpoint::parse(note.text()).map_err(|e| e.said())?;
                 if head.size != size {
-                    return Err(wrong("verify-case-size"));
+                    return Err(wrong("verify-case-say-size"));
                 }
                 self.checkpoints.push((size, note));
             }
             MemberName::Consistency(size) => {
                 let text = std::str::from_utf8(bytes).map_err(|_| wrong("web-say-utf8"))?;
                 let proof =
-                    spelling::whole_proof(text).ok_or_else(|| wrong("verify-case-proof"))?;
+                    spelling::whole_proof(text).ok_or_else(|| wrong("verify-case-say-proof"))?;
                 self.consistency.push((size, proof));
             }
             MemberName::Entry(index) => {
                 let entry = CaseEntry::parse(bytes).filter(|entry| entry.index == index);
-                self.entries.push(entry.ok_or_else(|| wrong("verify-case-entry"))?);
+                self.entries.push(entry.ok_or_else(|| wrong("verify-case-say-entry"))?);
             }
             MemberName::Kind => {
                 let header: CaseHeader = json::parse(bytes).map_err(|e| e.said())?;
@@ -180,15 +180,15 @@ impl Parts {
                 let note = Note::parse(bytes).map_err(|e| e.said())?;
                 self.rosters.push((version, note));
             }
-            MemberName::Sealed(_) => return Err(wrong("verify-case-place")),
+            MemberName::Sealed(_) => return Err(wrong("verify-case-say-place")),
         }
         Ok(())
     }
 
     fn take_bundle(&mut self, number: u64, bytes: &[u8]) -> Result<(), Said> {
-        let wrong = |_| Said::bare("verify-case-bundle");
+        let wrong = |_| Said::bare("verify-case-say-bundle");
         if number.checked_mul(u64::from(WIDTH)) != Some(self.tree.size()) {
-            return Err(Said::bare("verify-case-bundles"));
+            return Err(Said::bare("verify-case-say-bundles"));
         }
         push_bundle(&mut self.tree, bytes).map_err(wrong)?;
         self.leaves.extend(parse_bundle(bytes).map_err(wrong)?);
@@ -196,9 +196,9 @@ impl Parts {
     }
 
     fn take_opened(&mut self, number: u64, bytes: &[u8]) -> Result<(), Said> {
-        let leaves = parse_opened(bytes).ok_or_else(|| Said::bare("verify-case-leaves"))?;
+        let leaves = parse_opened(bytes).ok_or_else(|| Said::bare("verify-case-say-leaves"))?;
         if leaves.iter().any(|leaf| leaf.index / u64::from(WIDTH) != number) {
-            return Err(Said::bare("verify-case-leaf"));
+            return Err(Said::bare("verify-case-say-leaf"));
         }
         self.opened.extend(leaves);
         Ok(())
@@ -206,21 +206,21 @@ impl Parts {
 
     /// The case, once everything that must be there is there.
     fn finish(self) -> Result<CaseFile, CaseError> {
-        let header = self.header.ok_or(CaseError::Incomplete("verify-case-kind"))?;
+        let header = self.header.ok_or(CaseError::Incomplete("verify-case-say-kind"))?;
         let whole = self.tree.size() > 0;
         if header.kind != CaseKind::Auditor && (whole || !self.opened.is_empty()) {
-            return Err(CaseError::Incomplete("verify-case-whole"));
+            return Err(CaseError::Incomplete("verify-case-say-whole"));
         }
         if !whole && !self.opened.is_empty() {
-            return Err(CaseError::Incomplete("verify-case-opened"));
+            return Err(CaseError::Incomplete("verify-case-say-opened"));
         }
         if self.rosters.is_empty() {
-            return Err(CaseError::Incomplete("verify-case-roster"));
+            return Err(CaseError::Incomplete("verify-case-say-roster"));
         }
         let sizes = self.checkpoints.iter().map(|(size, _)| *size);
         let older = sizes.clone().take(self.checkpoints.len().saturating_sub(1));
         if self.checkpoints.is_empty() || !older.eq(self.consistency.iter().map(|(s, _)| *s)) {
-            return Err(CaseError::Incomplete("verify-case-checkpoints"));
+            return Err(CaseError::Incomplete("verify-case-say-checkpoints"));
         }
         let tree = WholeTree { root: self.tree.root(), leaves: self.leaves };
         Ok(CaseFile {

@@ -120,7 +120,7 @@ impl CaseWriter {
                     let mut body = Hashing::new(&mut source);
                     put(&member, *size, &mut body)?;
                     if body.hasher.finish() != *sha256 {
-                        let reason = "verify-case-hash";
+                        let reason = "verify-case-say-hash";
                         return Err(CaseError::Altered { member, reason });
                     }
                 }

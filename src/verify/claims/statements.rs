@@ -46,7 +46,7 @@ fn carried(what: &What, all: &Keys) -> Result<(), Said> {
         What::Step(OpeningEvent::Proposed { statement, statement_sha256, .. }) => {
             let note = Note::parse(statement.as_bytes()).map_err(|error| error.said())?;
             if note.sha256() != *statement_sha256 {
-                return Err(Said::bare("verify-why-carried"));
+                return Err(Said::bare("verify-why-say-carried"));
             }
             check(&note, &all.named_in(&note)).map_err(|error| error.said())
         }

@@ -142,7 +142,7 @@ fn a_case_is_about_so_many_units_at_most() {
     assert_eq!(most.exit(), 1);
     let many = maker.case_without(CaseKind::Public, &units(2001), &[]);
     assert_unread(&many, "2001 units");
-    assert!(format!("{:?}", judged(&many).claims[0].detail).contains("verify-case-units"));
+    assert!(format!("{:?}", judged(&many).claims[0].detail).contains("verify-case-say-units"));
     let twice = [maker.units[0], maker.units[0]];
     assert_unread(&maker.case_without(CaseKind::Public, &twice, &[]), "a unit twice");
 }

@@ -275,7 +275,8 @@ fn every_claim_and_every_code_has_a_case_that_shows_it() {
         .iter()
         .flat_map(|report| &report.claims)
         .flat_map(|claim| codes(&claim.detail))
-        .filter(|code| code.starts_with("verify-"))
+        // Why a file cannot be read at all stands in words of its own, `verify-case-say-…`.
+        .filter(|code| code.starts_with("verify-say-"))
         .map(str::to_owned)
         .collect();
     let mut all = BTreeSet::new();
