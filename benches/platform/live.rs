@@ -221,6 +221,7 @@ fn insert(tx: &mut Tx<'_>, rows: &Rows, now: Time) -> Result<(), Error> {
         credential::enterprise.eq(rows.enterprise.to_string()),
         credential::no.eq(1),
         credential::note.eq(&rows.note),
+        credential::idx.eq(0),
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     let row = diesel::insert_into(session::table).values((

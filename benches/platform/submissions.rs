@@ -4,8 +4,8 @@
 //!
 //! The real server and five real custodians run as processes of their own; this process is the
 //! bidders. What stands before a submission is put in as rows: enterprises with their credentials
-//! and sessions, units open for bids, completed uploads (without ciphertext, which a submission does
-//! not read). Every request is a first bid of a manifest of its own, signed by its bidder beforehand;
+//! and sessions, units open for bids, completed uploads (with a file of their length each, which a
+//! submission looks at and does not read). Every request is a first bid of a manifest of its own, signed by its bidder beforehand;
 //! the five sealed shares, real ones, are the same in all. Requests leave by the clock whether or not
 //! earlier ones are answered (each connection carries one at a time), and a request's wait counts
 //! from the instant at which it should have left. One receipt of every connection is verified in the end.
