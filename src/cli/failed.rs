@@ -16,8 +16,8 @@ use crate::custodian::home::HomeError;
 use crate::enterprise::uscc::UsccError;
 use crate::error::{Arg, Args, Reason, Refusal, TomlFault};
 
-/// No pause before another try is longer, whatever the platform asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// No pause before another try is longer, whatever is asked for: a deadline may be near.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the platform, or a custodian's agent, answered instead of doing it.
 #[derive(Clone, Debug, PartialEq, Eq)]

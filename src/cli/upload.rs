@@ -71,10 +71,11 @@ impl Client {
                     return Err(Failed::answer(Said::bare("cli-say-why-upload-stuck")));
                 }
                 Ok(None) => {}
-                // Somebody holds it who does not let go: it is left behind, once.
+                // Somebody holds it who does not let go: it is left behind, once, and not ended, for it may be
+                // this bidder's own other window. The server drops what comes of none in a day.
                 Err(failed) if is_busy(&failed) && breaks > BREAKS && !is_anew => {
                     (breaks, is_anew) = (0, true);
-                    self.leave(&mut under_way).await;
+                    under_way = UnderWay { address: None, reached: None };
                 }
                 Err(failed) if !is_passing(&failed) || breaks > BREAKS => return Err(failed),
                 Err(failed) => {
@@ -156,15 +157,6 @@ impl Client {
             replace(kept, address.as_bytes())?;
         }
         Ok(address)
-    }
-
-    /// Gives an upload up for a new one. What is left of it, the server drops in a day.
-    async fn leave(&self, under_way: &mut UnderWay) {
-        under_way.reached = None;
-        let Some(address) = under_way.address.take() else { return };
-        if let Ok(request) = self.request(Method::DELETE, &address, Access::Own).await {
-            drop(request.header("tus-resumable", "1.0.0").send().await);
-        }
     }
 
     async fn offset(&self, address: &str) -> Result<u64, Failed> {

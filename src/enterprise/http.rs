@@ -128,7 +128,7 @@ async fn receipted(app: &App, done: Done) -> Answer {
 /// Asks for a login challenge
 ///
 /// # Errors
-/// `web-too-many` when one address asks for too many.
+/// Only the platform's own failures.
 #[utoipa::path(post, path = "/api/v1/login/challenges", tag = "login",
     responses((status = 200, body = ChallengeAnswer)))]
 pub async fn challenge(app: web::Data<App>) -> Answer {

@@ -2,6 +2,7 @@
 //! not.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::folder::{CREDENTIALS, Folder};
 use crate::cli::client::Client;
@@ -11,6 +12,9 @@ use crate::cli::trust::Pinned;
 use crate::cli::{args, read_file};
 use crate::crypto::key::VerifyingKey;
 use crate::enterprise::credentials::{credential, enterprise_of};
+
+/// How long a bid waits for them before it is sent.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The statements that show the client's key now; none where nobody vouched for it.
 ///
@@ -73,9 +77,10 @@ impl Held {
     }
 }
 
-/// Saves what shows the client's key in a folder. Whatever fails here keeps no bid from being sent.
+/// Saves what shows the client's key in a folder. Whatever fails or hangs here keeps no bid from being sent.
 pub(super) async fn hold(client: &Client, pinned: &Pinned, folder: &Path) -> Held {
-    let notes = own(client, pinned).await.unwrap_or_default();
+    let asked = tokio::time::timeout(PATIENCE, own(client, pinned)).await;
+    let notes = asked.map(Result::unwrap_or_default).unwrap_or_default();
     let is_saved = !notes.is_empty() && save(folder, &notes).is_ok();
     if is_saved { Held::Here } else { Held::Missing }
 }
@@ -91,11 +96,12 @@ pub(super) fn take_over(
     pinned: &Pinned,
     key: &VerifyingKey,
 ) -> Result<Held, Failed> {
-    if shows(&saved(folder.root())?, pinned, key) {
+    // A file that cannot be read shows nothing, and is written anew.
+    if shows(&saved(folder.root()).unwrap_or_default(), pinned, key) {
         return Ok(Held::Here);
     }
     let beside = unit_file.map(|path| path.parent().unwrap_or(Path::new(".")));
-    let notes = beside.map_or(Ok(Vec::new()), saved)?;
+    let notes = beside.and_then(|folder| saved(folder).ok()).unwrap_or_default();
     if !shows(&notes, pinned, key) {
         return Ok(Held::Missing);
     }
