@@ -211,7 +211,8 @@ impl Opener {
         let line = lodged_line(*bidder, manifest_sha256);
         let query = self.query((id, QueryAbout::Lodged), custodian)?;
         let ask = AskLodgedBid { line, query };
-        let file = self.parts.spool.join(format!("{line}.bid"));
+        // Two custodians may hold one bid, and are asked at once.
+        let file = self.parts.spool.join(format!("{custodian}-{line}.bid"));
         let taken = match lodged_bid(self.wire(row)?, custodian, &ask, &file).await {
             Ok(()) => self.parts.intake.take_lodged(held, &file).await,
             Err(error) => Err(error.to_string()),

@@ -271,13 +271,13 @@ impl Opener {
         }
     }
 
-    /// Deletes what a void says shall never be read; a cancellation is told to the custodians first,
-    /// and again to those that were away.
+    /// Deletes what a void says shall never be read, and tells the custodians of a cancellation, those
+    /// that were away once more.
     async fn end(&self, row: &UnitRow, now: Time) -> Result<(), Error> {
         let id = row.id;
-        let again = self.tell_cancelled(row, now).await?;
         let kept = self.db().query(move |conn| store::blobs_kept(conn, &id)).await?;
         self.delete(kept).await?;
+        let again = self.tell_cancelled(row, now).await?;
         let state = rules::UnitState::Void;
         Ok(self.db().write(move |tx| moves::look_again(tx, &id, state, again)).await?)
     }
