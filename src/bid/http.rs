@@ -90,8 +90,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Arrived<T> {
             }
             let unstamped = || crate::error::Error::internal("a statement that nobody stamped");
             let arrival = arrival.ok_or_else(unstamped)?;
-            let bytes = bytes.await.map_err(|e| Edge::BodyJson(e.to_string()))?;
-            let body = serde_json::from_slice(&bytes).map_err(|e| Edge::BodyJson(e.to_string()))?;
+            let bytes = bytes.await.map_err(|e| Edge::unread_by_actix(&e))?;
+            let body = serde_json::from_slice(&bytes).map_err(|e| Edge::unread(&e))?;
             Ok(Self { body, arrival })
         })
     }
@@ -188,7 +188,7 @@ pub async fn bid(
     let submission = Submission {
         unit: id(&path)?,
         manifest: body.manifest,
-        shares: shares.map_err(|e| Edge::BodyJson(e.to_string()))?,
+        shares: shares.map_err(|e| Edge::unread(&e))?,
         arrived_at: arrival.at,
         lodged: None,
     };

@@ -220,7 +220,8 @@ impl Client {
         self.act(&format!("/tenders/{tender}/publication"), &body, Access::Own).await
     }
 
-    /// Postpones a unit: signs the amendment that follows the last one in force.
+    /// Postpones a unit: signs the amendment that follows the last one in force, or that one again when it
+    /// is the very same, whose answer was lost.
     ///
     /// # Errors
     /// [`Failed`].
@@ -241,15 +242,19 @@ impl Client {
         let note = view.amendments.last().unwrap_or(&view.unit);
         let last = Note::parse(note.as_bytes()).map_err(Failed::answer)?;
         let count = u32::try_from(view.amendments.len()).unwrap_or(u32::MAX);
-        let (deadline, open_at) = times;
-        let amendment = Amendment {
-            deadline,
+        let next = Amendment {
+            deadline: times.0,
             no: count.saturating_add(1),
-            open_at,
+            open_at: times.1,
             prev_sha256: last.sha256(),
             reason: AmendmentReason::Postponed { text: reason.to_owned() },
             unit_id: unit,
         };
+        let in_force = Statement::<Amendment>::from_note(last).ok();
+        let again = in_force.map(|it| it.body().clone()).filter(|it| {
+            *it == Amendment { no: it.no, prev_sha256: it.prev_sha256, ..next.clone() }
+        });
+        let amendment = again.unwrap_or(next);
         let statement = signed(amendment, self.key()?)?;
         self.state(pinned, &format!("/units/{unit}/amendments"), &statement).await
     }

@@ -104,7 +104,7 @@ pub(super) async fn worded(
 fn edge_of(error: &actix_web::Error) -> Edge {
     match error.as_response_error().status_code() {
         StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(MAX_JSON),
-        _ => Edge::BodyJson(error.to_string()),
+        _ => Edge::unread_by_actix(error),
     }
 }
 

@@ -16,10 +16,11 @@ use crate::custodian::wire::{AskAmendment, AskRecipient, AskUnit};
 use crate::enterprise::credential_notes;
 use crate::enterprise::credentials::enterprise_of;
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::{UnitState, has_lapsed};
+use crate::opening::rules::{UnitState, has_lapsed, word_awaited_until};
 use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
+use crate::record::store as record;
 use crate::tender::statements::{Amendment, AmendmentReason, Unit, UnitRecipient};
 
 use super::amend::adopt_amendment;
@@ -202,7 +203,7 @@ async fn ask_amendment(p: &Platform, row: &UnitRow) -> Result<(), Error> {
         proposed: p.receipt_from_before(*index, row.terms.deadline, roster).await?.encode(),
         unit_id: row.id,
     };
-    let (mut refused, doubts) = (0_usize, doubts_count(p, row, pending).await?);
+    let (mut refused, doubts) = (0_usize, doubts_count(p, row, pending, *index).await?);
     for (custodian, reply) in ask_all(wire, &missing(roster, pending.note()), &ask).await {
         match reply {
             Ok(reply) => said(&custodian, adopt_amendment(p, row.id, &reply.note).await),
@@ -227,17 +228,23 @@ fn is_unbound(error: &AskError) -> bool {
 }
 
 /// Whether those who did not see an outage will not sign it any more. While its buyer's word could still
-/// change that, they are asked again: until the hour that it was to win, where it was asked in its time
-/// or no set was frozen that the unit could close with meanwhile.
+/// change that, they are asked again: for a while, where it was asked in its time or no set was frozen
+/// that the unit could close with meanwhile.
 async fn doubts_count(
     p: &Platform,
     row: &UnitRow,
     pending: &Statement<Amendment>,
+    proposed_index: u64,
 ) -> Result<bool, Error> {
     let (body, buyer) = (pending.body(), row.unit.body().procuring_entity);
     let mut signers = pending.note().signatures().iter().map(|by| enterprise_of(&by.name));
     let is_outage = matches!(body.reason, AmendmentReason::Outage { .. });
-    if !is_outage || signers.any(|by| by == Some(buyer)) || is_closed(p.now(), body.deadline) {
+    if !is_outage || signers.any(|by| by == Some(buyer)) {
+        return Ok(true);
+    }
+    let proposed = p.db.query(move |conn| record::entry(conn, proposed_index)).await?;
+    let asked_at = proposed.ok_or_else(no_entry)?.at;
+    if is_closed(p.now(), word_awaited_until(asked_at, row.terms.deadline, body.deadline)) {
         return Ok(true);
     }
     if !row.terms.is_moved_late_by(&body.reason) {
@@ -246,6 +253,10 @@ async fn doubts_count(
     let (row, roster) = (row.clone(), p.roster_of(row.unit.body())?.clone());
     let frozen = p.db.query(move |conn| units::freeze(conn, &row, &roster)).await?;
     Ok(frozen.is_some())
+}
+
+fn no_entry() -> crate::db::Error {
+    crate::db::Error::Corrupt("the entry of a pending amendment".to_owned())
 }
 
 /// The request for an amendment lapses, on the record.

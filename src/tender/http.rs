@@ -72,7 +72,8 @@ pub async fn create(
     Ok(HttpResponse::Created().json(DraftedView { tender: tender.to_string() }))
 }
 
-/// Proposes what the buyer is to sign: units with every custodian's recipient, and the notice
+/// Proposes what the buyer is to sign: units with every custodian's recipient, and the notice; once they
+/// are signed, what they were
 ///
 /// # Errors
 /// `tender-silent` when a custodian does not answer, `tender-state`, `auth-…`.
@@ -81,10 +82,16 @@ pub async fn create(
     responses((status = 200, body = Preparation)), security(("session" = [])))]
 pub async fn prepare(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
     let (p, id) = (&app.platform, id::<TenderId>(&path)?);
-    let drafts = draft::prepare(p, &caller.actor, id).await?;
-    let units = consent::with_recipients(p, drafts).await?;
-    let drafted = draft::drafted(p, &caller.actor, Act::Publish, id).await?;
-    let notice = Statement::new(drafted.notice(p, &units)?).map_err(super::Error::from)?;
+    let (notice, units) = match publish::signed_before(p, &caller.actor, id).await? {
+        Some(signed) => signed,
+        None => {
+            let drafts = draft::prepare(p, &caller.actor, id).await?;
+            let units = consent::with_recipients(p, drafts).await?;
+            let drafted = draft::drafted(p, &caller.actor, Act::Publish, id).await?;
+            (drafted.notice(p, &units)?, units)
+        }
+    };
+    let notice = Statement::new(notice).map_err(super::Error::from)?;
     let texts = units.into_iter().map(|unit| {
         let statement = Statement::new(unit).map_err(super::Error::from)?;
         Ok::<_, super::Error>(statement.note().text().to_owned())

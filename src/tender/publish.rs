@@ -55,6 +55,28 @@ pub enum Adopted {
     Lapsed,
 }
 
+/// What the buyer of a tender that is no draft any more signed, in the order of
+/// [`prepare`](super::draft::prepare): a program that died before it had its answer signs it again.
+///
+/// # Errors
+/// [`Refused::State`] when a unit of it lapsed, or why the actor may not.
+pub async fn signed_before(
+    p: &Platform,
+    actor: &Actor,
+    id: TenderId,
+) -> Result<Option<(Notice, Vec<Unit>)>, Error> {
+    let drafted = drafted(p, actor, Act::Publish, id).await?;
+    let Some(notice) = drafted.row.notice.filter(|_| drafted.row.state != State::Draft) else {
+        return Ok(None);
+    };
+    let rows = p.db.query(move |conn| units::units(conn, id)).await?;
+    let units = notice.body().lots.iter().flat_map(|lot| &lot.units).map(|id| {
+        let row = rows.iter().find(|row| row.id == *id).ok_or(Refused::State)?;
+        Ok::<_, Error>(row.unit.body().clone())
+    });
+    Ok(Some((notice.body().clone(), units.collect::<Result<_, _>>()?)))
+}
+
 /// The answer to a publication that was recorded before, word for word.
 async fn published_before(
     p: &Platform,

@@ -169,6 +169,6 @@ fn edge_of(error: &actix_web::Error) -> Edge {
     match error.as_response_error().status_code() {
         StatusCode::NOT_FOUND => Edge::NotFound,
         StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(MAX_JSON),
-        _ => Edge::BodyJson(error.to_string()),
+        _ => Edge::unread_by_actix(error),
     }
 }

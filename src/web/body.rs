@@ -51,7 +51,7 @@ pub async fn entered(app: &App, index: u64) -> Answer {
 pub async fn received(request: &mut ServiceRequest) -> Result<web::Bytes, Edge> {
     request.extract::<web::Bytes>().await.map_err(|e| match e.as_error() {
         Some(PayloadError::Overflow) => Edge::BodySize(MAX_JSON),
-        _ => Edge::BodyJson(e.to_string()),
+        _ => Edge::unread_by_actix(&e),
     })
 }
 
@@ -63,7 +63,7 @@ pub async fn received_within(
     request: &mut ServiceRequest,
     limit: usize,
 ) -> Result<web::Bytes, Edge> {
-    let broken = |e: actix_web::Error| Edge::BodyJson(e.to_string());
+    let broken = |e: actix_web::Error| Edge::unread_by_actix(&e);
     let payload = request.extract::<web::Payload>().await.map_err(broken)?;
     let whole = payload.to_bytes_limited(limit).await.map_err(|_| Edge::BodySize(limit))?;
     whole.map_err(broken)

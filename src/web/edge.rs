@@ -1,5 +1,7 @@
 //! Refusals of the edge itself: requests that no feature ever saw.
 
+use actix_web::error::{JsonPayloadError, PayloadError};
+
 use crate::error::{Arg, Args, Refusal};
 
 /// Why a request did not reach its use-case.
@@ -12,8 +14,8 @@ pub enum Edge {
     #[error("the address does not know the method {0}")]
     Method(String),
     /// The body is not the JSON that the route reads.
-    #[error("the body is not the JSON expected: {0}")]
-    BodyJson(String),
+    #[error("the body is not the JSON expected: {0:?}")]
+    BodyJson(Arg),
     /// The body is larger than this many bytes.
     #[error("the body is larger than {0} bytes")]
     BodySize(usize),
@@ -41,6 +43,33 @@ pub enum Edge {
     /// The writer's queue is full, or the database is locked.
     #[error("busy")]
     Busy,
+}
+
+impl Edge {
+    /// A body that ended before it was whole.
+    pub const BROKEN_OFF: Self = Self::BodyJson(Arg::Word("web-say-body-broke-off"));
+
+    /// A body that is not what was expected, in the words of whoever read it.
+    #[must_use]
+    pub fn unread(fault: &impl std::string::ToString) -> Self {
+        Self::BodyJson(Arg::Text(fault.to_string()))
+    }
+
+    /// Why actix did not read a body.
+    #[must_use]
+    pub fn unread_by_actix(error: &actix_web::Error) -> Self {
+        let payload = match error.as_error::<JsonPayloadError>() {
+            Some(JsonPayloadError::ContentType) => {
+                return Self::BodyJson(Arg::Word("web-say-body-type"));
+            }
+            Some(JsonPayloadError::Payload(payload)) => Some(payload),
+            _ => error.as_error::<PayloadError>(),
+        };
+        match payload {
+            Some(PayloadError::Incomplete(_)) => Self::BROKEN_OFF,
+            _ => Self::unread(error),
+        }
+    }
 }
 
 impl Refusal for Edge {
@@ -77,10 +106,8 @@ impl Refusal for Edge {
     fn args(&self) -> Args {
         match self {
             Self::Method(method) => vec![("method", Arg::Text(method.clone()))],
-            Self::BodyJson(reason) | Self::Query(reason) => {
-                vec![("reason", Arg::Text(reason.clone()))]
-            }
-            Self::Path(reason) => vec![("reason", reason.clone())],
+            Self::Query(reason) => vec![("reason", Arg::Text(reason.clone()))],
+            Self::BodyJson(reason) | Self::Path(reason) => vec![("reason", reason.clone())],
             Self::BodySize(limit) => {
                 vec![("limit", Arg::Number(i64::try_from(*limit).unwrap_or(i64::MAX)))]
             }

@@ -43,6 +43,8 @@ web-status-500 = Our failure
 web-status-503 = Not available now
 web-status-507 = No space left
 
+web-say-body-broke-off = it broke off
+web-say-body-type = its content type is not application/json
 web-say-error = error
 web-say-hint = hint
 

@@ -31,8 +31,9 @@ use crate::tender::http as tenders;
                        `code`, in the language of Accept-Language (zh-CN or en). A JSON POST \
                        whose parameters name it may carry an Idempotency-Key where a session \
                        asks: a repeat with the same bytes is answered as before, a twin of one \
-                       under way with 409 and Retry-After. Every answer carries the server's clock. A recorded refusal is a \
-                       problem with `index` and `receipt`."
+                       under way with 409 and Retry-After. Every answer carries the server's clock and \
+                       its zone; what is no HTTP request is answered with Date alone. A recorded \
+                       refusal is a problem with `index` and `receipt`."
     ),
     paths(
         super::page::start, super::about::platform, document,

@@ -76,7 +76,7 @@ pub fn send<R: Read + Send + 'static>(
 impl From<Broken> for Failure {
     fn from(broken: Broken) -> Self {
         match broken {
-            Broken::Connection => super::edge::Edge::BodyJson("it broke off".to_owned()).into(),
+            Broken::Connection => super::edge::Edge::BROKEN_OFF.into(),
             Broken::Store(error) => crate::bid::Error::from(error).into(),
         }
     }

@@ -43,6 +43,8 @@ web-status-500 = 平台故障
 web-status-503 = 暂不可用
 web-status-507 = 存储空间不足
 
+web-say-body-broke-off = 传输中断
+web-say-body-type = 内容类型不是 application/json
 web-say-error = 错误
 web-say-hint = 提示
 

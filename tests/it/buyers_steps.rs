@@ -221,3 +221,29 @@ on_both! {
         assert!(none(&play, "open challenge"));
     }
 }
+
+on_both! {
+    fn a_buyers_program_that_is_started_anew_is_answered_as_the_first(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let (tender, client) = (play.draft(&[Stage::Single]), play.client(&play.buyer.key));
+        let publish = || wait(client.publish(&play.pinned, tender, &meant(&[Stage::Single]))).unwrap();
+        let first = publish();
+        assert_eq!(publish(), first, "before the custodians signed");
+        (0..2).for_each(|_| play.server.tick());
+        assert_eq!(publish(), first, "and after");
+        let other = meant(&[Stage::Single, Stage::Single]);
+        let refused = wait(client.publish(&play.pinned, tender, &other)).unwrap_err();
+        assert!(matches!(refused, Failed::Unsigned(_)), "another plan is not what was signed");
+
+        let unit: UnitId = first["units"][0]["unit"].as_str().unwrap().parse().unwrap();
+        let later = (DEADLINE.plus(120_000), DEADLINE.plus(120_000));
+        let postpone =
+            |reason: &str| wait(client.postpone(&play.pinned, unit, later, reason)).map(|done| done.index);
+        let first = postpone("more time").unwrap();
+        assert_eq!(postpone("more time").unwrap(), first, "before the custodians signed");
+        (0..2).for_each(|_| play.server.tick());
+        assert_eq!(play.unit(&unit)["deadline"], later.0.millis());
+        assert_eq!(postpone("more time").unwrap(), first, "and after");
+        assert!(postpone("another reason").is_err(), "that is another amendment, which moves nothing");
+    }
+}

@@ -1,5 +1,7 @@
 //! Does the server let in whom the use-cases let in, and does every answer carry what it must?
 
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
@@ -18,7 +20,7 @@ use serde_json::json;
 use crate::on_both;
 use crate::registration::{ORIGIN, application, id, key, operator, roster, signed};
 use crate::server::{Server, log_key, read};
-use crate::support::{START, wait};
+use crate::support::{START, TestBase, wait};
 
 on_both! {
     fn an_application_is_answered_with_a_receipt_that_proves_it(base: TestBase) {
@@ -201,6 +203,27 @@ on_both! {
     }
 }
 
+/// What the HTTP library answers by itself, before there is a request that anybody could look at.
+#[test]
+fn even_what_is_no_request_is_answered_with_the_servers_clock_and_its_zone() {
+    let server = Server::start(&TestBase::sqlite());
+    let host = server.address.strip_prefix("http://").unwrap();
+    let large = format!("GET / HTTP/1.1\r\nhost: {host}\r\nx: {}\r\n\r\n", "a".repeat(1 << 18));
+    let twice = format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"
+    );
+    for (sent, status) in [("NONSENSE\r\n\r\n", "400"), (&large, "431"), (&twice, "400")] {
+        let mut stream = TcpStream::connect(host).unwrap();
+        // The answer may come, and the connection end, before all of it is sent.
+        let _ = stream.write_all(sent.as_bytes());
+        let mut head = String::new();
+        let _ = BufReader::new(stream).take(1 << 12).read_to_string(&mut head);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        let date = head.lines().find_map(|line| line.strip_prefix("date: ")).expect("a clock");
+        assert!(date.ends_with(" GMT"), "{date}");
+    }
+}
+
 on_both! {
     fn wrong_bodies_are_refused_in_the_readers_language(base: TestBase) {
         let server = Server::start(&base);
@@ -220,6 +243,9 @@ on_both! {
             assert_eq!(problem["title"], "Bad request");
         }
         assert_eq!(ask("{}", "zh-CN").1["title"], "请求有误");
+        let plain = server.client.post(format!("{}/api/v1/login", server.address)).body("{}");
+        let untyped = read(wait(plain.header("accept-language", "zh-CN").send()).unwrap()).1;
+        assert_eq!(untyped["detail"], "请求体不是所要求的 JSON（内容类型不是 application/json）。");
         let large = format!("{{\"statement\": \"{}\"}}", "x".repeat(4 << 20));
         let (status, problem) = ask(&large, "en");
         assert_eq!((status, &problem["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("web-body-size")));

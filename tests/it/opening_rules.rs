@@ -6,6 +6,7 @@ use sealbid::ids::UnitId;
 use sealbid::opening::rules::{
     AmendmentFault, FREEZE_MS, Facts, Failure, OutOfOrder, Step, Terms, UNIT_ACTS, UNIT_STATES,
     UnitAct, UnitState, due, has_lapsed, is_freeze, next, quorum_time, release_from,
+    word_awaited_until,
 };
 use sealbid::tender::statements::{Amendment, AmendmentReason, ReleaseBy};
 
@@ -115,6 +116,16 @@ fn an_amendment_is_given_up_a_minute_after_the_deadline_by_q_that_refused_it() {
 }
 
 const HOUR: i64 = 3_600_000;
+
+#[test]
+fn a_buyers_word_on_an_outage_is_waited_for_an_hour_at_most() {
+    let until = |asked: i64, to_win: i64| {
+        word_awaited_until(DEADLINE.plus(asked), DEADLINE, DEADLINE.plus(to_win)).since(DEADLINE)
+    };
+    assert_eq!(until(-HOUR, 48 * HOUR), HOUR, "an hour from the old deadline");
+    assert_eq!(until(HOUR, 48 * HOUR), 2 * HOUR, "or from when it was asked");
+    assert_eq!(until(0, HOUR / 2), HOUR / 2, "and never beyond what it was to win");
+}
 
 /// What an outage from one instant to another, in milliseconds after the deadline, may make of it.
 fn moved(from: i64, until: i64, deadline: i64, open_at: i64) -> Option<AmendmentFault> {

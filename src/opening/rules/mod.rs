@@ -7,7 +7,9 @@ pub mod shares;
 mod timer;
 pub mod words;
 
-pub use timer::{Facts, Failure, Step, can_agree, due, has_lapsed, is_below, is_spare};
+pub use timer::{
+    Facts, Failure, Step, can_agree, due, has_lapsed, is_below, is_spare, word_awaited_until,
+};
 
 use crate::bid::offer;
 use crate::bid::statements::{BidJson, Manifest};
@@ -22,6 +24,9 @@ use super::statements::{Close, FailCode, LineStatus, RejectCode};
 
 /// A close stands on a checkpoint cosigned within this many milliseconds after the deadline.
 pub const FREEZE_MS: i64 = 60_000;
+
+/// A buyer's word on an outage that custodians did not see is waited for so many milliseconds.
+const WORD_MS: i64 = 3_600_000;
 
 /// An outage touches a deadline that comes at most so many milliseconds after it, and moves an
 /// opening at most so far from its deadline: two hours, as the published rule has it.

@@ -4,7 +4,7 @@ use crate::clock::{Time, is_closed};
 use crate::custodian::roster::quorum;
 use crate::tender::statements::ReleaseBy;
 
-use super::{FREEZE_MS, Terms, UnitState, release_from};
+use super::{FREEZE_MS, Terms, UnitState, WORD_MS, release_from};
 
 /// What the timer knows of a unit when it asks what is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,14 @@ pub fn due(facts: &Facts, now: Time) -> Step {
 #[must_use]
 pub fn has_lapsed(refused: usize, (n, t): (usize, usize), deadline: Time, now: Time) -> bool {
     can_agree(refused, (n, t)) && is_closed(now, deadline.plus(FREEZE_MS))
+}
+
+/// Until when a request that those who did not see an outage refuse waits for its buyer's word: an hour
+/// from when it was asked, or from the old deadline, and never beyond the hour that it was to win. Whoever
+/// runs the platform could keep a unit waiting otherwise.
+#[must_use]
+pub fn word_awaited_until(asked_at: Time, deadline: Time, to_win: Time) -> Time {
+    asked_at.max(deadline).plus(WORD_MS).min(to_win)
 }
 
 /// Whether so many custodians, asked since and bound to nothing, can agree on something else. Then the
