@@ -1,5 +1,6 @@
 //! A bidder's own program seals an archive that climbs out of its folder, points elsewhere or would fill
-//! every disk. Nobody can look inside before the opening: what happens then?
+//! every disk, or deals its shares to the wrong custodians. Nobody can look inside before the opening:
+//! what happens then?
 
 use std::fs;
 use std::io::Write as _;
@@ -19,7 +20,7 @@ use sealbid::crypto::seal::{Identity, SealError, SealWriter, seal};
 use sealbid::crypto::shares::{seal_share, split};
 use sealbid::crypto::statement::Statement;
 use sealbid::ids::UnitId;
-use sealbid::opening::statements::{LineStatus, RejectCode};
+use sealbid::opening::statements::{FailCode, LineStatus, RejectCode};
 use sealbid::tender::statements::Stage;
 use serde_json::{Value, json};
 
@@ -47,6 +48,17 @@ fn hostile() -> [(Vec<u8>, &'static str); 3] {
 
 /// A bid that is right in everything that can be seen from outside; gives its file and the key to it.
 fn sealed(play: &Play, bidder: usize, unit: &UnitId, behind: &[u8]) -> (PathBuf, Identity) {
+    dealt(play, bidder, unit, behind, [0, 1, 2, 3, 4])
+}
+
+/// The same, each share sealed to the custodian at this place.
+fn dealt(
+    play: &Play,
+    bidder: usize,
+    unit: &UnitId,
+    behind: &[u8],
+    order: [usize; 5],
+) -> (PathBuf, Identity) {
     let entropy = SystemEntropy::new();
     let party = &play.bidders[bidder];
     let checked = CheckedUnit::on_line(&wait(play.anybody().unit(unit)).unwrap(), &play.pinned);
@@ -71,11 +83,10 @@ fn sealed(play: &Play, bidder: usize, unit: &UnitId, behind: &[u8]) -> (PathBuf,
     let fill = |writer: &mut SealWriter| writer.write_all(&archive).map_err(SealError::Io);
     let (whole, ()) = seal(&mut bytes, &identity.recipient(), &entropy, fill).unwrap();
     let shares = split(&identity, 3, 5, &entropy).unwrap();
-    let shares: Vec<_> = shares
-        .iter()
-        .zip(checked.recipients())
-        .map(|(share, to)| seal_share(share, to, &entropy).unwrap())
-        .collect();
+    let recipients = checked.recipients();
+    let sealed = shares.iter().zip(order);
+    let shares: Vec<_> =
+        sealed.map(|(share, to)| seal_share(share, &recipients[to], &entropy).unwrap()).collect();
     let manifest = Manifest {
         bid: BlobRef { sha256: whole.sha256, size: whole.size },
         bid_id: place.bid_id,
@@ -136,6 +147,27 @@ on_both! {
         let after = files(play.server.home());
         assert_eq!(after.iter().filter(|it| it.ends_with("documents/of/3/method.pdf")).count(), 1);
         assert!(after.len() <= before + 2 && !after.iter().any(|it| it.ends_with("outside.pdf")));
+        verified(&play, unit);
+    }
+}
+
+on_both! {
+    fn shares_that_only_another_custodian_can_open_are_their_dealers_fault(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        // Whichever custodians release first, they were given each other's.
+        let (bid, _) = dealt(&play, 0, &unit, &[], [1, 2, 3, 4, 0]);
+        play.send(0, &bid).unwrap();
+        (1..3).for_each(|bidder| drop(play.bid(bidder, &unit)));
+        play.open(&unit);
+
+        let opened = opening(&play, &unit);
+        let of = |bidder: usize| {
+            opened.lines.iter().find(|line| line.bidder == play.bidders[bidder].id).unwrap()
+        };
+        assert!(matches!(of(0).outcome, LineStatus::Failed { code: FailCode::BadShare, custodian: Some(_) }), "{:?}", of(0));
+        assert_eq!(of(0).fault, Some(Fault::Bidder));
+        assert!((1..3).all(|bidder| matches!(of(bidder).outcome, LineStatus::Opened { .. })));
         verified(&play, unit);
     }
 }
