@@ -74,7 +74,7 @@ impl Opener {
         let held = self.lodged_at(row, member).await.unwrap_or_default();
         self.refuse_late(row, &held).await?;
         let lodged = self.accounts(row, held).await?;
-        // Signed last: it must be of this minute, however long the others kept us.
+        // Signed last: from after the hour, however early the others were asked.
         let query = self.query((row.id, QueryAbout::Release), &member.id)?;
         let request = AskRelease { lodged, query, ..request.clone() };
         Ok(ask_note(self.wire(row)?, &member.id, &request).await)

@@ -11,8 +11,10 @@ use crate::on_both;
 use crate::play::{Play, first};
 use crate::support::wait;
 
-/// The last checkpoint, cosigned by all; meanwhile the record may grow on.
+/// A checkpoint of this hour, cosigned by all; meanwhile the record may grow on.
 pub fn checkpoint(play: &Play) -> String {
+    // The last one may be of before the clock was moved.
+    play.server.app().platform.sequencer.want_checkpoint();
     let url = format!("{}/record/checkpoint", play.server.address);
     let told = || {
         play.server.beat();

@@ -103,7 +103,7 @@ on_both! {
         };
         let other = Query { about: QueryAbout::Lodged, ..query.clone() };
         assert_eq!(by(other), Err(Refusal::OldQuery), "it is for something else");
-        assert_eq!(by(Query { at: query.at.plus(-60_001), ..query }), Err(Refusal::OldQuery));
+        assert_eq!(by(Query { at: query.at.plus(-24 * 3_600_000 - 1), ..query }), Err(Refusal::OldQuery));
         assert_eq!(page(&world, &good).unwrap().len(), 1);
     }
 }

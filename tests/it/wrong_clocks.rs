@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::killed::verified;
 use crate::on_both;
-use crate::opening_world::OPEN_AT;
+use crate::opening_world::{OPEN_AT, Spoil};
 use crate::openings::{self, close, with_bids};
 use crate::play::{DEADLINE, Play, WINDOW, first};
 use crate::routes_story::opening;
@@ -199,6 +199,25 @@ on_both! {
             assert_eq!(found, ("closed".to_owned(), 0, 0));
         }
         clocks.opens(3);
+    }
+}
+
+on_both! {
+    fn custodians_whose_clocks_are_minutes_off_tell_and_release_all_the_same(base: TestBase) {
+        const OFF: i64 = 150_000;
+        let world = with_bids(base);
+        world.agents.lodge(2, &world.seal(4, 4, Spoil::Nothing)).unwrap();
+        world.agents.skew(&[0, OFF]);
+        close(&world);
+        assert_eq!(world.row().close.unwrap().body().lines.len(), 4, "what it was lodged is in");
+        world.agents.skew(&[OFF, OFF, -OFF, -OFF]);
+        world.to(OPEN_AT.plus(OFF));
+        world.platform.sequencer.want_checkpoint();
+        world.beat();
+        world.settle(4);
+        assert_eq!(world.events("sealbid/released/v1").len(), 5);
+        assert_eq!(openings::opening(&world).lines.len(), 4);
+        openings::verified(&world);
     }
 }
 

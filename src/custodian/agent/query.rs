@@ -14,10 +14,13 @@ use super::kept::Kept;
 use super::refusal::Refusal;
 use super::state::{Agent, UNSIGNED};
 
-/// The platform's question is answered within this many milliseconds of its hour.
-const ASKED_WITHIN_MS: i64 = 60_000;
+/// The platform's question is answered within this many milliseconds of its hour: a day. Whoever picks up
+/// one can repeat it at once, in a minute as in a day; what the bound takes from him is what is kept for
+/// long, such as a log. And it is told by this custodian's own clock: one that stands in another time zone
+/// would refuse every question of the platform, the release with them, for as long as it is off.
+const ASKED_WITHIN_MS: i64 = 86_400_000;
 
-/// The platform's own question of this minute, for this and to this custodian: about which unit, and
+/// The platform's own question of this day, for this and to this custodian: about which unit, and
 /// when it was asked.
 pub(super) fn question(
     agent: &Agent<'_>,
@@ -27,23 +30,25 @@ pub(super) fn question(
     let query = Statement::<Query>::parse(query.as_bytes())?;
     check_signature(&query, &agent.roster().platform_key).map_err(|_| UNSIGNED)?;
     let Query { about, at, custodian, unit_id } = query.body();
-    let is_of_now = agent.now.since(*at).abs() <= ASKED_WITHIN_MS;
-    if !is_of_now || *custodian != agent.me()?.id || *about != what {
+    let is_of_today = agent.now.since(*at).abs() <= ASKED_WITHIN_MS;
+    if !is_of_today || *custodian != agent.me()?.id || *about != what {
         return Err(Refusal::OldQuery);
     }
     Ok((*unit_id, *at))
 }
 
 /// The unit that the platform asks about, once nothing can be lodged for it any more: from the deadline
-/// that this agent signed, or once it was shown the close, whose deadline q custodians signed.
+/// that this agent signed, by its own clock and by the platform's, or once it was shown the close, whose
+/// deadline q custodians signed. A question from before, which was refused, is never answered.
 pub(super) fn asked<'a>(
     agent: &'a Agent<'_>,
     query: &str,
     what: QueryAbout,
 ) -> Result<(UnitId, &'a Kept), Refusal> {
-    let (unit_id, _) = question(agent, query, what)?;
+    let (unit_id, asked_at) = question(agent, query, what)?;
     let kept = agent.kept(&unit_id)?;
-    if is_closed(agent.now, kept.deadline) || kept.close.is_some() {
+    let is_over = [agent.now, asked_at].iter().all(|hour| is_closed(*hour, kept.deadline));
+    if is_over || kept.close.is_some() {
         Ok((unit_id, kept))
     } else {
         Err(Refusal::TooEarlyToClose)

@@ -119,7 +119,7 @@ pub enum Refusal {
     #[error("this bidder has lodged as much for this unit as this agent takes")]
     Quota,
     /// The platform's question is old, for another custodian, or not for this or for now.
-    #[error("the question is not of this minute, not for this, or not for this custodian")]
+    #[error("the question is more than a day off, not for this, or not for this custodian")]
     OldQuery,
     /// Bids that arrived in time are not stored yet, or the bidder is sending another.
     #[error("bids that arrived in time are still being stored, or this bidder is sending another")]

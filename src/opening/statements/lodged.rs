@@ -35,7 +35,7 @@ impl Body for Lodged {
 pub struct Query {
     /// For what: a question for one thing gives nobody the other.
     pub about: QueryAbout,
-    /// When it asks: an agent answers within a minute of its own clock.
+    /// When it asks: an agent answers within a day by its own clock, and none from before the hour.
     pub at: Time,
     /// Whom it asks: no other custodian can pass the question on.
     pub custodian: CustodianId,
