@@ -2,18 +2,20 @@
 
 use super::Error;
 use super::arrivals::is_undecided;
-use super::rules::Refused;
-use super::statements::BidEvent;
+use super::rules::{self, Refused};
+use super::statements::{BidEvent, Manifest};
 use super::store::{self, Place};
 use super::submit::{Answer, Outcome};
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
-use crate::db::Tx;
+use crate::crypto::statement::Statement;
+use crate::db::{self, Tx};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::UnitState;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
+use crate::tender::Platform;
 
 /// What came in time and is decided after the unit went on, or when it might have, is the platform's
 /// fault. `now` is absent for what came through a custodian, and where the clock is doubtful: then no
@@ -63,6 +65,40 @@ pub(super) fn refuse(
     let provisional = refused == Refused::Late && (place.amendment_pending || statement.doubted);
     let (recorded, bytes) = record(tx, place.terms.unit_id, refused, (statement, provisional))?;
     Ok(Answer::fresh(Outcome::Refused(refused), recorded, bytes))
+}
+
+/// Refuses a lodged bid that its custodian received late by its own word, once: that and the manifest
+/// decide it, and its envelope, which may be large, is fetched by nobody.
+///
+/// # Errors
+/// [`Error::NoKey`] when its bidder's key is another by now; a conflict when the deadline is.
+pub async fn refuse_late(
+    p: &Platform,
+    bidder: EnterpriseId,
+    manifest: Statement<Manifest>,
+    arrived_at: Time,
+) -> Result<(), Error> {
+    let held = p.credential(bidder).await?.ok_or(Error::NoKey)?;
+    let line = held.credential.line().ok_or(Error::NoKey)?.to_vec();
+    let key = line.last().ok_or(Error::NoKey)?;
+    rules::check_signature(&manifest, key).map_err(Error::Refused)?;
+    let act = move |tx: &mut Tx<'_>| {
+        let (body, sha256) = (manifest.body(), manifest.sha256());
+        let place = store::place(tx.conn(), body.unit_id, bidder, Some((&sha256, &body.bid)))?;
+        if place.statements != held.statements {
+            return Err(Error::NoKey);
+        }
+        if place.accepted.is_some() {
+            return Ok(());
+        }
+        let head = place.head.as_ref().map(|(head, _)| head);
+        let decided = rules::decide(&place.terms, head, &manifest, &line, arrived_at);
+        let refused = decided.err().ok_or_else(|| db::Error::lost_race("the deadline"))?;
+        let (author, note) = (Some(bidder), manifest.encode());
+        let statement = Refusal { author, note, arrived_at, doubted: false };
+        refuse(tx, &place, refused, statement).map(drop)
+    };
+    p.db.write(act).await
 }
 
 /// Refuses a lodged note that no key in force signed, once. The portal records no such refusal, for

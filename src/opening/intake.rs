@@ -6,11 +6,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::store::Came;
 use super::{Held, Intake, blocking};
 use crate::auth::Actor;
 use crate::bid::envelope::{self, Envelope};
-use crate::bid::refusing::refuse_unsigned;
+use crate::bid::refusing::{refuse_late, refuse_unsigned};
 use crate::bid::rules::{Refused, check_signature};
 use crate::bid::statements::Manifest;
 use crate::bid::submit::{Answer, Outcome, Submission, submit};
@@ -34,6 +33,10 @@ impl Intake for ByPlatform {
         file: &'a Path,
     ) -> Pending<'a, Result<(), String>> {
         Box::pin(self.take(held, file))
+    }
+
+    fn refuse_late<'a>(&'a self, held: &'a Held) -> Pending<'a, Result<(), String>> {
+        Box::pin(self.late(held))
     }
 }
 
@@ -67,12 +70,6 @@ impl ByPlatform {
             drop(upload::terminate(p, &Actor::Bidder(bidder), upload).await);
         }
         match submitted {
-            // By its custodian's own hour, and the deadline in force.
-            Ok(Answer { outcome: Outcome::Refused(Refused::Late), .. })
-                if held.came == Came::Late =>
-            {
-                Ok(())
-            }
             // It may still be accepted: asked again later.
             Ok(Answer { outcome: Outcome::Refused(refused), .. })
                 if !Refused::is_for_good(refused.code()) =>
@@ -82,6 +79,15 @@ impl ByPlatform {
             Ok(_) => Ok(()),
             // Its key was handed over or revoked since: asked again later.
             Err(error) => Err(said(error)),
+        }
+    }
+
+    /// Refuses what came late by its custodian's own hour and the deadline in force.
+    async fn late(&self, held: &Held) -> Result<(), String> {
+        let (manifest, arrived_at) = (held.manifest.clone(), held.lodged.body().arrived_at);
+        match self.bidder(held).await? {
+            Ok(bidder) => refuse_late(&self.0, bidder, manifest, arrived_at).await.map_err(said),
+            Err(unsigned) => self.refuse(held, unsigned).await,
         }
     }
 

@@ -198,7 +198,7 @@ impl Opener {
         Ok(())
     }
 
-    /// Takes one bid in.
+    /// Takes one bid in; one that is late by its manifest and its custodian's word alone.
     async fn take(&self, row: &UnitRow, held: &Held) -> Result<Taken, Error> {
         if self.is_settled(held).await? {
             return Ok(Taken::Known);
@@ -207,9 +207,23 @@ impl Opener {
         if held.came == Came::Late && row.pending.is_some() {
             return Ok(Taken::Undecided);
         }
-        let (id, Lodged { bidder, custodian, manifest_sha256, .. }) = (row.id, held.lodged.body());
+        let taken = match held.came {
+            Came::Late => self.parts.intake.refuse_late(held).await,
+            Came::InTime => self.fetch(row, held).await?,
+        };
+        if let Err(error) = &taken {
+            let (unit, custodian) = (row.id, &held.lodged.body().custodian);
+            // Whose, and which: until the opening that is nobody's to read.
+            tracing::error!(%unit, %custodian, error, "a lodged bid not taken in");
+        }
+        Ok(taken.map_or(Taken::Undecided, |()| Taken::New))
+    }
+
+    /// Fetches a bid's file and has it decided.
+    async fn fetch(&self, row: &UnitRow, held: &Held) -> Result<Result<(), String>, Error> {
+        let Lodged { bidder, custodian, manifest_sha256, .. } = held.lodged.body();
         let line = lodged_line(*bidder, manifest_sha256);
-        let query = self.query((id, QueryAbout::Lodged), custodian)?;
+        let query = self.query((row.id, QueryAbout::Lodged), custodian)?;
         let ask = AskLodgedBid { line, query };
         // Two custodians may hold one bid, and are asked at once.
         let file = self.parts.spool.join(format!("{custodian}-{line}.bid"));
@@ -219,11 +233,7 @@ impl Opener {
         };
         // It may not be there; it is named after what it holds, so it cannot be mistaken later.
         drop(tokio::fs::remove_file(&file).await);
-        if let Err(error) = &taken {
-            // Whose, and which: until the opening that is nobody's to read.
-            tracing::error!(unit = %id, %custodian, error, "a lodged bid not taken in");
-        }
-        Ok(taken.map_or(Taken::Undecided, |()| Taken::New))
+        Ok(taken)
     }
 }
 

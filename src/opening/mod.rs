@@ -85,6 +85,16 @@ pub trait Intake: Send + Sync {
         held: &'a Held,
         file: &'a std::path::Path,
     ) -> crate::custodian::client::Pending<'a, Result<(), String>>;
+
+    /// Refuses on the record a lodged bid that came late by its custodian's own hour; there is no file
+    /// of it here.
+    ///
+    /// # Errors
+    /// The reason in words, when it could not be decided.
+    fn refuse_late<'a>(
+        &'a self,
+        held: &'a Held,
+    ) -> crate::custodian::client::Pending<'a, Result<(), String>>;
 }
 
 /// What the opening works with.

@@ -57,6 +57,8 @@ on_both! {
         let fourth = world.seal(4, 4, Spoil::Nothing);
         let word = world.agents.lodge(1, &fourth).unwrap();
         assert!(word.body().arrived_at >= DEADLINE, "by its own deadline in time");
+        // Its file, which may be large, is not even fetched.
+        world.agents.lose(&[1], "/lodged/bid");
         world.settle(4);
         assert_eq!(world.row().state, UnitState::Closed);
         world.to(OPEN_AT.plus(20_000));

@@ -371,6 +371,9 @@ impl Custodians for Agents {
                 return Err(AskError::Silent("asleep".to_owned()));
             }
             assert_eq!(path, "/lodged/bid");
+            if self.lost.lock().unwrap().contains(&(from.clone(), "/lodged/bid")) {
+                return Err(AskError::Silent("lost".to_owned()));
+            }
             let ask: AskLodgedBid = serde_json::from_slice(&body).unwrap();
             let may = |agent: &Agent<'_>| Ok((Change::Nothing, agent::lodged_bid(agent, &ask)?));
             if let Err(refusal) = self.decide(from, may) {
