@@ -44,7 +44,7 @@ pub fn by(
     which: Which,
 ) -> Result<Option<Cosignatures>, Error> {
     let after = stored(after)?;
-    let last = reach(conn, witnesses, k, |conn, witness| last_of(conn, witness, None))?;
+    let last = reach(conn, witnesses, k, |conn, witness| last_of(conn, witness))?;
     let Some(last) = last.filter(|last| *last > after) else { return Ok(None) };
     let mut above = after;
     if from.millis() > 0 {
@@ -75,8 +75,9 @@ pub fn from_before(
     let after = stored(index)?;
     let counts = |row: &Row| row.2 < until.millis() && witnesses.contains(&row.1);
     for k in [q, t] {
-        let last = reach(conn, witnesses, k, |conn, witness| last_of(conn, witness, Some(until)))?;
-        let Some(last) = last.filter(|last| *last > after) else { continue };
+        let last =
+            reach(conn, witnesses, k, |conn, witness| last_before(conn, witness, after, until))?;
+        let Some(last) = last else { continue };
         if let Some(found) = search(conn, (after, last), Which::First, k, &counts)? {
             return Ok(Some(found.size));
         }
@@ -107,21 +108,32 @@ fn reach(
     Ok(last.get(k.saturating_sub(1)).copied())
 }
 
-/// The last size that a witness cosigned, ever or before an instant.
-fn last_of(conn: &mut Conn, witness: &str, until: Option<Time>) -> Result<Option<i64>, Error> {
-    let theirs = cosignature::table.filter(cosignature::custodian.eq(witness));
-    let sizes = theirs.select(cosignature::size).limit(1);
-    Ok(match until {
-        None => {
-            let last = sizes.order(cosignature::size.desc());
-            on_each!(conn, |c| last.first(c).optional())?
-        }
-        Some(until) => {
-            let before = sizes.filter(cosignature::at.lt(until.millis()));
-            let last = before.order((cosignature::at.desc(), cosignature::size.desc()));
-            on_each!(conn, |c| last.first(c).optional())?
-        }
-    })
+/// The last size that a witness cosigned.
+fn last_of(conn: &mut Conn, witness: &str) -> Result<Option<i64>, Error> {
+    let last = cosignature::table
+        .filter(cosignature::custodian.eq(witness))
+        .order(cosignature::size.desc())
+        .select(cosignature::size)
+        .limit(1);
+    Ok(on_each!(conn, |c| last.first(c).optional())?)
+}
+
+/// The last size above `after` that a witness cosigned before an instant. By sizes, not by times: a
+/// witness whose clock was set back cosigned the larger one at the earlier hour. What it cosigned since
+/// that instant is gone through, which is asked for while something waits for it.
+fn last_before(
+    conn: &mut Conn,
+    witness: &str,
+    after: i64,
+    until: Time,
+) -> Result<Option<i64>, Error> {
+    let last = cosignature::table
+        .filter(cosignature::custodian.eq(witness).and(cosignature::size.gt(after)))
+        .filter(cosignature::at.lt(until.millis()))
+        .order(cosignature::size.desc())
+        .select(cosignature::size)
+        .limit(1);
+    Ok(on_each!(conn, |c| last.first(c).optional())?)
 }
 
 /// The size above `after` that a witness cosigned first at or after an instant.

@@ -150,6 +150,25 @@ on_both! {
 }
 
 on_both! {
+    fn a_clock_that_was_set_back_hides_no_checkpoint_from_before_an_hour(base: TestBase) {
+        fill(&base);
+        let start = START.millis();
+        let back = format!(
+            "INSERT INTO cosignature SELECT size, 'back-' || substr(custodian, 5), line, \
+             CASE size WHEN 24 THEN {start} + 50000 ELSE {start} + 100000 END \
+             FROM cosignature WHERE custodian LIKE 'old-%' AND size <= 24"
+        );
+        base.meddle(&back).unwrap();
+        let db = base.open();
+        let find = |until| {
+            let until = START.plus(until);
+            db.read(|conn| cosigned::from_before(conn, &names("back"), (4, 2), 16, until)).unwrap()
+        };
+        assert_eq!((find(50_000), find(50_001), find(100_001)), (None, Some(24), Some(24)));
+    }
+}
+
+on_both! {
     fn a_checkpoint_is_found_however_far_off_it_is(base: TestBase) {
         fill(&base);
         // Two of four sleep through the last tenth, and one of the others through another.
