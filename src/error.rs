@@ -197,7 +197,7 @@ impl Reason for TomlFault {
 pub trait Refusal: std::error::Error + Send + Sync + 'static {
     /// Stable and unique, `<feature>-<reason>`, lower case with dashes.
     fn code(&self) -> &'static str;
-    /// The HTTP status that fits: 400, 403, 404, 409, 413, 422, 429, 500, 503 or 507.
+    /// The HTTP status that fits: 400, 403, 404, 409, 413, 416, 422, 429, 500, 503 or 507.
     fn status(&self) -> u16;
     /// The values that the sentence names.
     fn args(&self) -> Args {

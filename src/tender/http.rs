@@ -29,6 +29,7 @@ use crate::web::app::App;
 use crate::web::body::{Entered, StatementBody, about, entered, id, text};
 use crate::web::edge::Edge;
 use crate::web::idempotency;
+use crate::web::part;
 use crate::web::stream;
 use crate::web::who::Caller;
 
@@ -331,15 +332,23 @@ pub async fn add_document(
 
 /// A document of a published tender. Nobody is counted, nobody is named in a log
 ///
+/// A download that broke off goes on by `Range: bytes=…-`, with the `ETag`, the document's SHA-256, as
+/// `If-Range`.
+///
 /// # Errors
-/// `tender-not-found`.
+/// `tender-not-found`, `web-range`.
 #[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "tenders",
-    params(("id" = String, Path, description = "doc_…")),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream")),
+    params(("id" = String, Path, description = "doc_…"),
+        ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` of what is there already")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, description = "The part that was asked for", body = Vec<u8>,
+            content_type = "application/octet-stream")),
     security((), ("session" = [])))]
 pub async fn document(
     app: web::Data<App>,
     caller: Caller,
+    request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = id::<DocumentId>(&path)?;
@@ -349,9 +358,10 @@ pub async fn document(
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' })
         .collect();
-    Ok(HttpResponse::Ok()
-        .content_type("application/octet-stream")
-        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{ascii}\"")))
-        .no_chunking(named.size)
-        .streaming(stream::send(blob)))
+    let whole = part::Whole { blob, sha256: named.sha256, size: named.size };
+    part::send(&request, whole, |answer| {
+        answer.content_type("application/octet-stream");
+        answer.insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{ascii}\"")));
+    })
+    .await
 }

@@ -21,6 +21,7 @@ use super::app::App;
 use super::body::Entered;
 use super::edge::Edge;
 use super::i18n::Lang;
+use super::part::content_range;
 use super::problem::{PROBLEM_JSON, problem};
 use crate::crypto::entropy;
 use crate::error::{Error, Refusal};
@@ -39,6 +40,8 @@ pub struct Failure {
     entry: Option<Box<Entered>>,
     allow: Option<Box<str>>,
     wait: Option<u32>,
+    /// The size of the file of which a part was asked for that is not there.
+    size: Option<u64>,
 }
 
 impl Failure {
@@ -62,6 +65,14 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// A part that lies outside its file of `size` bytes.
+    #[must_use]
+    pub fn range(size: u64) -> Self {
+        Self { size: Some(size), ..Self::from(Edge::Range(size)) }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.error, f)
@@ -76,7 +87,7 @@ impl<R: Refusal> From<R> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, entry: None, allow: None, wait: None }
+        Self { error, entry: None, allow: None, wait: None, size: None }
     }
 }
 
@@ -156,6 +167,9 @@ impl Failure {
         }
         if let Some(seconds) = self.wait {
             answer.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(size) = self.size {
+            answer.insert_header(content_range(None, size));
         }
         answer.json(document)
     }

@@ -28,6 +28,9 @@ pub enum Edge {
     /// The query string is not what the route reads.
     #[error("the query is not right: {0}")]
     Query(String),
+    /// A part of a file that lies outside it; the file has this many bytes.
+    #[error("the file has {0} bytes, and none of those asked for")]
+    Range(u64),
     /// An Idempotency-Key that is empty, long or not printable.
     #[error("the Idempotency-Key is not 1 to 64 printable ASCII characters")]
     IdempotencyKey,
@@ -82,6 +85,7 @@ impl Refusal for Edge {
             Self::Misaddressed => "web-misaddressed",
             Self::Path(_) => "web-path",
             Self::Query(_) => "web-query",
+            Self::Range(_) => "web-range",
             Self::IdempotencyKey => "web-idempotency-key",
             Self::IdempotencyReused => "web-idempotency-reused",
             Self::IdempotencyRunning => "web-idempotency-running",
@@ -96,6 +100,7 @@ impl Refusal for Edge {
             Self::Method(_) => 405,
             Self::BodyJson(_) | Self::Query(_) | Self::IdempotencyKey => 400,
             Self::BodySize(_) => 413,
+            Self::Range(_) => 416,
             Self::IdempotencyReused | Self::Misaddressed => 422,
             Self::IdempotencyRunning => 409,
             Self::TooMany => 429,
@@ -110,6 +115,9 @@ impl Refusal for Edge {
             Self::BodyJson(reason) | Self::Path(reason) => vec![("reason", reason.clone())],
             Self::BodySize(limit) => {
                 vec![("limit", Arg::Number(i64::try_from(*limit).unwrap_or(i64::MAX)))]
+            }
+            Self::Range(size) => {
+                vec![("size", Arg::Number(i64::try_from(*size).unwrap_or(i64::MAX)))]
             }
             Self::NotFound
             | Self::Misaddressed

@@ -16,6 +16,7 @@ pub mod init;
 pub mod limit;
 pub mod openapi;
 pub mod page;
+pub mod part;
 pub mod problem;
 mod rosters;
 pub mod socket;

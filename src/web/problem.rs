@@ -114,6 +114,7 @@ const fn status_key(status: u16) -> &'static str {
         412 => "web-status-412",
         413 => "web-status-413",
         415 => "web-status-415",
+        416 => "web-status-416",
         422 => "web-status-422",
         429 => "web-status-429",
         502..=504 => "web-status-503",

@@ -101,6 +101,7 @@ mod record_formats;
 mod record_tree;
 mod record_trust;
 mod registration;
+mod resumed;
 mod rosters;
 mod routes;
 mod routes_client;
