@@ -44,7 +44,7 @@ pub fn by(
     which: Which,
 ) -> Result<Option<Cosignatures>, Error> {
     let after = stored(after)?;
-    let last = reach(conn, witnesses, k, |conn, witness| last_of(conn, witness))?;
+    let last = reach(conn, witnesses, k, last_of)?;
     let Some(last) = last.filter(|last| *last > after) else { return Ok(None) };
     let mut above = after;
     if from.millis() > 0 {

@@ -38,10 +38,18 @@ pub const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Failure {
     error: Error,
     entry: Option<Box<Entered>>,
-    allow: Option<Box<str>>,
-    wait: Option<u32>,
-    /// The size of the file of which a part was asked for that is not there.
-    size: Option<u64>,
+    told: Option<Box<Told>>,
+}
+
+/// What a refusal tells in a header of its own.
+#[derive(Debug)]
+enum Told {
+    /// The methods that the address knows.
+    Allow(String),
+    /// After how many seconds to try again.
+    RetryAfter(u32),
+    /// How many bytes the file has of which a part was asked for that is not there.
+    Size(u64),
 }
 
 impl Failure {
@@ -53,23 +61,23 @@ impl Failure {
     /// A known address that does not know the method; `allow` lists those it knows.
     #[must_use]
     pub fn method(method: &str, allow: String) -> Self {
-        Self { allow: Some(allow.into()), ..Self::from(Edge::Method(method.to_owned())) }
+        Self::telling(Told::Allow(allow), Edge::Method(method.to_owned()))
     }
-}
 
-impl Failure {
     /// A refusal that is worth another try after this many seconds.
     #[must_use]
     pub fn later(refusal: Edge, seconds: u32) -> Self {
-        Self { wait: Some(seconds), ..Self::from(refusal) }
+        Self::telling(Told::RetryAfter(seconds), refusal)
     }
-}
 
-impl Failure {
     /// A part that lies outside its file of `size` bytes.
     #[must_use]
     pub fn range(size: u64) -> Self {
-        Self { size: Some(size), ..Self::from(Edge::Range(size)) }
+        Self::telling(Told::Size(size), Edge::Range(size))
+    }
+
+    fn telling(told: Told, refusal: Edge) -> Self {
+        Self { told: Some(Box::new(told)), ..Self::from(refusal) }
     }
 }
 
@@ -87,7 +95,7 @@ impl<R: Refusal> From<R> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, entry: None, allow: None, wait: None, size: None }
+        Self { error, entry: None, told: None }
     }
 }
 
@@ -162,15 +170,14 @@ impl Failure {
         }
         let mut answer = HttpResponse::build(self.status_code());
         answer.content_type(PROBLEM_JSON).insert_header(("content-language", lang.tag()));
-        if let Some(allow) = &self.allow {
-            answer.insert_header((ALLOW, &**allow));
-        }
-        if let Some(seconds) = self.wait {
-            answer.insert_header((RETRY_AFTER, seconds.to_string()));
-        }
-        if let Some(size) = self.size {
-            answer.insert_header(content_range(None, size));
-        }
+        match self.told.as_deref() {
+            Some(Told::Allow(allow)) => answer.insert_header((ALLOW, allow.as_str())),
+            Some(Told::RetryAfter(seconds)) => {
+                answer.insert_header((RETRY_AFTER, seconds.to_string()))
+            }
+            Some(Told::Size(size)) => answer.insert_header(content_range(None, *size)),
+            None => &mut answer,
+        };
         answer.json(document)
     }
 }
