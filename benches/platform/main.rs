@@ -28,6 +28,8 @@
 use std::process::ExitCode;
 
 mod door;
+#[path = "../../tests/it/in_process.rs"]
+mod in_process;
 mod live;
 mod opening;
 #[path = "../../tests/it/opening_world/mod.rs"]

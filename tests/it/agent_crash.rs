@@ -12,7 +12,7 @@ use actix_web::{App, test as served, web};
 use sealbid::clock::ManualClock;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::agent::{self, Agent, Refusal};
+use sealbid::custodian::agent::{self, Refusal};
 use sealbid::custodian::chain::Chain;
 use sealbid::custodian::home::{Home, Start};
 use sealbid::custodian::http::{Limits, Service, routes};
@@ -22,6 +22,7 @@ use sealbid::opening::statements::{Close, Lodged};
 use sealbid::record::checkpoint::Checkpoint;
 use sealbid::record::witness::AddCheckpoint;
 
+use crate::in_process;
 use crate::opening_world::{DEADLINE, Heard, Spoil, World, agent_seed, platform_key};
 use crate::openings::with_bids;
 use crate::support::{START, TestBase, TestFolder, folder};
@@ -168,11 +169,7 @@ fn no_second_close(
     let other = Statement::signed(other, &platform_key()).unwrap();
     let ask: AskClose = serde_json::from_slice(&it.body).unwrap();
     let ask = AskClose { close: other.encode(), ..ask };
-    let (keys, roster, state) = (&loaded.keys, &loaded.roster, &loaded.state);
-    let (first, log_keys, now, awake_since) = (roster, &[], it.at, it.at);
-    let floor = 1_000;
-    let agent =
-        Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms: floor };
+    let agent = in_process::agent(&loaded.keys, &loaded.roster, &loaded.state, it.at);
     assert_eq!(agent::sign_close(&agent, &ask).unwrap_err(), Refusal::SecondClose);
 }
 

@@ -32,6 +32,27 @@ fn void_reason(world: &World) -> VoidReason {
     Statement::<Void>::parse(&world.events("sealbid/void/v1")[0]).unwrap().body().reason
 }
 
+/// Four bids, the fourth a replaced one, and a platform that froze what was replaced too; gives both
+/// versions of it.
+fn with_a_kept_version(base: TestBase) -> (World, Bid, Bid) {
+    let world = with_bids(base);
+    let first = world.seal(4, 4, Spoil::Nothing);
+    world.accept(4, &first);
+    let next = world.replace(4, &first);
+    world.take_out(&first, "live");
+    close(&world);
+    (world, first, next)
+}
+
+/// What a custodian is asked who is shown the version that came after, too.
+fn whole(world: &World, first: &Bid, next: &Bid) -> (Account, AskChallenge) {
+    let ask = shown(world, first);
+    let Shown::Receipts(short) = ask.account.clone() else { panic!() };
+    let (later, credentials) = (Some(world.receipt(next).encode()), next.credentials());
+    let account = Account { later, credentials, ..short.clone() };
+    (short, AskChallenge { account: account.into(), ..ask })
+}
+
 /// Four bids, the fourth a replaced one, closed; gives the first version of it.
 fn with_a_replaced_bid(base: TestBase) -> (World, Bid) {
     let world = with_bids(base);
@@ -112,18 +133,9 @@ on_both! {
 
 on_both! {
     fn a_platform_that_keeps_back_what_took_a_bid_out_answers_nothing(base: TestBase) {
-        let world = with_bids(base);
-        let first = world.seal(4, 4, Spoil::Nothing);
-        world.accept(4, &first);
-        let next = world.replace(4, &first);
-        // The platform freezes what was replaced too.
-        world.take_out(&first, "live");
-        close(&world);
+        let (world, first, next) = with_a_kept_version(base);
         let close = world.row().close.unwrap();
-        let Shown::Receipts(short) = shown(&world, &first).account else { panic!() };
-        let (later, credentials) = (Some(world.receipt(&next).encode()), next.credentials());
-        let account = Account { later, credentials, ..short.clone() };
-        let ask = AskChallenge { account: account.into(), ..shown(&world, &first) };
+        let (short, ask) = whole(&world, &first, &next);
         let found = world.agents.challenge(2, &ask).unwrap();
         assert_eq!(found.body().verdict, Verdict::Open);
         let line = found.body().line;
@@ -225,13 +237,7 @@ on_both! {
 
 on_both! {
     fn a_word_that_answers_nothing_is_not_recorded_to_silence_what_comes_after_it(base: TestBase) {
-        let world = with_bids(base);
-        let first = world.seal(4, 4, Spoil::Nothing);
-        world.accept(4, &first);
-        let next = world.replace(4, &first);
-        // The platform freezes what was replaced too.
-        world.take_out(&first, "live");
-        close(&world);
+        let (world, first, next) = with_a_kept_version(base);
         // An accomplice shows the acceptance alone: the close agrees with it.
         let harmless = shown(&world, &first);
         let answered = world.agents.challenge(2, &harmless).unwrap();
@@ -241,13 +247,10 @@ on_both! {
             taken.map(|_| ()).map_err(|e| e.code())
         };
         assert_eq!(bring(&harmless.account, &answered), Err("opening-nothing-denied"));
-        let Shown::Receipts(short) = harmless.account.clone() else { panic!() };
-        let (later, credentials) = (Some(world.receipt(&next).encode()), next.credentials());
-        let account = Shown::from(Account { later, credentials, ..short });
-        let ask = AskChallenge { account: account.clone(), ..harmless.clone() };
+        let (_, ask) = whole(&world, &first, &next);
         let found = world.agents.challenge(2, &ask).unwrap();
         assert_eq!(found.body().verdict, Verdict::Open);
-        assert_eq!(bring(&account, &found), Ok(()));
+        assert_eq!(bring(&ask.account, &found), Ok(()));
         // Neither the word from before nor less shown once more takes it back.
         assert_eq!(bring(&harmless.account, &answered), Err("opening-nothing-denied"));
         assert_eq!(world.agents.challenge(2, &harmless).unwrap().body().verdict, Verdict::Open);

@@ -9,9 +9,7 @@ use sealbid::clock::Clock as _;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::agent::{
-    self, Agent, KeptBid, KeptFile, Keys, MAX_VERSIONS, Refusal, State,
-};
+use sealbid::custodian::agent::{self, KeptBid, KeptFile, Keys, MAX_VERSIONS, Refusal, State};
 use sealbid::custodian::client::{Answer, AskError, Custodians, Pending, lodged};
 use sealbid::custodian::roster::CustodianId;
 use sealbid::custodian::wire::{AskLodged, LodgedReply, MAX_PAGE};
@@ -20,6 +18,7 @@ use sealbid::opening::rules::lodged::lodged_line;
 use sealbid::opening::statements::{Query, QueryAbout};
 use zeroize::Zeroizing;
 
+use crate::in_process;
 use crate::on_both;
 use crate::opening_world::{
     BY_TIME, Bid, DEADLINE, OPEN_AT, ORIGIN, Spoil, World, agent_seed, id, platform_key, vouched,
@@ -287,16 +286,7 @@ on_both! {
         };
         let ask = |query: Query, by: &sealbid::crypto::key::SigningKey, at| {
             let query = Statement::signed(query, by).unwrap().encode();
-            let agent = Agent {
-                keys: &keys,
-                roster: &world.roster,
-                first: &world.roster,
-                log_keys: &[],
-                state: &state,
-                now: at,
-                awake_since: at,
-                challenge_floor_ms: 1_000,
-            };
+            let agent = in_process::agent(&keys, &world.roster, &state, at);
             agent::lodged(&agent, &AskLodged { after: None, query }).map(|(_, bids)| bids.len())
         };
         assert_eq!(ask(query(0), &platform_key(), now), Ok(1));
@@ -334,16 +324,7 @@ impl Custodians for Many<'_> {
     ) -> Pending<'a, Result<Answer, AskError>> {
         let keys = Keys::of_seed(Zeroizing::new(agent_seed(3)), ORIGIN, to).unwrap();
         let now = self.0.base.clock.now();
-        let agent = Agent {
-            keys: &keys,
-            roster: &self.0.roster,
-            first: &self.0.roster,
-            log_keys: &[],
-            state: &self.1,
-            now,
-            awake_since: now,
-            challenge_floor_ms: 1_000,
-        };
+        let agent = in_process::agent(&keys, &self.0.roster, &self.1, now);
         let ask: AskLodged = serde_json::from_slice(&body.unwrap()).unwrap();
         let bids = agent::lodged(&agent, &ask).unwrap().1;
         let body = serde_json::to_vec(&LodgedReply { bids }).unwrap();

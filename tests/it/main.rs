@@ -62,6 +62,7 @@ mod header_profile;
 mod hostile_archives;
 mod hours;
 mod identifiers;
+mod in_process;
 mod instances;
 mod interruptions;
 mod kept_receipts;

@@ -28,6 +28,7 @@ use serde::de::DeserializeOwned;
 
 use super::bids::Bid;
 use super::{N, agent_keys, id, roster};
+use crate::in_process;
 
 /// One of the agent's signing functions.
 type Decision<A, B> = fn(&Agent<'_>, &A) -> Result<(Change, Statement<B>), Refusal>;
@@ -215,16 +216,10 @@ impl Agents {
         decision: impl FnOnce(&Agent<'_>) -> Result<(Change, T), Refusal>,
     ) -> Result<T, Refusal> {
         let mut this = self.agents[who].lock().unwrap();
-        let agent = Agent {
-            keys: &this.keys,
-            roster: &self.roster,
-            first: &self.roster,
-            log_keys: &[],
-            state: &this.state,
-            now: self.clock.now().plus(self.skews.lock().unwrap().get(who).copied().unwrap_or(0)),
-            awake_since: this.awake_since,
-            challenge_floor_ms: 1_000,
-        };
+        let skew = self.skews.lock().unwrap().get(who).copied().unwrap_or(0);
+        let now = self.clock.now().plus(skew);
+        let agent = in_process::agent(&this.keys, &self.roster, &this.state, now);
+        let agent = Agent { awake_since: this.awake_since, ..agent };
         let (change, reply) = decision(&agent)?;
         this.state.apply(change);
         Ok(reply)

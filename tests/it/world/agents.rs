@@ -22,6 +22,7 @@ use sealbid::record::witness::{AddCheckpoint, WitnessRefusal};
 use sealbid::tender::statements::{Amendment, AmendmentReason};
 
 use super::faults::{Rule, Rules};
+use crate::in_process;
 
 /// The largest bid that an agent takes, in bytes.
 pub const MOST: u64 = 1 << 40;
@@ -136,6 +137,17 @@ pub struct Custodian {
 }
 
 impl Custodian {
+    /// It, at one request, with this memory.
+    pub const fn agent<'a>(
+        &'a self,
+        roster: &'a Statement<Roster>,
+        state: &'a State,
+        now: Time,
+    ) -> Agent<'a> {
+        let agent = in_process::agent(&self.keys, roster, state, now);
+        Agent { awake_since: self.awake_since, ..agent }
+    }
+
     /// Its machine is restored from nothing but its seed.
     pub fn wipe(&mut self, rules: Rules, now: Time) {
         let recovered_at = rules.holds(Rule::RecoveryIsKnown).then_some(now.plus(self.skew));
@@ -165,17 +177,7 @@ impl Agents {
         let custodian = &mut self.each[place];
         let now = truth.plus(custodian.skew);
         custodian.reached = custodian.reached.max(now);
-        let (keys, state) = (&custodian.keys, &custodian.state);
-        let agent = Agent {
-            keys,
-            roster: &self.roster,
-            first: &self.roster,
-            log_keys: &[],
-            state,
-            now,
-            awake_since: custodian.awake_since,
-            challenge_floor_ms: 1_000,
-        };
+        let agent = custodian.agent(&self.roster, &custodian.state, now);
         let (change, reply) = decide(&agent, request, self.rules);
         if let (Request::Amendment(ask), Reply::Note(_)) = (request, &reply) {
             self.note_reopening(place, ask);

@@ -49,19 +49,10 @@ fn signs(world: &mut World, place: usize, ask: &AskClose) -> bool {
 /// Whether an agent says that it signed nothing: asked without the proposal's receipt, it refuses for
 /// that and for nothing before it.
 fn is_free(world: &World, place: usize, ask: &AskClose) -> bool {
-    use sealbid::custodian::agent::{Agent, Refusal, sign_close};
+    use sealbid::custodian::agent::{Refusal, sign_close};
     let custodian = &world.agents.each[place];
-    let roster = &world.agents.roster;
-    let agent = Agent {
-        keys: &custodian.keys,
-        roster,
-        first: roster,
-        log_keys: &[],
-        state: &custodian.state,
-        now: world.truth().plus(custodian.skew),
-        awake_since: custodian.awake_since,
-        challenge_floor_ms: 1_000,
-    };
+    let now = world.truth().plus(custodian.skew);
+    let agent = custodian.agent(&world.agents.roster, &custodian.state, now);
     let ask = AskClose { proposed: String::new(), ..ask.clone() };
     matches!(sign_close(&agent, &ask), Err(Refusal::Receipt(_)))
 }

@@ -43,11 +43,8 @@ pub fn closed(min: u8) -> (World, UnitId) {
 }
 
 pub fn agent<'a>(world: &'a World, state: &'a State, now: Time) -> Agent<'a> {
-    let custodian = &world.agents.each[0];
-    let (keys, roster) = (&custodian.keys, &world.agents.roster);
-    let (first, log_keys, awake_since) = (roster, &[], custodian.awake_since);
-    let challenge_floor_ms = FLOOR_MS;
-    Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms }
+    let agent = world.agents.each[0].agent(&world.agents.roster, state, now);
+    Agent { challenge_floor_ms: FLOOR_MS, ..agent }
 }
 
 pub fn state(world: &World) -> State {

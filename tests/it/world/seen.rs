@@ -51,19 +51,15 @@ fn asked(world: &mut World, id: UnitId, (from, until): (Time, Time)) -> AskAmend
     }
 }
 
+/// The first agent, now.
+fn first(world: &World) -> Agent<'_> {
+    let custodian = &world.agents.each[0];
+    custodian.agent(&world.agents.roster, &custodian.state, world.truth())
+}
+
 /// What the first agent says, which has been awake since then.
 fn said(world: &World, ask: &AskAmendment, awake_since: Time) -> Result<(), Refusal> {
-    let (custodian, roster) = (&world.agents.each[0], &world.agents.roster);
-    let agent = Agent {
-        keys: &custodian.keys,
-        roster,
-        first: roster,
-        log_keys: &[],
-        state: &custodian.state,
-        now: world.truth(),
-        awake_since,
-        challenge_floor_ms: 1_000,
-    };
+    let agent = Agent { awake_since, ..first(world) };
     agent::sign_amendment(&agent, ask).map(|_| ())
 }
 
@@ -117,23 +113,7 @@ fn a_platform_that_is_silent_for_a_moment_was_not_down() {
 #[test]
 fn the_last_checkpoint_is_shown_with_the_time_at_which_it_was_cosigned() {
     let (world, _, deadline) = before(10_000);
-    let shown = |world: &World| {
-        let (custodian, roster) = (&world.agents.each[0], &world.agents.roster);
-        let (keys, state, log_keys) = (&custodian.keys, &custodian.state, &[]);
-        let (first, now, awake_since) = (roster, world.truth(), EVER);
-        let floor = 1_000;
-        let agent = Agent {
-            keys,
-            roster,
-            first,
-            log_keys,
-            state,
-            now,
-            awake_since,
-            challenge_floor_ms: floor,
-        };
-        agent::last_checkpoint(&agent).unwrap().encode()
-    };
+    let shown = |world: &World| agent::last_checkpoint(&first(world)).unwrap().encode();
     let before = shown(&world);
     world.clock.set(deadline.plus(30_000));
     assert_eq!(shown(&world), before, "a later one would freeze a set that it knows nothing of");

@@ -5,7 +5,7 @@ use sealbid::crypto::json;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::note::NoteError;
 use sealbid::crypto::statement::Statement;
-use sealbid::custodian::agent::{self, Agent, Refusal, State};
+use sealbid::custodian::agent::{self, Refusal};
 use sealbid::custodian::wire::{Account, AskAmendment, AskChallenge};
 use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Verified};
 use sealbid::ids::UnitId;
@@ -16,7 +16,7 @@ use sealbid::tender::statements::{Amendment, AmendmentReason};
 use super::World;
 use super::bidders::Body;
 use super::record::{Hand, proposed};
-use super::refusals::{BID, world};
+use super::refusals::{BID, agent, state, world};
 
 /// How a body came by another key.
 #[derive(Clone, Copy)]
@@ -82,17 +82,8 @@ fn judged(how: How) -> Result<Verdict, Refusal> {
     world.agents.each.iter().for_each(|custodian| close.sign(&custodian.keys.statement));
     let unit = world.row(&id).unit.encode();
     let ask = AskChallenge { account: account.into(), close: close.encode(), unit };
-    let state = world.agents.each[0].state.clone();
-    let found = agent::challenge(&agent(&world, &state), &ask);
+    let found = agent::challenge(&agent(&world, &state(&world), world.truth()), &ask);
     found.map(|(_, challenged)| challenged.body().verdict)
-}
-
-fn agent<'a>(world: &'a World, state: &'a State) -> Agent<'a> {
-    let custodian = &world.agents.each[0];
-    let (keys, roster) = (&custodian.keys, &world.agents.roster);
-    let (first, log_keys, now) = (roster, &[], world.truth());
-    let (awake_since, challenge_floor_ms) = (custodian.awake_since, 1_000);
-    Agent { keys, roster, first, log_keys, state, now, awake_since, challenge_floor_ms }
 }
 
 fn unsigned() -> Refusal {
@@ -122,8 +113,7 @@ fn amended(how: How) -> Option<Refusal> {
     let event = proposed(unit_id, &amendment);
     let proposed = record(&mut world, Level::Public, event);
     let ask = AskAmendment { amendment: amendment.encode(), credentials, proposed, unit_id };
-    let state = world.agents.each[0].state.clone();
-    agent::sign_amendment(&agent(&world, &state), &ask).err()
+    agent::sign_amendment(&agent(&world, &state(&world), world.truth()), &ask).err()
 }
 
 #[test]
