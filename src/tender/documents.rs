@@ -1,13 +1,13 @@
 //! Tender documents: added by the buyer, readable by anybody, nobody counted and nothing logged.
 
 use crate::auth::Actor;
-use crate::auth::table::{Act, Owner, allow};
+use crate::auth::table::Act;
 use crate::bid::upload::{self, Stored};
 use crate::blob::Blob;
 use crate::crypto::json::is_plain_text;
 use crate::ids::{DocumentId, TenderId, UploadId};
 
-use super::draft::drafted;
+use super::draft::{drafted, let_in};
 use super::rules::check_documents;
 use super::statements::DocumentRef;
 use super::store::{self, DocumentRow, State};
@@ -69,7 +69,7 @@ pub async fn add(
 /// Opens a document for reading. Before the publication only its buyer and the regulator may.
 ///
 /// # Errors
-/// [`Refused::NotFound`], or why the file cannot be read.
+/// [`Refused::NotFound`], also for whoever may not; why the file cannot be read.
 pub async fn open(
     p: &Platform,
     actor: &Actor,
@@ -83,7 +83,7 @@ pub async fn open(
         })
         .await?;
     if tender.state != State::Published {
-        allow(actor, Act::ReadDraft, &Owner::Enterprise(tender.procuring_entity))?;
+        let_in(actor, Act::ReadDraft, tender.procuring_entity)?;
     }
     let (blobs, blob) = (p.blobs.clone(), document.blob);
     let opened = tokio::task::spawn_blocking(move || blobs.open(blob)).await;

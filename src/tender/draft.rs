@@ -1,7 +1,7 @@
 //! Drafting: what a buyer plans, and the units that custodians are asked for recipients for.
 
-use crate::auth::Actor;
 use crate::auth::table::{Act, Owner, allow};
+use crate::auth::{self, Actor};
 use crate::crypto::entropy;
 use crate::crypto::hash::Hash;
 use crate::crypto::labels;
@@ -117,16 +117,29 @@ impl Drafted {
     }
 }
 
+/// Lets an actor at a tender that is not published. Whoever may not is told what is told of an id that
+/// names nothing, for whether there is such a tender is its buyer's business.
+///
+/// # Errors
+/// [`Refused::NotFound`].
+pub(super) fn let_in(actor: &Actor, act: Act, buyer: EnterpriseId) -> Result<(), Refused> {
+    allow(actor, act, &Owner::Enterprise(buyer)).map_err(|_| Refused::NotFound)
+}
+
 /// Loads a draft for an act of its buyer.
 ///
 /// # Errors
-/// [`Refused::NotFound`], or why the actor may not.
+/// [`Refused::NotFound`], also for everybody but its buyer; that a login is needed.
 pub async fn drafted(
     p: &Platform,
     actor: &Actor,
     act: Act,
     id: TenderId,
 ) -> Result<Drafted, Error> {
+    // Before anything is looked up, so that it tells nothing of what there is.
+    if *actor == Actor::Public {
+        return Err(auth::Refused::NotLoggedIn.into());
+    }
     let loaded =
         p.db.query(move |conn| {
             let row = store::find(conn, id)?;
@@ -135,7 +148,7 @@ pub async fn drafted(
             Ok::<_, crate::db::Error>(Drafted { row, lots, documents })
         })
         .await?;
-    allow(actor, act, &Owner::Enterprise(loaded.row.procuring_entity))?;
+    let_in(actor, act, loaded.row.procuring_entity)?;
     Ok(loaded)
 }
 

@@ -1,5 +1,5 @@
 tender-not-found = There is no such tender, unit or document.
-    .hint = Check the identifier.
+    .hint = Check the identifier. A tender that is not published yet is there for its buyer and the regulator alone, when logged in.
 tender-state = The tender is past this step.
     .hint = Look at its state: drafts are changed, published tenders are amended.
 tender-plan = The draft contradicts itself: { $fault }.

@@ -59,6 +59,7 @@ mod front_door;
 mod full_disks;
 mod handed_out;
 mod header_profile;
+mod hidden_drafts;
 mod hostile_archives;
 mod hours;
 mod identifiers;

@@ -274,7 +274,8 @@ pub fn plan(stages: &[Stage]) -> Plan {
     Plan { title: "校舍 A school".to_owned(), documents_until: DEADLINE, lots: vec![lot] }
 }
 
-fn registered(server: &Server, n: u64, kind: Kind) -> Party {
+/// Somebody who registered, and was vouched for.
+pub fn registered(server: &Server, n: u64, kind: Kind) -> Party {
     let id = id(n);
     let key = signer(&key_name(ORIGIN, kind, id), u8::try_from(n).unwrap());
     let body = Application { kind, key: key.verifying().clone(), ..application(n, 1) };

@@ -6,8 +6,8 @@ mod rows;
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use sealbid::auth::Actor;
 use sealbid::auth::table::{Act, Owner, allow};
+use sealbid::auth::{Actor, Refused};
 use sealbid::bid::statements::Withdrawal;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
@@ -59,10 +59,12 @@ fn resupply() -> Row {
 enum Door {
     /// The table, for a thing of this owner.
     Table(Act, fn(&Scene) -> Owner),
+    /// The table, for the buyer's draft: refused as if there were none.
+    Draft(Act),
     /// The signature on what is sent: the bringer's session plays no part.
     Signature,
 }
-use Door::{Signature, Table};
+use Door::{Draft, Signature, Table};
 
 /// A request to a route, and its answer when the door is open.
 struct Row {
@@ -184,12 +186,18 @@ fn expected(scene: &Scene, row: &Row, at: usize, actor: &Actor) -> (u16, String)
     if ROLES[at] == "revoked" {
         return (401, "auth-revoked".to_owned());
     }
+    let told = |refused: Refused| (refused.status(), refused.code());
+    let buyer = Owner::Enterprise(scene.play.buyer.id);
     let refused = match &row.door {
-        Table(act, owner) => allow(actor, *act, &owner(scene)).err(),
+        Table(act, owner) => allow(actor, *act, &owner(scene)).err().map(told),
+        Draft(act) if *act != Act::ReadDraft && *actor == Actor::Public => {
+            Some(told(Refused::NotLoggedIn))
+        }
+        Draft(act) => allow(actor, *act, &buyer).err().map(|_| (404, "tender-not-found")),
         Signature => None,
     };
     let own = row.other.filter(|_| ROLES[at] == "other bidder").unwrap_or(row.open);
-    let (status, code) = refused.map_or(own, |refused| (refused.status(), refused.code()));
+    let (status, code) = refused.unwrap_or(own);
     (status, code.to_owned())
 }
 
