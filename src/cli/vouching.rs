@@ -89,16 +89,8 @@ impl Client {
         pinned: &Pinned,
         application: &Statement<Application>,
     ) -> Result<Accepted, Failed> {
-        let body = application.body();
-        let verified = Verified {
-            application_sha256: application.sha256(),
-            enterprise: body.enterprise,
-            key: body.key.clone(),
-            kind: body.kind,
-            name: body.name.clone(),
-            uscc: body.uscc.clone(),
-        };
-        let path = format!("/enterprises/{}/verification", body.enterprise);
+        let verified = Verified::of(application);
+        let path = format!("/enterprises/{}/verification", verified.enterprise);
         self.state(pinned, &path, &signed(verified, self.key()?)?).await
     }
 

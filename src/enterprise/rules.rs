@@ -190,19 +190,10 @@ pub fn check_verified(
     verified: &Verified,
     waiting: &Statement<Application>,
 ) -> Result<Action, Refused> {
-    let body = waiting.body();
-    let expected = Verified {
-        application_sha256: waiting.sha256(),
-        enterprise: body.enterprise,
-        key: body.key.clone(),
-        kind: body.kind,
-        name: body.name.clone(),
-        uscc: body.uscc.clone(),
-    };
-    if *verified != expected {
+    if *verified != Verified::of(waiting) {
         return Err(Refused::OtherApplication);
     }
-    Ok(Action::Verify { key: body.key.clone() })
+    Ok(Action::Verify { key: verified.key.clone() })
 }
 
 /// Checks what an operator says of an application that it declines.

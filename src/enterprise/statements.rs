@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
-use crate::crypto::statement::Body;
+use crate::crypto::statement::{Body, Statement};
 use crate::ids::EnterpriseId;
 
 /// What a registered body may do: bid, or procure.
@@ -66,6 +66,22 @@ pub struct Verified {
     pub name: String,
     /// Its Unified Social Credit Code.
     pub uscc: String,
+}
+
+impl Verified {
+    /// What an operator says who vouches for this application: its own words, but for the contact.
+    #[must_use]
+    pub fn of(application: &Statement<Application>) -> Self {
+        let body = application.body();
+        Self {
+            application_sha256: application.sha256(),
+            enterprise: body.enterprise,
+            key: body.key.clone(),
+            kind: body.kind,
+            name: body.name.clone(),
+            uscc: body.uscc.clone(),
+        }
+    }
 }
 
 impl Body for Verified {
