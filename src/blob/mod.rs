@@ -5,6 +5,7 @@
 //! absent: who may upload, what the bytes mean, and the record of deletions.
 
 mod folder;
+pub mod lock;
 
 use std::io::{Read, Seek};
 

@@ -21,6 +21,7 @@ use crate::crypto::entropy::{self, Entropy};
 use crate::crypto::hash::Hash;
 use crate::crypto::key::SigningKey;
 use crate::crypto::statement::Statement;
+use crate::custodian::client::innermost;
 use crate::error::Said;
 use crate::web::i18n::Lang;
 
@@ -360,13 +361,4 @@ fn is_for_later(told: &Told) -> bool {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
     serde_json::from_slice(body).map_err(Failed::answer)
-}
-
-/// The innermost reason: reqwest's own words name only the URL.
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }

@@ -19,10 +19,10 @@ use crate::custodian::wire::MAX_BID;
 use crate::error::Said;
 use crate::verify::Trust;
 
-use super::client::innermost;
 use super::failed::Failed;
 use super::output::{Access, Report, write_new};
 use super::{Context, args, read_file};
+use crate::custodian::client::innermost;
 
 /// `sealbid custodian …`
 #[derive(Debug, clap::Subcommand)]
@@ -227,6 +227,8 @@ impl Serve {
     fn run(&self, context: &Context) -> Result<Report, Failed> {
         let start =
             if self.recover { Start::Recover(context.clock.now()) } else { Start::Suspicious };
+        // What it remembers is read under the lock: nobody else signs from here on.
+        let taken = self.dir.join("seed").exists().then(|| Home::take(&self.dir)).transpose()?;
         let loaded = Home::open(&self.dir, start)?;
         let listen = |e: std::io::Error| Failed::Machine(format!("{}: {e}", self.listen));
         let listener = TcpListener::bind(self.listen).map_err(listen)?;
@@ -236,6 +238,7 @@ impl Serve {
         context.progress.say(&Said::new("cli-say-listening", values));
         let served = actix_web::rt::System::new().block_on(self.serve(loaded, listener, context));
         served.map_err(|e| Failed::Machine(e.to_string()))?;
+        drop(taken);
         Ok(Report::default())
     }
 

@@ -9,8 +9,9 @@ use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::Member;
 use crate::custodian::wire::NoteReply;
 
-use super::client::{Client, innermost};
+use super::client::Client;
 use super::failed::Failed;
+use crate::custodian::client::innermost;
 
 impl Client {
     /// Sends a request to a custodian; gives the statement that it signed.

@@ -9,12 +9,16 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::bid::Accepted;
+use super::hints;
 use crate::config::ConfigError;
 use crate::crypto::entropy::NoEntropy;
 use crate::custodian::by_hand;
 use crate::custodian::home::HomeError;
 use crate::enterprise::uscc::UsccError;
-use crate::error::{Arg, Args, Reason, Refusal, TomlFault};
+use crate::error::{Arg, Args, Reason, Refusal, Said, TomlFault};
+
+/// The beginning of the codes of answers that are no problem document of a Sealbid.
+const FOREIGN: &str = "http-";
 
 /// No pause before another try is longer, whatever is asked for: a deadline may be near.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -32,13 +36,16 @@ pub struct Told {
     pub hint: Option<String>,
     /// The receipt of the recorded refusal, when there is one: a `.tlog-proof` text.
     pub receipt: Option<String>,
+    /// The request's id, by which an operator finds the platform's own failure in its log.
+    pub instance: Option<String>,
     /// After how many seconds another try is worth it, as the platform says.
     pub retry_after: Option<u32>,
 }
 
 impl Told {
     /// An error's document, ours or a proxy's.
-    pub(super) fn read(status: u16, retry_after: Option<u32>, body: &[u8]) -> Self {
+    #[must_use]
+    pub fn read(status: u16, retry_after: Option<u32>, body: &[u8]) -> Self {
         #[derive(Deserialize)]
         struct Problem {
             code: String,
@@ -47,21 +54,70 @@ impl Told {
             hint: Option<String>,
             #[serde(default)]
             receipt: Option<String>,
+            #[serde(default)]
+            instance: Option<String>,
         }
         match serde_json::from_slice::<Problem>(body) {
-            Ok(Problem { code, detail, hint, receipt }) => {
-                Self { status, code, detail, hint, receipt, retry_after }
+            Ok(Problem { code, detail, hint, receipt, instance }) => {
+                Self { status, code, detail, hint, receipt, instance, retry_after }
             }
             Err(_) => Self {
                 status,
-                code: format!("http-{status}"),
-                detail: String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned(),
+                code: format!("{FOREIGN}{status}"),
+                detail: first_line(body),
                 hint: None,
                 receipt: None,
+                instance: None,
                 retry_after,
             },
         }
     }
+
+    /// The values of its two lines.
+    fn args(&self) -> Args {
+        if self.code.starts_with(FOREIGN) {
+            return self.foreign();
+        }
+        // The platform speaks to programs, and people gave a command.
+        let hint = match (hints::instead(&self.code), &self.hint) {
+            (Some(ours), _) => Arg::Word(ours),
+            (None, Some(hint)) => Arg::Text(hint.clone()),
+            (None, None) => Arg::Word("cli-say-no-hint"),
+        };
+        let mut code = Arg::Text(self.code.clone());
+        // Only the platform's own failures stand in its log.
+        if let Some(instance) = self.instance.as_ref().filter(|_| self.status >= 500) {
+            let values = vec![("code", code), ("instance", instance.as_str().into())];
+            code = Said::new("cli-say-code-instance", values).arg();
+        }
+        vec![("detail", Arg::Text(self.detail.clone())), ("code", code), ("hint", hint)]
+    }
+
+    /// The same of an answer that no Sealbid gave.
+    fn foreign(&self) -> Args {
+        let status = ("status", self.status.to_string().into());
+        let detail = if self.detail.is_empty() {
+            Said::new("cli-say-foreign", vec![status])
+        } else {
+            let text = ("text", self.detail.as_str().into());
+            Said::new("cli-say-foreign-text", vec![status, text])
+        };
+        // What stands before a platform that is down or busy answers in its place.
+        let is_before = matches!(self.status, 429 | 502..=504);
+        let hint = if is_before { "cli-say-hint-again" } else { "cli-say-hint-address" };
+        let code = Arg::Text(self.code.clone());
+        vec![("detail", detail.arg()), ("code", code), ("hint", Arg::Word(hint))]
+    }
+}
+
+/// The first line of a foreign answer's text; a page has none for a terminal.
+fn first_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..200).unwrap_or(body));
+    let line = text.trim_start().lines().next().unwrap_or_default().trim_end();
+    if line.starts_with(['<', '{']) {
+        return String::new();
+    }
+    line.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Why a command failed.
@@ -116,6 +172,9 @@ pub enum Failed {
     /// What the platform asks to be signed is not what its signer means.
     #[error("nothing was signed: {0:?}")]
     Unsigned(Arg),
+    /// The unit takes no order, or not this one.
+    #[error("no order was signed: {0:?}")]
+    NoOrder(Arg),
     /// Nothing was sealed.
     #[error("nothing was sealed: {0:?}")]
     Sealing(Arg),
@@ -245,6 +304,7 @@ impl Refusal for Failed {
             Self::NotPinned => "cli-not-pinned",
             Self::Unit(_) => "cli-unit",
             Self::Unsigned(_) => "cli-unsigned",
+            Self::NoOrder(_) => "cli-no-order",
             Self::Sealing(_) => "cli-sealing",
             Self::Bid(_) => "cli-bid",
             Self::NotYours => "cli-not-yours",
@@ -288,7 +348,9 @@ impl Refusal for Failed {
             }
             Self::Code(error) => error.args(),
             Self::Config(error) => error.args(),
-            Self::Home(error) => vec![("reason", error.arg())],
+            Self::Home(error) => {
+                vec![("reason", error.arg()), ("next", Arg::Word(hints::of_home(error)))]
+            }
             Self::ByHand(refused) => refused.args(),
             Self::Missing(option) => vec![("option", (*option).into())],
             Self::ReplacedSince(accepted) | Self::WithdrawnSince(accepted) => {
@@ -297,20 +359,11 @@ impl Refusal for Failed {
             Self::Server(given) | Self::Pin(given) => text(&[("given", given)]),
             Self::Unreachable { server, reason } => text(&[("server", server), ("reason", reason)]),
             Self::OtherPlatform(origin) => text(&[("origin", origin)]),
-            Self::Refused(told) => {
-                let mut args = text(&[("detail", &told.detail), ("code", &told.code)]);
-                // The platform speaks of addresses, and people gave an id.
-                let hint = match &told.hint {
-                    _ if told.code == "web-not-found" => Arg::Word("cli-say-hint-not-found"),
-                    Some(hint) => Arg::Text(hint.clone()),
-                    None => Arg::Word("cli-say-no-hint"),
-                };
-                args.push(("hint", hint));
-                args
-            }
+            Self::Refused(told) => told.args(),
             Self::Passphrase(reason)
             | Self::Unit(reason)
             | Self::Unsigned(reason)
+            | Self::NoOrder(reason)
             | Self::Sealing(reason)
             | Self::Bid(reason)
             | Self::Answer(reason)

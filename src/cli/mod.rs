@@ -14,6 +14,7 @@ pub mod download;
 pub mod enterprise;
 pub mod failed;
 pub mod help;
+mod hints;
 pub mod intended;
 pub mod keys;
 mod log;

@@ -32,8 +32,11 @@ impl ConfigFile {
 /// # Errors
 /// [`start::StartError`].
 pub fn init(file: &ConfigFile, context: &Context) -> Result<Report, Error> {
-    init::init(&file.load()?, options(context))?;
-    Ok(Report::said("cli-say-initialised", Vec::new()))
+    let config = file.load()?;
+    init::init(&config, options(context))?;
+    let next = if init::has_roster(&config) { "cli-say-next-serve" } else { "cli-say-next-roster" };
+    let path = config.roster_file.display().to_string();
+    Ok(Report::said("cli-say-initialised", Vec::new()).and(next, vec![("path", path.into())]))
 }
 
 /// `sealbid migrate`: brings an older database up to this program's schema.

@@ -4,6 +4,7 @@
 //! documents and rule pack and with the pinned roster; the platform's preparation is a proposal, not
 //! an instruction.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -183,7 +184,12 @@ impl Client {
     /// [`Failed`].
     pub async fn add_document(&self, tender: TenderId, file: &Path) -> Result<Value, Failed> {
         let wrong = |e: std::io::Error| Failed::file(file, &e);
-        let size = std::fs::metadata(file).map_err(wrong)?.len();
+        // Opened here, so that a file that cannot be read is not taken for a platform that fails.
+        let meta = std::fs::File::open(file).and_then(|file| file.metadata()).map_err(wrong)?;
+        if meta.is_dir() {
+            return Err(wrong(ErrorKind::IsADirectory.into()));
+        }
+        let size = meta.len();
         let name = file.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Failed::in_file(file, Said::bare("cli-say-why-name")))?;
         let slice = Slice { path: file.to_owned(), start: 0, size };

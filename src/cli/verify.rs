@@ -73,7 +73,10 @@ pub fn run(args: &VerifyArgs) -> Result<Report, NotReadable> {
     let read = |path: &PathBuf| receipt_in(path).map_err(at(path));
     let receipt = args.receipt.as_ref().map(read).transpose()?;
     let later = args.later.as_ref().map(read).transpose()?;
-    File::open(&args.case).map_err(at(&args.case))?;
+    let meta = File::open(&args.case).and_then(|file| file.metadata()).map_err(at(&args.case))?;
+    if meta.is_dir() {
+        return Err(at(&args.case)(io::ErrorKind::IsADirectory.into()));
+    }
     let mut source = || -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(&args.case)?)))
     };

@@ -302,6 +302,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
 /// [`ConfigError::Unreadable`], [`ConfigError::Exposed`].
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let meta = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
+    if meta.is_dir() {
+        return Err(unreadable(path, &std::io::ErrorKind::IsADirectory.into()));
+    }
     if is_exposed(&meta) {
         return Err(ConfigError::Exposed { path: path.display().to_string() });
     }

@@ -267,12 +267,17 @@ impl Custodians for Http {
 }
 
 /// The innermost reason: reqwest's own words name only the URL.
-fn silent(error: &dyn std::error::Error) -> AskError {
+#[must_use]
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {
         inner = source;
     }
-    AskError::Silent(inner.to_string())
+    inner.to_string()
+}
+
+fn silent(error: &dyn std::error::Error) -> AskError {
+    AskError::Silent(innermost(error))
 }
 
 /// The agents of one roster as the record's witnesses, by the names of [`witnesses`].

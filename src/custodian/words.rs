@@ -65,6 +65,10 @@ impl Reason for HomeError {
                 let path = path.display().to_string().into();
                 Said::new("custodian-say-home-exists", vec![("path", path)])
             }
+            Self::InUse(path) => {
+                let path = path.display().to_string().into();
+                Said::new("custodian-say-home-in-use", vec![("path", path)])
+            }
             Self::NotEnrolled => Said::bare("custodian-say-home-other"),
         }
     }

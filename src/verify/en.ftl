@@ -1,5 +1,5 @@
 verify-say-pinned = pinned: this case stands on what you trust.
-verify-say-not-compared = not compared with your pin: the file is damaged before anything in it can be believed.
+verify-say-not-compared = not compared with your pin: the file is damaged before anything in it can be believed. Fetch it again with “sealbid record case”.
 verify-say-not-pinned = not pinned: name what you trust with --trust; an invented case would look the same.
 verify-say-mismatch = not pinned: the case does NOT stand on what you trust.
 verify-say-ok = ok

@@ -1,5 +1,5 @@
 verify-say-pinned = 已锚定：本案建立在您所信任的名册或密钥之上。
-verify-say-not-compared = 未与您的锚定值比对：文件已损坏，其中内容尚不可信。
+verify-say-not-compared = 未与您的锚定值比对：文件已损坏，其中内容尚不可信。请用“sealbid record case”重新取得。
 verify-say-not-pinned = 未锚定：请用 --trust 指明您信任什么；否则凭空捏造的案卷看上去也一样。
 verify-say-mismatch = 未锚定：本案并非建立在您所信任的名册或密钥之上！
 verify-say-ok = 成立

@@ -1,26 +1,23 @@
 //! The data folder: one process's at a time, and one database's for ever.
 //!
-//! The lock is the system's, on an open file: it ends with its process, however that ends. The folder's
-//! id stands in the folder and in the database: an instance with another folder would not find what
+//! The folder's id stands in the folder and in the database: an instance with another folder would not find what
 //! bidders uploaded, and would say on the record that it was lost. Deliberately absent: what the folder
 //! holds, and stores that several instances share.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
 
 use super::start_error::{StartError, internal, refused};
+use crate::blob::lock;
 use crate::crypto::entropy::{Entropy, array};
 use crate::db::schema::folder;
 use crate::db::{Conn, Db, Error, Tx};
 use crate::error::Reason as _;
 use crate::on_each;
 
-/// The file that is locked while a process works on the folder. Nothing stands in it.
-const LOCK: &str = "lock";
 /// The file with the folder's id.
 pub const ID: &str = "id";
 
@@ -40,16 +37,8 @@ impl DataFolder {
     /// [`StartError::FolderInUse`], [`StartError::Folder`].
     pub(super) fn take(path: &Path) -> Result<Self, StartError> {
         let wrong = |error: &io::Error| wrong(path, error);
-        let mut options = File::options();
-        let lock = options.create(true).truncate(false).write(true).mode(0o600);
-        let lock = lock.open(path.join(LOCK)).map_err(|e| wrong(&e))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StartError::FolderInUse { path: path.display().to_string() });
-            }
-            Err(TryLockError::Error(error)) => return Err(wrong(&error)),
-        }
+        let in_use = || StartError::FolderInUse { path: path.display().to_string() };
+        let lock = lock::take(path).map_err(|e| wrong(&e))?.ok_or_else(in_use)?;
         let id = match fs::read_to_string(path.join(ID)) {
             Ok(text) => Some(text.trim().to_owned()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,

@@ -1,5 +1,6 @@
 //! Making a platform's database, and bringing it up to date.
 
+use super::rosters;
 use super::start::{StartError, refused};
 use crate::config::Config;
 use crate::db::{self, Db, OpenError, Options};
@@ -25,6 +26,12 @@ pub fn init(config: &Config, options: Options) -> Result<(), StartError> {
     // Also the tables of an `init` that was cut off: this one ends it.
     let origin = config.origin.as_str().to_owned();
     db.write_blocking(move |tx| name::fix(tx, &origin)).map_err(refused)
+}
+
+/// Whether the configured roster is in place, signed by its regulator.
+#[must_use]
+pub fn has_roster(config: &Config) -> bool {
+    rosters::read(&config.roster_file).is_ok()
 }
 
 /// The record that the configuration names must be the one that [`init`] made.

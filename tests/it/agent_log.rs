@@ -79,6 +79,15 @@ fn an_agent_logs_each_refusal_with_its_code_and_answers_all_by_problems() {
     let ask_close =
         json!({ "checkpoint": MARKER, "close": close, "lodged": [], "proposed": MARKER });
     let ask_close = ask_close.to_string();
+    // Two agents with one memory could sign two closes: the folder is the first one's.
+    for (lang, hint) in [("en", "hint: Stop that process first"), ("zh", "提示: 请先停止该进程")]
+    {
+        let mut second = Command::new(env!("CARGO_BIN_EXE_sealbid"));
+        second.args(["--lang", lang, "custodian", "serve"]).arg(agent_home(&home, 1));
+        let second = second.args(["--listen", "127.0.0.1:0"]).output().unwrap();
+        let said = String::from_utf8(second.stderr).unwrap();
+        assert_eq!((second.status.code(), said.contains(hint)), (Some(1), true), "{said}");
+    }
     let mut codes = Vec::new();
     for (method, path, body, status, code) in [
         (Method::POST, "/unit", ask_unit.as_str(), 422, "custodian-statement"),
@@ -103,4 +112,7 @@ fn an_agent_logs_each_refusal_with_its_code_and_answers_all_by_problems() {
     assert_eq!(refused[1]["unit"], unit.to_string(), "a close is refused for a unit");
     assert_eq!((&refused[1]["path"], &refused[2]["path"]), (&json!("/close"), &json!("/release")));
     assert!(!log.contains(MARKER), "nothing of a request is logged: {log}");
+    // A killed process holds no folder.
+    let again = Agent::start(&agent_home(&home, 1));
+    assert_eq!(again.send(Method::GET, "/checkpoint", "").0, StatusCode::NOT_FOUND);
 }

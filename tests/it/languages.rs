@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use sealbid::cli::failed::{Failed, Told};
 use sealbid::clock::Time;
 use sealbid::enterprise::uscc::Uscc;
 use sealbid::error::{Arg, Error};
@@ -146,4 +147,102 @@ fn the_language_is_the_first_one_we_speak() {
     assert_eq!(Lang::from_accept("zh-Hans-CN"), Some(Lang::Zh));
     assert_eq!(Lang::from_accept("zh_CN.UTF-8"), Some(Lang::Zh));
     assert_eq!(Lang::from_accept("de"), None);
+}
+
+/// Every code of a refusal with its hint in both languages, values filled in.
+fn hints() -> Vec<(String, Lang, Option<String>)> {
+    let mut all = Vec::new();
+    for feature in FEATURES {
+        let en = entries(feature.en);
+        for key in en.keys().filter(|key| en.contains_key(&format!("{key}.hint"))) {
+            let values = en[&format!("{key}.hint")].iter();
+            let args: Vec<_> =
+                values.map(|name| (&*name.clone().leak(), Arg::from("what to do"))).collect();
+            let hint = |lang| i18n::hint(lang, key, &args);
+            all.extend([Lang::Zh, Lang::En].map(|lang| (key.clone(), lang, hint(lang))));
+        }
+    }
+    assert!(all.len() > 300 && all.iter().all(|(_, _, hint)| hint.is_some()), "{}", all.len());
+    all
+}
+
+fn told(code: &str, status: u16, hint: Option<String>) -> Error {
+    let detail = "It was not done.".to_owned();
+    let instance = Some("req_1".to_owned());
+    let code = code.to_owned();
+    let told = Told { status, code, detail, hint, receipt: None, instance, retry_after: None };
+    Failed::Refused(Box::new(told)).into()
+}
+
+#[test]
+fn no_hint_on_the_command_line_speaks_of_the_api() {
+    const OF_THE_API: &[&str] = &[
+        "/api/",
+        "header",
+        "Header",
+        "头。",
+        "Idempotency",
+        "Upload-",
+        "Retry-After",
+        "Tus-",
+        "X-Sealbid",
+        "application/",
+        "schema",
+        "offset",
+        "upload address",
+        "POST",
+        "token",
+        "session",
+        "openapi",
+        "字节位置",
+    ];
+    let mut others = 0;
+    for (code, lang, hint) in hints() {
+        let said = terminal(&told(&code, 422, hint.clone()), lang);
+        let line = said.lines().nth(1).unwrap();
+        let found = OF_THE_API.iter().find(|word| line.contains(**word));
+        assert_eq!(found, None, "{code}: {line}");
+        assert!(line.chars().count() > 8 && !line.contains("cli-say"), "{code}: {line}");
+        others += usize::from(!line.contains(&hint.unwrap()));
+    }
+    assert!(others > 50, "the platform's own would do: {others}");
+    let keyless = told("auth-login-needed", 401, Some("POST /api/v1/login".to_owned()));
+    let said = terminal(&keyless, Lang::En);
+    assert!(said.contains("hint: Give --key FILE") && !said.contains("/api/"), "{said}");
+}
+
+#[test]
+fn what_is_no_sealbid_is_told_in_two_lines_without_its_page() {
+    let page = b"<!DOCTYPE HTML>\n<html>\n<p>Error code: 404</p>\n</html>\n";
+    for (status, body, en, hint) in [
+        (404, &page[..], "no Sealbid: HTTP status 404 (http-404)", "Check the address"),
+        (502, &page[..], "no Sealbid: HTTP status 502 (http-502)", "give the same command again"),
+        (
+            404,
+            b"\n  no\x1b[31m such\nhost",
+            "status 404, no[31m such (http-404)",
+            "Check the address",
+        ),
+        (500, b"", "no Sealbid: HTTP status 500 (http-500)", "Check the address"),
+        (404, br#"{"error":"x"}"#, "no Sealbid: HTTP status 404 (http-404)", "Check the address"),
+    ] {
+        let error = Error::from(Failed::Refused(Box::new(Told::read(status, None, body))));
+        for lang in [Lang::Zh, Lang::En] {
+            assert_eq!(terminal(&error, lang).lines().count(), 2, "{lang:?} {status}");
+        }
+        let said = terminal(&error, Lang::En);
+        assert!(said.contains(en) && said.contains(hint), "{said}");
+        assert!(terminal(&error, Lang::Zh).contains("不是 Sealbid"));
+    }
+}
+
+#[test]
+fn the_platforms_own_failure_is_told_with_the_instance_that_its_log_has() {
+    let failed = terminal(&told("db-failed", 500, None), Lang::En);
+    assert!(
+        failed.starts_with("error: It was not done. (db-failed, instance req_1)\n"),
+        "{failed}"
+    );
+    let refused = terminal(&told("bid-late", 422, None), Lang::En);
+    assert!(refused.starts_with("error: It was not done. (bid-late)\n"), "{refused}");
 }

@@ -169,6 +169,7 @@ on_both! {
         assert_eq!(told["code"], "custodian-range", "{told}");
         let (_, told) = ask(&play, "/lodge", fs::read(&second).unwrap());
         assert_eq!(told["code"], "custodian-range", "{told}");
+        assert!(told["hint"].as_str().unwrap().contains("sealbid bid lodge"), "for its bidder: {told}");
         untouched();
 
         let again = lodge(&play, 0, &bid).unwrap();

@@ -3,20 +3,32 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
+use sealbid::config::Config;
 use sealbid::db::DatabaseUrl;
 
 use crate::on_both;
 use crate::server::Server;
 use crate::support::{TestBase, folder};
 
-/// The exit code of a command in this language, and what it said.
-fn run(server: &Server, command: &str, lang: &str) -> (Option<i32>, String) {
+/// A command in this language.
+fn output(server: &Server, command: &str, lang: &str) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_sealbid"));
     program.args(["--lang", lang, command, "--config"]).arg(&server.config);
-    let output = program.output().unwrap();
+    program.output().unwrap()
+}
+
+/// The exit code of a command in this language, and what it said.
+fn run(server: &Server, command: &str, lang: &str) -> (Option<i32>, String) {
+    let output = output(server, command, lang);
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The same with what it printed.
+fn done(server: &Server, command: &str, lang: &str) -> (Option<i32>, String) {
+    let output = output(server, command, lang);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
 /// The command must be refused in two lines of both languages that say this.
@@ -52,8 +64,20 @@ on_both! {
         for command in ["migrate", "serve"] {
             refused(&server, command, NEW, "尚无平台");
         }
-        let (code, said) = run(&server, "init", "en");
+        let roster = Config::load(&server.config, []).unwrap().roster_file;
+        let kept = fs::read(&roster).unwrap();
+        let (code, said) = done(&server, "init", "en");
         assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("Next: run `sealbid serve`.") && !said.contains("regulator"), "{said}");
+        base.clear();
+        fs::write(&roster, "to be signed").unwrap();
+        let (_, said) = done(&server, "init", "en");
+        let path = roster.display().to_string();
+        assert!(said.contains("have the regulator sign the roster") && said.contains(&path), "{said}");
+        base.clear();
+        let (_, said) = done(&server, "init", "zh");
+        assert!(said.contains("请行政监督部门签署名册") && said.contains(&path), "{said}");
+        fs::write(&roster, kept).unwrap();
         refused(&server, "init", THERE, "已有平台");
         let (code, said) = run(&server, "migrate", "en");
         assert_eq!(code, Some(0), "{said}");

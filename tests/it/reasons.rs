@@ -22,7 +22,7 @@ use sealbid::custodian::chain::ChainError;
 use sealbid::custodian::home::HomeError;
 use sealbid::custodian::roster::RosterError;
 use sealbid::enterprise::credentials::CredentialError;
-use sealbid::error::{Arg, Reason, Said};
+use sealbid::error::{Arg, Error, Reason, Said};
 use sealbid::ids::NotAnId;
 use sealbid::opening::rules::AmendmentFault;
 use sealbid::record::checkpoint::CheckpointError;
@@ -292,6 +292,25 @@ fn english_run(text: &str) -> usize {
 }
 
 /// The keys of a room's sentences that begin like this.
+/// Whoever drafts a unit is told to draft again, and nobody else is.
+#[test]
+fn what_is_out_of_range_is_mended_by_whoever_made_it() {
+    let mut drafts = Vec::new();
+    for key in keys("custodian", "custodian-say-range-") {
+        let refused = Error::from(Refusal::Range(key));
+        for lang in [Lang::Zh, Lang::En] {
+            let hint = i18n::hint(lang, refused.code(), refused.args()).unwrap();
+            if hint.contains("every custodian again") || hint.contains("重新向每个保管人请求")
+            {
+                drafts.push(key);
+            }
+        }
+    }
+    let own = ["buyer", "deadline", "window"].map(|it| format!("custodian-say-range-{it}"));
+    let own: Vec<_> = own.iter().flat_map(|key| [key.as_str(), key]).collect();
+    assert_eq!(drafts, own);
+}
+
 fn keys(room: &str, start: &str) -> Vec<&'static str> {
     let file = format!("{}/src/{room}/zh-CN.ftl", env!("CARGO_MANIFEST_DIR"));
     let text: &'static str = Box::leak(std::fs::read_to_string(file).unwrap().into_boxed_str());

@@ -190,7 +190,7 @@ on_both! {
             let order = Statement::signed(order, &play.buyer.key).unwrap();
             std::fs::write(at(name), order.encode()).unwrap();
             let refused = sign(name, Some("order-2"));
-            assert!(matches!(refused, Err(Failed::Unsigned(_))), "{name}");
+            assert!(matches!(refused, Err(Failed::NoOrder(_))), "{name}");
             assert!(!at("order-2").exists());
         };
         other("order-close", |order| order.close_sha256 = Hash::of(b"another close"));
@@ -373,7 +373,7 @@ on_both! {
         let out = play.server.home().join("order");
         let lines = vec![Hash::of(b"line")];
         let order = OpeningCommand::Order { unit, lines, out: out.clone() }.run(&buyer);
-        assert!(matches!(order, Err(Failed::Unsigned(_))) && !out.exists(), "{order:?}");
+        assert!(matches!(order, Err(Failed::NoOrder(_))) && !out.exists(), "{order:?}");
         // The receipt of a withdrawal never takes a file's place, and a refusal's is kept.
         play.bid(0, &unit);
         let out = play.server.home().join("withdrawal");

@@ -29,6 +29,7 @@ use crate::ids::UnitId;
 use crate::opening::http::ChallengeBody;
 use crate::opening::rules::lodged::lodged_line;
 use crate::opening::statements::{Challenged, Lodged, Verdict};
+use crate::record::proof::Receipt;
 
 /// `sealbid bid challenge`
 #[derive(Debug, clap::Args)]
@@ -175,13 +176,13 @@ impl Challenge {
     pub(super) async fn run(&self, context: &Context) -> Result<Report, Failed> {
         let (client, pinned) = (context.client()?, context.pinned().await?);
         let receipt = text(&self.receipt)?;
-        let later = self.later.as_deref().map(text).transpose()?;
+        let later = self.later.as_deref().map(receipt_text).transpose()?;
         let found = if type_of(&receipt) == Some(Lodged::TYPE) {
             let credentials = self.credentials.as_deref();
             let word = shown_word(&self.receipt, &self.before, &self.receipts, credentials)?;
             client.challenge_by_word(&pinned, word).await?
         } else {
-            client.challenge(&pinned, &receipt, later).await?
+            client.challenge(&pinned, &receipt_text(&self.receipt)?, later).await?
         };
         Ok(found.iter().fold(Report::default(), |report, found| {
             let custodian = ("custodian", found.custodian.clone().into());
@@ -224,6 +225,13 @@ pub fn shown_word(
 
 fn text(path: &Path) -> Result<String, Failed> {
     String::from_utf8(read_file(path)?).map_err(|e| Failed::in_file(path, e))
+}
+
+/// A file that holds a receipt; another file is a slip, and shows nothing against anybody.
+fn receipt_text(path: &Path) -> Result<String, Failed> {
+    let text = text(path)?;
+    Receipt::parse(text.as_bytes()).map_err(|e| Failed::in_file(path, e))?;
+    Ok(text)
 }
 
 /// A custodian's note, with the manifest of the `.bid` file that it is named after.

@@ -9,6 +9,7 @@ use crate::bid::statements::Manifest;
 use crate::crypto::statement::Statement;
 use crate::error::Said;
 use crate::ids::{BidId, UnitId};
+use crate::record::proof::Receipt;
 
 use super::challenge::Challenge;
 use super::check::read;
@@ -308,7 +309,9 @@ async fn list(context: &Context) -> Result<Report, Failed> {
 
 async fn receipt(context: &Context, file: &Path, patience: Duration) -> Result<Report, Failed> {
     let pinned = context.pinned().await?;
-    let old = pinned.receipt(&read_file(file)?)?.receipt;
+    let old = read_file(file)?;
+    Receipt::parse(&old).map_err(|e| Failed::in_file(file, e))?;
+    let old = pinned.receipt(&old)?.receipt;
     let accepted = context.client()?.final_receipt(&pinned, old.index, patience).await?;
     let new = &accepted.checked.receipt;
     if new.salt != old.salt || new.event != old.event {

@@ -294,9 +294,9 @@ async fn order(
     let seen = client.seen(unit).await?;
     let terms = Statement::<Unit>::parse(seen.unit.as_bytes()).map_err(wrong)?;
     if terms.body().release != ReleaseBy::Order {
-        return Err(Failed::unsigned(Said::bare("cli-say-why-by-hour")));
+        return Err(no_order("cli-say-why-by-hour"));
     }
-    let close = seen.close.ok_or_else(|| Failed::unsigned(Said::bare("cli-say-why-not-closed")))?;
+    let close = seen.close.ok_or_else(|| no_order("cli-say-why-not-closed"))?;
     let (close, _) = pinned.close(&close, unit)?;
     let mut lines = lines.to_vec();
     lines.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
@@ -310,6 +310,10 @@ async fn order(
     Ok(Report::said("cli-say-order-signed", args([("path", out.display().to_string())])))
 }
 
+fn no_order(why: &'static str) -> Failed {
+    Failed::NoOrder(Said::bare(why).arg())
+}
+
 fn read_order(file: &Path) -> Result<Statement<Order>, Failed> {
     Statement::parse(&read_file(file)?).map_err(|e| Failed::in_file(file, e))
 }
@@ -320,14 +324,14 @@ async fn sign_order(context: &Context, file: &Path, out: Option<&Path>) -> Resul
     let (client, pinned) = (context.client()?, context.pinned().await?);
     let body = order.body();
     let seen = client.seen(&body.unit_id).await?;
-    let close = seen.close.ok_or_else(|| Failed::unsigned(Said::bare("cli-say-why-not-closed")))?;
+    let close = seen.close.ok_or_else(|| no_order("cli-say-why-not-closed"))?;
     let (close, _) = pinned.close(&close, &body.unit_id)?;
     if body.close_sha256 != close.sha256() {
-        return Err(Failed::unsigned(Said::bare("cli-say-why-other-close")));
+        return Err(no_order("cli-say-why-other-close"));
     }
     let lines = &close.body().lines;
     if !is_ascending(&body.lines) || body.lines.iter().any(|line| !lines.contains(line)) {
-        return Err(Failed::unsigned(Said::bare("cli-say-why-other-lines")));
+        return Err(no_order("cli-say-why-other-lines"));
     }
     let unit = body.unit_id.to_string();
     let count = [body.lines.len(), lines.len()].map(|count| count.to_string());

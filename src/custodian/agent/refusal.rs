@@ -207,9 +207,28 @@ impl crate::error::Refusal for Refusal {
     fn args(&self) -> Args {
         match self {
             Self::Statement(cause) => vec![("cause", cause.arg())],
-            Self::Range(what) | Self::Internal(what) => vec![("cause", Arg::Word(what))],
+            Self::Range(what) => {
+                vec![("cause", Arg::Word(what)), ("next", Arg::Word(after_range(what)))]
+            }
+            Self::Internal(what) => vec![("cause", Arg::Word(what))],
             Self::Lodge(refused) => vec![("cause", Said::of(refused).arg())],
             _ => Args::new(),
         }
+    }
+}
+
+/// What to do about something out of range: a unit's readers are its buyer and the platform, a lodged
+/// bid's its bidder.
+fn after_range(what: &str) -> &'static str {
+    match what {
+        "custodian-say-range-length"
+        | "custodian-say-range-first-line"
+        | "custodian-say-range-file"
+        | "custodian-say-range-bid"
+        | "custodian-say-range-files" => "custodian-say-next-lodge",
+        "custodian-say-range-size" => "custodian-say-next-smaller",
+        "custodian-say-range-shown" => "custodian-say-next-show",
+        "custodian-say-range-cancel" => "custodian-say-next-cancel",
+        _ => "custodian-say-next-draft",
     }
 }

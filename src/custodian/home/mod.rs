@@ -7,6 +7,7 @@
 //! units/<id>.json what it signed of each unit
 //! recovered.json  when it lost its memory, at the earliest
 //! lodged/<unit id>/<manifest sha256>.bid
+//! lock            empty; the serving process holds it
 //! ```
 //! Invariant: a change is on the disk, file and folder both, before the signature that it stands
 //! for leaves. A file is replaced whole or not at all.
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::blob::lock;
 use crate::clock::Time;
 use crate::crypto::hash::{Hash, NotAHash};
 use crate::crypto::json;
@@ -59,6 +61,9 @@ pub enum HomeError {
     /// There is a roster but no memory: it must be started with --recover, once.
     #[error("this agent has a roster but no memory of what it signed")]
     LostState,
+    /// Another process serves from it.
+    #[error("another process works on {0}")]
+    InUse(PathBuf),
     /// The folder exists already.
     #[error("{0} exists already; it is not touched")]
     Exists(PathBuf),
@@ -183,6 +188,17 @@ impl Home {
         let state = home.load_state(&rosters)?;
         home.sweep_lodged(&state)?;
         Ok(Loaded { home, keys, roster, rosters, state })
+    }
+
+    /// Takes an opened folder for this process, until the file is dropped: two agents with one memory
+    /// could sign two closes.
+    ///
+    /// # Errors
+    /// [`HomeError::InUse`], [`HomeError::Io`].
+    pub fn take(dir: &Path) -> Result<File, HomeError> {
+        let home = Self::at(dir);
+        let lock = lock::take(dir).map_err(|e| home.io("lock", e))?;
+        lock.ok_or_else(|| HomeError::InUse(dir.to_owned()))
     }
 
     fn load_state(&self, rosters: &Chain) -> Result<State, HomeError> {

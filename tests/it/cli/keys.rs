@@ -7,6 +7,7 @@ use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
 use sealbid::custodian::home::{Home, Start};
 
+use super::files::in_both;
 use super::{ORIGIN, done, new_key, program, refused, refused_with};
 use crate::support::folder;
 
@@ -102,6 +103,26 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     done(&["custodian", "keygen", &at("stranger")]);
     assert!(!enrol("stranger", "roster.note", &trust));
     assert!(enrol("agent4", "roster.note", &["--trust", &regulator, "--restored"]));
+    // Each says what to do about that very folder.
+    let (stranger, agent3, none) = (at("stranger"), at("agent3"), at("none"));
+    let (roster, pin) = (at("roster.note"), pin.trim_end());
+    let enrol = ["custodian", "enrol", &stranger, "--roster", &roster, "--trust", pin];
+    let listen = ["--listen", "127.0.0.1:0"];
+    let serve = |dir| [&["custodian", "serve", dir][..], &listen].concat();
+    std::fs::write(folder.join("agent3/witness.json"), "{").unwrap();
+    for (command, hint) in [
+        (enrol.to_vec(), "sealbid custodian member"),
+        (vec!["custodian", "keygen", &agent3], "choose another folder"),
+        (serve(&none), "sealbid custodian keygen"),
+        (serve(&stranger), "sealbid custodian enrol"),
+        (serve(&agent3), "start it once with --recover"),
+    ] {
+        let (error, said) = refused(&command);
+        assert!(said.contains(hint), "{command:?}: {error} {said}");
+        in_both(&command, "");
+    }
+    std::fs::remove_file(folder.join("agent3/witness.json")).unwrap();
+    assert!(refused(&serve(&agent3)).1.contains("sealbid custodian adopt"));
     let lost = Home::open(&folder.join("agent4"), Start::Suspicious).unwrap();
     assert!(lost.state.is_lost(), "what a restored seed signed before is unknown");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use super::files::{Desk, in_both};
-use super::{done, new_key, refused, text};
+use super::{done, new_key, refused, refused_with, text};
 
 /// Nobody listens there: whoever asks it would fail in another way.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -116,6 +116,30 @@ fn a_bid_of_another_key_or_unit_is_told_apart() {
     let before = content(&desk.folder);
     in_both(&seal, "it is not the one that bid.toml names");
     assert_eq!(content(&desk.folder), before);
+}
+
+#[test]
+fn a_folder_in_a_files_place_is_called_one_whatever_the_file_is_for() {
+    let desk = Desk::new("cli_folder_for_file");
+    let folder = desk.at("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let letter = desk.at("letter");
+    std::fs::write(&letter, "Dear Li").unwrap();
+    let tender = format!("tnd_{}", "0".repeat(32));
+    let key = desk.option("--key");
+    let is_folder = "it is a folder";
+    in_both(&["key", "show", &folder], is_folder);
+    let add = ["tender", "document", &tender, &folder, "--server", NOBODY, "--key", key];
+    in_both(&add, is_folder);
+    let (error, _) = refused_with(2, &["verify", &folder]);
+    assert!(error.contains(is_folder), "{error}");
+    // A letter is no receipt: nobody has to be told that an act was not done.
+    for command in ["receipt", "challenge"] {
+        let named = [&["bid", command, &letter][..], &desk.trusting()].concat();
+        let (_, hint) = refused(&named);
+        assert!(hint.contains("--help") && !hint.contains("regulator"), "{command}: {hint}");
+        in_both(&named, "letter is not right: it is no proof");
+    }
 }
 
 /// What stands in the way of sealing, and what is said of it.
