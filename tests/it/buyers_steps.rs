@@ -247,3 +247,22 @@ on_both! {
         assert!(postpone("another reason").is_err(), "that is another amendment, which moves nothing");
     }
 }
+
+on_both! {
+    fn a_postponement_that_leaves_too_little_time_is_refused_with_the_earliest_deadline(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        play.to(DEADLINE.plus(-2_000));
+        let postpone = |later: i64| {
+            let times = (DEADLINE.plus(later), DEADLINE.plus(later));
+            wait(play.client(&play.buyer.key).postpone(&play.pinned, unit, times, "more time"))
+        };
+        // The demo pack: five seconds from the change to the deadline.
+        let refused = postpone(2_999).unwrap_err();
+        let told = refused.told().unwrap();
+        assert_eq!(told.code, "tender-unlawful");
+        assert!(told.detail.contains("demo 3"), "{}", told.detail);
+        assert_eq!(play.unit(&unit)["deadline"], DEADLINE.millis());
+        postpone(3_000).unwrap();
+    }
+}

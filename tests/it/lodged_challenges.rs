@@ -1,6 +1,7 @@
 //! Does a custodian's word about a lodged bid stop an opening that leaves the bid out; and can nobody
 //! stop one with a word that the record answers?
 
+use sealbid::bid::rules::Refused;
 use sealbid::cli::bid::{Shown as Lodging, shown_word};
 use sealbid::cli::failed::Failed;
 use sealbid::crypto::hash::Hash;
@@ -13,11 +14,13 @@ use sealbid::opening::rules::lodged::lodged_line;
 use sealbid::opening::rules::{Failure, Step, UnitState};
 use sealbid::opening::statements::{Challenged, Lodged, Verdict, Void, VoidReason};
 use sealbid::tender::statements::Stage;
+use sealbid::verify::casefile::CaseKind;
+use sealbid::verify::{Receipts, Trust, verify_bytes};
 
 use crate::interruptions::postpone;
 use crate::on_both;
 use crate::opening_world::{Bid, CHALLENGE, DEADLINE, OPEN_AT, Spoil, World, id, who};
-use crate::openings::{close, opening, verified, verified_void, with_bids};
+use crate::openings::{case, close, opening, verified, verified_void, with_bids};
 use crate::play::{DEADLINE as CLOSES, Play, WINDOW, first};
 use crate::support::{TestBase, wait};
 
@@ -75,6 +78,26 @@ on_both! {
         assert_eq!(void.body().reason, VoidReason::Challenge);
         assert!(!world.leaks());
         verified_void(&world);
+    }
+}
+
+on_both! {
+    fn a_refusal_by_the_portals_own_hour_says_nothing_of_a_bid_that_a_custodian_had_in_time(base: TestBase) {
+        let (world, bid, lodged) = left_out(base);
+        // Its bidder tried the portal once more, too late.
+        world.refuse(&bid.manifest.encode(), Refused::Late);
+        assert_eq!(judged(&world, 2, word(&bid, &lodged)), Ok(Verdict::Open));
+        world.to(DEADLINE.plus(CHALLENGE + 1_000));
+        world.step();
+        world.to(OPEN_AT);
+        let steps = world.settle(4);
+        assert!(steps.contains(&Step::Void(Failure::Challenge)), "{steps:?}");
+        verified_void(&world);
+        let (trust, word) = (Trust::Roster(world.roster.sha256()), lodged.encode());
+        let mine = Some(Receipts::one(word.as_bytes()));
+        let report = verify_bytes(&case(&world, CaseKind::Auditor), Some(&trust), mine);
+        let claim = report.claims.last().unwrap();
+        assert_eq!((claim.id, claim.detail.key), ("my-line", "verify-say-my-lodged-out"));
     }
 }
 

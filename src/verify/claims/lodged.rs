@@ -1,6 +1,7 @@
 //! The claim of a bidder that lodged its bid with a custodian: its word has a receipt's force.
 
 use crate::bid::envelope::EnvelopeId;
+use crate::bid::rules::Refused as Code;
 use crate::bid::statements::BidEvent;
 use crate::clock::is_closed;
 use crate::crypto::note::Note;
@@ -11,7 +12,7 @@ use crate::ids::UnitId;
 use crate::opening::statements::Lodged;
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
-use crate::verify::unit::UnitFacts;
+use crate::verify::unit::{At, Refused, UnitFacts};
 
 use super::closes::close_of;
 use super::receipts::{Held, closed_as, is_followed, refused};
@@ -85,11 +86,25 @@ pub(super) fn became(
     if is_followed(unit, &Held { bid, seq: None, later }) {
         return Ok(said("verify-say-my-lodged-followed", []));
     }
-    let is_about =
-        |note: Note| signer(&note) == Some(bid.bidder) && note.sha256() == bid.manifest_sha256;
-    let mut about = unit.refused.iter();
-    if let Some(at) = about.find(|at| Note::parse(at.it.statement.as_bytes()).is_ok_and(is_about)) {
-        return refused(facts, unit, at, None).map_err(Some);
+    let is_about = |at: &At<Refused<'_>>| {
+        Note::parse(at.it.statement.as_bytes()).is_ok_and(|note| {
+            signer(&note) == Some(bid.bidder) && note.sha256() == bid.manifest_sha256
+        })
+    };
+    let about = unit.refused.iter().filter(|at| is_about(at) && settles(unit, lodged, at.it.code));
+    let mut stop = None;
+    for at in about {
+        match refused(facts, unit, at, None) {
+            Ok(held) => return Ok(held),
+            Err(fault) => stop = stop.or(Some(fault)),
+        }
     }
-    Err(None)
+    Err(stop)
+}
+
+/// Whether a refusal with this code says what became of a bid that a custodian had: one for which it may
+/// still be accepted does not. Its hour is the custodian's, whenever it reached the platform.
+fn settles(unit: &UnitFacts<'_>, lodged: &Lodged, code: &str) -> bool {
+    let is_late = || unit.terms().is_some_and(|it| is_closed(lodged.arrived_at, it.deadline));
+    Code::is_for_good(code) || (code == Code::Late.code() && is_late())
 }
