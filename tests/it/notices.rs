@@ -76,7 +76,7 @@ on_both! {
         let twice = wait(documents::add(&s.p, buyer, id, "terms.pdf".to_owned(), blob));
         assert_eq!(refused(twice), Refused::Upload);
         let open = |actor: &Actor| wait(documents::open(&s.p, actor, named.document));
-        assert!(matches!(open(&Actor::Public), Err(Error::Auth(_))));
+        assert!(matches!(open(&Actor::Public), Err(Error::Refused(Refused::NotFound))));
         let asked = s.publish(id, s.signed(id).1).unwrap();
         for custodian in 0..5 {
             s.adopt(&asked[0], custodian).unwrap();

@@ -192,7 +192,7 @@ on_both! {
         assert_eq!(refused(s.publish(id, forged)), Refused::Signature);
         let other = Actor::Buyer(EnterpriseId::random(s.p.db.entropy()).unwrap());
         let stolen = wait(publish(&s.p, &other, id, right.clone()));
-        assert!(matches!(stolen, Err(Error::Auth(sealbid::auth::Refused::NotFound))));
+        assert!(matches!(stolen, Err(Error::Refused(Refused::NotFound))));
         s.publish(id, right).unwrap();
     }
 }
