@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::bid::Accepted;
 use super::hints;
+use crate::clock::Time;
 use crate::config::ConfigError;
 use crate::crypto::entropy::NoEntropy;
 use crate::custodian::by_hand;
@@ -175,6 +176,9 @@ pub enum Failed {
     /// The unit takes no order, or not this one.
     #[error("no order was signed: {0:?}")]
     NoOrder(Arg),
+    /// The unit's deadline has passed.
+    #[error("its deadline {0} has passed")]
+    Passed(Time),
     /// Nothing was sealed.
     #[error("nothing was sealed: {0:?}")]
     Sealing(Arg),
@@ -216,6 +220,9 @@ pub enum Failed {
     /// The answer is not what the API promises.
     #[error("the answer is not understood: {0:?}")]
     Answer(Arg),
+    /// An exported record is not what its checkpoint says.
+    #[error("the export does not hold: {0:?}")]
+    Export(Arg),
     /// The receipt does not show what the platform says.
     #[error("the receipt does not hold: {0:?}")]
     Receipt(Arg),
@@ -305,6 +312,7 @@ impl Refusal for Failed {
             Self::Unit(_) => "cli-unit",
             Self::Unsigned(_) => "cli-unsigned",
             Self::NoOrder(_) => "cli-no-order",
+            Self::Passed(_) => "cli-passed",
             Self::Sealing(_) => "cli-sealing",
             Self::Bid(_) => "cli-bid",
             Self::NotYours => "cli-not-yours",
@@ -317,6 +325,7 @@ impl Refusal for Failed {
             Self::Unreachable { .. } => "cli-unreachable",
             Self::Refused(_) => "cli-refused",
             Self::Answer(_) => "cli-answer",
+            Self::Export(_) => "cli-export",
             Self::Receipt(_) => "cli-receipt",
             Self::OtherPlatform(_) => "cli-other-platform",
             Self::Machine(_) => "cli-machine",
@@ -367,7 +376,9 @@ impl Refusal for Failed {
             | Self::Sealing(reason)
             | Self::Bid(reason)
             | Self::Answer(reason)
+            | Self::Export(reason)
             | Self::Receipt(reason) => vec![("reason", reason.clone())],
+            Self::Passed(deadline) => vec![("deadline", (*deadline).into())],
             Self::Machine(reason) => text(&[("reason", reason)]),
             Self::NotPinned | Self::NotYours | Self::LiveBid | Self::NoLiveBid => Args::new(),
         }

@@ -4,9 +4,10 @@
 //! disk; a command that dies leaves at most a nameless remainder. Nothing is printed here: `main`
 //! alone has a terminal.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Args, Said};
 use crate::web::i18n::{self, Lang};
@@ -28,7 +29,26 @@ pub struct NewFile {
     path: PathBuf,
 }
 
+/// What files in the making are called until they stand under their names.
+const PREFIX: &str = ".sealbid-";
+/// One that nobody wrote to for so long is what a program left that was killed.
+const LEFT: Duration = Duration::from_secs(3_600);
+
 impl NewFile {
+    /// Removes what programs that were killed left in the folder of this file: a sealed bid in the making
+    /// is as large as the bid. What cannot be removed takes room, and is no reason to seal nothing.
+    pub fn sweep(beside: &Path) {
+        let Ok(entries) = std::fs::read_dir(folder(beside)) else { return };
+        for entry in entries.flatten() {
+            let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+            let written = entry.metadata().ok().filter(Metadata::is_file).map(|it| it.modified());
+            let age = written.and_then(Result::ok).and_then(|at| at.elapsed().ok());
+            if is_ours && age.is_some_and(|age| age > LEFT) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+    }
+
     /// Begins a file that will stand at `path`, where nothing may stand now.
     ///
     /// # Errors
@@ -38,7 +58,7 @@ impl NewFile {
             return Err(Failed::Exists(path.display().to_string()));
         }
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".sealbid-");
+        builder.prefix(PREFIX);
         if let Some(permissions) = permissions(access) {
             builder.permissions(permissions);
         }

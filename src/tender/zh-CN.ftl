@@ -47,5 +47,5 @@ tender-say-plan-title = 标题为空、超过 1000 字节，或含有标题中�
 tender-say-plan-lots = 一个招标项目有 1 至 1000 个标段
 tender-say-plan-stages = 每个标段有一个阶段，或先技术后商务两个阶段且截止时间相同
 tender-say-plan-opens-early = 某阶段的开标早于其截止时间
-tender-say-plan-no-window = 某阶段没有留出质询时间
+tender-say-plan-no-window = 某阶段没有留出异议期
 tender-say-plan-no-minimum = 某阶段没有规定至少一份的最少投标数

@@ -76,18 +76,27 @@ impl Lang {
         }
     }
 
-    /// The first language of an `Accept-Language` value (or a bare tag) that we speak; quality
-    /// values are not weighed, since browsers send them in falling order.
+    /// The heaviest language of an `Accept-Language` value (or a bare tag) that we speak, the first of
+    /// several that weigh the same. What weighs nothing is not wanted.
     #[must_use]
     pub fn from_accept(accept: &str) -> Option<Self> {
-        accept.split(',').find_map(|range| {
-            let tag = range.split([';', '-', '_', '.']).next().unwrap_or_default().trim();
-            match tag.to_ascii_lowercase().as_str() {
-                "zh" => Some(Self::Zh),
-                "en" => Some(Self::En),
-                _ => None,
-            }
-        })
+        let spoken = accept.split(',').filter_map(|range| {
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().strip_prefix("q=").and_then(|it| it.parse::<f32>().ok());
+            let language = Self::of_tag(tag.trim())?;
+            Some((weight.unwrap_or(1.0), language)).filter(|(weight, _)| *weight > 0.0)
+        });
+        let heavier = |a: (f32, Self), b: (f32, Self)| if b.0 > a.0 { b } else { a };
+        spoken.reduce(heavier).map(|(_, language)| language)
+    }
+
+    fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_', '.']).next().unwrap_or_default();
+        match primary.to_ascii_lowercase().as_str() {
+            "zh" => Some(Self::Zh),
+            "en" => Some(Self::En),
+            _ => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! platform that is gone?
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,7 @@ use clap::Parser as _;
 use reqwest::{Method, StatusCode};
 use sealbid::bid::rules::{ChainHead, ChainKind, superseded};
 use sealbid::cli::Context;
-use sealbid::cli::bid::{BidCommand, Send, read};
+use sealbid::cli::bid::{BidCommand, Lodge, Send, read};
 use sealbid::cli::failed::Failed;
 use sealbid::cli::output::{Access as FileAccess, Report, write_new};
 use sealbid::crypto::entropy::SystemEntropy;
@@ -214,5 +215,57 @@ on_both! {
         // Submitting saves it beside the bid.
         submit(&bidder(&play), &play.seal(0, &unit, first(), 0)).unwrap();
         assert!(at("credentials.json").exists());
+    }
+}
+
+on_both! {
+    fn a_later_version_is_lodged_with_the_receipt_that_stands_beside_it(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let mine = bidder(&play);
+        let [own, bare] = ["own", "bare"].map(|name| play.server.home().join(name));
+        for folder in [&own, &bare] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let one = own.join("bid-1.bid");
+        std::fs::copy(play.seal(0, &unit, first(), 0), &one).unwrap();
+        submit(&mine, &one).unwrap();
+        play.server.beat();
+        // The bid's own name does for its receipt.
+        BidCommand::Receipt { file: one, wait: 30 }.run(&mine).unwrap();
+        let two = play.seal(0, &unit, next(&play.standing(0, &unit)), 0);
+        let lodge = |folder: &Path| {
+            let file = folder.join("bid-2.bid");
+            std::fs::copy(&two, &file).unwrap();
+            let custodian = "c2".parse().unwrap();
+            let lodge = Lodge { file, custodian, credentials: None, receipts: Vec::new() };
+            BidCommand::Lodge(lodge).run(&mine)
+        };
+        let refused = lodge(&bare).unwrap_err();
+        assert_eq!(refused.told().map(|told| told.code.as_str()), Some("custodian-lodge"));
+        let (said, _) = told(refused, Lang::En);
+        assert!(said.contains("--receipt") && said.contains("before this one"), "{said}");
+        lodge(&own).unwrap();
+        assert!(own.join("bid-2.lodged-c2.note").exists());
+    }
+}
+
+on_both! {
+    fn what_a_killed_program_left_of_a_bid_is_removed_by_the_next_and_nothing_is_sealed_too_late(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let unit = play.publish(&[Stage::Single])[0];
+        let [old, new] = [".sealbid-old", ".sealbid-new"].map(|name| play.server.home().join(name));
+        let made = [&old, &new].map(|path| std::fs::File::create(path).unwrap());
+        made[0].set_modified(SystemTime::now() - Duration::from_secs(7_200)).unwrap();
+        play.seal(0, &unit, first(), 0);
+        assert!(!old.exists() && new.exists(), "another program may be at work");
+        let folder = play.server.home().join("late");
+        let mine = bidder(&play);
+        BidCommand::New { folder: folder.clone(), unit }.run(&mine).unwrap();
+        play.to(DEADLINE);
+        let words = ["bid", "seal", folder.to_str().unwrap()];
+        let refused = Line::parse_from(words).command.run(&mine).unwrap_err();
+        let (said, _) = told(refused, Lang::En);
+        assert!(said.contains("has passed") && !said.contains("regulator"), "{said}");
     }
 }

@@ -142,11 +142,15 @@ fn times_are_shown_in_the_platforms_zone_to_the_millisecond() {
 }
 
 #[test]
-fn the_language_is_the_first_one_we_speak() {
-    assert_eq!(Lang::from_accept("fr;q=1, en-GB;q=0.9, zh"), Some(Lang::En));
+fn the_language_is_the_heaviest_one_we_speak_and_the_first_of_those() {
+    assert_eq!(Lang::from_accept("fr;q=1, en-GB;q=0.9, zh;q=0.8"), Some(Lang::En));
     assert_eq!(Lang::from_accept("zh-Hans-CN"), Some(Lang::Zh));
     assert_eq!(Lang::from_accept("zh_CN.UTF-8"), Some(Lang::Zh));
     assert_eq!(Lang::from_accept("de"), None);
+    assert_eq!(Lang::from_accept("en;q=0.1, zh;q=0.9"), Some(Lang::Zh));
+    assert_eq!(Lang::from_accept("zh;q=0, en;q=0.2"), Some(Lang::En));
+    assert_eq!(Lang::from_accept("zh;q=0"), None);
+    assert_eq!(Lang::from_accept("en, zh"), Some(Lang::En));
 }
 
 /// Every code of a refusal with its hint in both languages, values filled in.

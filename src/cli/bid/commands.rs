@@ -83,7 +83,7 @@ pub enum BidCommand {
     Challenge(Challenge),
     /// Fetch a receipt again until enough custodians cosigned it
     Receipt {
-        /// The receipt to complete
+        /// The receipt to complete, or the .bid file beside it
         file: PathBuf,
         /// How many seconds to wait for them
         #[arg(long, default_value_t = 30)]
@@ -309,6 +309,8 @@ async fn list(context: &Context) -> Result<Report, Failed> {
 
 async fn receipt(context: &Context, file: &Path, patience: Duration) -> Result<Report, Failed> {
     let pinned = context.pinned().await?;
+    let is_bid = file.extension().is_some_and(|it| it == "bid");
+    let file = &if is_bid { file.with_extension("tlog-proof") } else { file.to_owned() };
     let old = read_file(file)?;
     Receipt::parse(&old).map_err(|e| Failed::in_file(file, e))?;
     let old = pinned.receipt(&old)?.receipt;

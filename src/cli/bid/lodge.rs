@@ -27,17 +27,17 @@ use crate::opening::statements::Lodged;
 #[derive(Debug, clap::Args)]
 pub struct Lodge {
     /// The .bid file
-    file: PathBuf,
+    pub file: PathBuf,
     /// The custodian's short name in the roster
     #[arg(long)]
-    custodian: CustodianId,
+    pub custodian: CustodianId,
     /// What shows your key: credentials.json beside the .bid file if absent
     #[arg(long, value_name = "FILE")]
-    credentials: Option<PathBuf>,
+    pub credentials: Option<PathBuf>,
     /// The receipt of your version or withdrawal before this one, or of your key's rotation; repeat
     /// it for several
     #[arg(long = "receipt", value_name = "FILE")]
-    receipts: Vec<PathBuf>,
+    pub receipts: Vec<PathBuf>,
 }
 
 /// What a custodian needs to be shown beside the bid.
@@ -115,7 +115,9 @@ impl Lodge {
         let text = |path: &PathBuf| {
             String::from_utf8(read_file(path)?).map_err(|e| Failed::in_file(path, e))
         };
-        let receipts = self.receipts.iter().map(text).collect::<Result<_, _>>()?;
+        let mut receipts = self.receipts.clone();
+        receipts.extend(self.before()?);
+        let receipts = receipts.iter().map(text).collect::<Result<_, _>>()?;
         let shown = Shown { credentials: self.credentials(context).await?, receipts };
         let lodged = client.lodge(&pinned, &self.custodian, &self.file, shown).await?;
         let path = self.file.with_extension(format!("lodged-{}.note", self.custodian));
@@ -123,6 +125,17 @@ impl Lodge {
         let arrived_at = Arg::Time(lodged.body().arrived_at);
         let values = vec![("at", arrived_at), ("path", path.display().to_string().into())];
         Ok(Report::said("cli-say-lodged", values))
+    }
+
+    /// The receipt of the version or withdrawal before this one, where it stands beside the file and
+    /// nothing else was named: at the last minute nobody should have to know that it is needed.
+    fn before(&self) -> Result<Option<PathBuf>, Failed> {
+        let seq = read(&self.file)?.manifest.body().seq.saturating_sub(1);
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let mut names =
+            ["bid", "withdrawal"].map(|it| format!("{it}-{seq}.tlog-proof")).into_iter();
+        let found = names.find_map(|name| Some(folder.join(name)).filter(|path| path.exists()));
+        Ok(found.filter(|path| !self.receipts.iter().any(|given| given == path)))
     }
 
     /// What was kept at sealing, or what a platform tells that still answers.

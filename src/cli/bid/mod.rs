@@ -21,7 +21,7 @@ pub use challenge::{Found, shown_word};
 pub use check::{Envelope, Findings, check, read};
 pub use commands::{BidCommand, Send};
 pub use folder::{Chain, Folder, Plan};
-pub use lodge::Shown;
+pub use lodge::{Lodge, Shown};
 pub use seal::{Draft, Made, Place, Sealer, seal};
 pub(crate) use send::accepted;
 pub use send::{Accepted, Sending, Standing};

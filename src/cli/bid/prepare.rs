@@ -8,7 +8,7 @@ use crate::clock::{Time, is_closed};
 use crate::config::read_secret;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::kept::{KeptError, WorkFactor, recover};
-use crate::error::{Arg, Reason, Said};
+use crate::error::{Arg, Reason};
 use crate::ids::UnitId;
 
 use super::check::{Findings, check};
@@ -202,8 +202,7 @@ fn included(report: Report, unit: &CheckedUnit) -> Report {
 fn still_open(view: &UnitView, unit: &CheckedUnit, now: Time) -> Result<Time, Failed> {
     let deadline = view.deadline.unwrap_or(unit.body().deadline);
     if is_closed(now, deadline) {
-        let passed = Said::new("cli-say-why-passed", vec![("deadline", Arg::Time(deadline))]);
-        return Err(Failed::Unit(passed.arg()));
+        return Err(Failed::Passed(deadline));
     }
     Ok(deadline)
 }

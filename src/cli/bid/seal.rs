@@ -92,6 +92,7 @@ pub(super) fn beside(base: &Path, ending: &str) -> PathBuf {
 pub fn seal(draft: Draft<'_>, sealer: &Sealer<'_>, base: &Path) -> Result<Made, Failed> {
     offer::check(&draft.offer).map_err(wrong)?;
     let (bid, kept) = (beside(base, ".bid"), beside(base, ".identity.age"));
+    NewFile::sweep(&bid);
     let mut bid_file = NewFile::create(&bid, Access::Usual)?;
     let mut identity_file = NewFile::create(&kept, Access::Private)?;
     let identity = Identity::generate(sealer.entropy)?;

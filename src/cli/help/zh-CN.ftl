@@ -187,7 +187,7 @@ help-bid-challenge--before = 对交存的投标：前一版也是交存的，则
 help-bid-challenge--receipts = 对交存的投标：前一版投标或撤回的回执，或您的密钥更换的回执；多份则重复该选项
 help-bid-challenge--credentials = 对交存的投标：当时证明您的密钥的文件；不给则用旁边的 credentials.json
 help-bid-receipt = 再次获取回执，直到有足够的保管人联署
-help-bid-receipt--file = 要补全的回执
+help-bid-receipt--file = 要补全的回执，或它旁边的 .bid 文件
 help-bid-receipt--wait = 等待多少秒
 
 help-opening = 任何人：跟踪开标；招标人、监督部门和运营方：在其中表态

@@ -174,7 +174,7 @@ fn ended(event: &[u8]) -> Option<UnitId> {
 /// Reads an export's files and compares them with its checkpoint.
 ///
 /// # Errors
-/// [`Failed::Receipt`] when they do not give the signed root, [`Failed::Content`], [`Failed::File`].
+/// [`Failed::Export`] when they do not give the signed root, [`Failed::Content`], [`Failed::File`].
 pub(super) fn leaves(
     folder: &Path,
     ending: &str,
@@ -198,7 +198,7 @@ pub(super) fn leaves(
                 let path = folder.join(format!("{name}{ending}"));
                 let path = path.display().to_string();
                 let values = args([("path", path), ("index", index.to_string())]);
-                return Err(Failed::receipt(Said::new("cli-say-why-leaf", values)));
+                return Err(Failed::Export(Said::new("cli-say-why-leaf", values).arg()));
             }
             Err(Stop::Io(error)) => return Err(Failed::file(folder, &error)),
         }
@@ -208,7 +208,7 @@ pub(super) fn leaves(
     if (tree.size(), tree.root()) == (checkpoint.size, checkpoint.root) {
         Ok(counting.done())
     } else {
-        Err(Failed::receipt(Said::bare("cli-say-why-root")))
+        Err(Failed::Export(Said::bare("cli-say-why-root").arg()))
     }
 }
 
@@ -248,15 +248,15 @@ pub(super) fn told(
     found: &Found,
 ) -> Result<Report, Failed> {
     let about = folder::about(folder)?;
-    let values = args([
+    let mut values = args([
         ("size", found.size.to_string()),
         ("count", head.count.to_string()),
         ("entries", found.entries.to_string()),
         ("pads", found.pads.to_string()),
         ("withheld", found.withheld.to_string()),
-        ("reader", about.reader.clone()),
         ("path", folder.display().to_string()),
     ]);
+    values.push(("reader", about.reader()));
     let mut report = report.and("cli-say-exported", values);
     if found.withheld > 0 {
         report = withheld(report, &about);
@@ -274,8 +274,7 @@ pub(super) fn told(
 /// Why leaves are withheld, and until when.
 fn withheld(report: Report, about: &About) -> Report {
     if about.level != Level::Regulator {
-        let reader = args([("reader", about.reader.clone())]);
-        return report.and("cli-say-export-levels", reader);
+        return report.and("cli-say-export-levels", vec![("reader", about.reader())]);
     }
     let report = report.and("cli-say-export-sealed", args([]));
     let report = about.waiting.iter().take(NAMED).fold(report, |report, unit| {

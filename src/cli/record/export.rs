@@ -54,7 +54,7 @@ pub(super) async fn export(context: &Context, out: &Path) -> Result<Report, Fail
     let head = Head::of(&of_folder, &read_file(&out.join(CHECKPOINT))?)?;
     let about = folder::about(out)?;
     if about.reader != reader(&client) {
-        let reader = args([("reader", about.reader.clone())]);
+        let reader = vec![("reader", about.reader())];
         return Err(Failed::in_file(out, Said::new("cli-say-why-reader", reader)));
     }
     let now = Head::of(&pinned, &client.fetch("/record/checkpoint").await?)?.size();
@@ -99,7 +99,9 @@ fn is_free(out: &Path) -> Result<bool, Failed> {
 }
 
 fn reader(client: &Client) -> String {
-    client.key().map_or_else(|_| "public".to_owned(), |key| key.verifying().name().to_owned())
+    client
+        .key()
+        .map_or_else(|_| folder::EVERYBODY.to_owned(), |key| key.verifying().name().to_owned())
 }
 
 /// A regulator of any version of the roster: an old key no longer logs in.

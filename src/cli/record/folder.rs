@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
-use crate::error::Said;
+use crate::error::{Arg, Said};
 use crate::ids::UnitId;
 use crate::record::leaf::{Salt, leaf};
 
@@ -47,6 +47,19 @@ pub struct About {
     pub reader: String,
     /// The units that were still to end, in the order of the record.
     pub waiting: Vec<Waiting>,
+}
+
+/// Who reads without a key.
+pub(super) const EVERYBODY: &str = "public";
+
+impl About {
+    /// Who asked, for people.
+    pub(super) fn reader(&self) -> Arg {
+        match self.reader.as_str() {
+            EVERYBODY => Arg::Word("cli-say-everybody"),
+            name => Arg::Text(name.to_owned()),
+        }
+    }
 }
 
 /// What a reader may see.

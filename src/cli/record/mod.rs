@@ -114,7 +114,7 @@ fn check(context: &Context, folder: &Path) -> Result<Report, Failed> {
 /// look like what does not hold. Failures of machines keep theirs.
 fn judged(failed: Failed) -> Error {
     let exit = match &failed {
-        Failed::Receipt(_) => Some(EXIT_FAILED),
+        Failed::Export(_) | Failed::Receipt(_) => Some(EXIT_FAILED),
         Failed::NotPinned => Some(EXIT_MISMATCH),
         Failed::Machine(_) => None,
         _ => Some(EXIT_UNREADABLE),

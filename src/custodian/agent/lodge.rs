@@ -135,7 +135,7 @@ fn bidder_of(
 ) -> Result<Credential, Refusal> {
     let speaker = agent.speaker(&ask.credentials, signer(manifest.note()).ok_or(UNSIGNED)?)?;
     if !are_recorded(&agent.keys_of_receipts(), &ask.credentials, &ask.receipts) {
-        return Err(Refusal::NotRecorded);
+        return Err(Refusal::KeyUnshown);
     }
     if is_signed(manifest, &speaker) {
         Ok(speaker)

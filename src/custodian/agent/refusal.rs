@@ -115,6 +115,9 @@ pub enum Refusal {
     /// A lodged bid that is late or does not fit its unit.
     #[error("the bid cannot be lodged: {0}")]
     Lodge(Refused),
+    /// A lodged bid whose bidder's key was handed over, without the receipt that says so.
+    #[error("the receipt of a change of the bidder's key is not shown")]
+    KeyUnshown,
     /// A bidder has lodged as much as one may.
     #[error("this bidder has lodged as much for this unit as this agent takes")]
     Quota,
@@ -183,6 +186,7 @@ impl crate::error::Refusal for Refusal {
             Self::NoChallenge => "custodian-no-challenge",
             Self::ManyChallenges => "custodian-many-challenges",
             Self::Lodge(_) => "custodian-lodge",
+            Self::KeyUnshown => "custodian-key-unshown",
             Self::Quota => "custodian-quota",
             Self::OldQuery => "custodian-old-query",
             Self::Busy => "custodian-busy",
@@ -211,9 +215,22 @@ impl crate::error::Refusal for Refusal {
                 vec![("cause", Arg::Word(what)), ("next", Arg::Word(after_range(what)))]
             }
             Self::Internal(what) => vec![("cause", Arg::Word(what))],
-            Self::Lodge(refused) => vec![("cause", Said::of(refused).arg())],
+            Self::Lodge(refused) => {
+                let next = Arg::Word(after_lodge(*refused));
+                vec![("cause", Said::of(refused).arg()), ("next", next)]
+            }
             _ => Args::new(),
         }
+    }
+}
+
+/// What to do about a bid that cannot be lodged.
+const fn after_lodge(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Late => "custodian-say-next-late",
+        Refused::Signature => "custodian-say-next-key",
+        Refused::WrongPrev => "custodian-say-next-before",
+        _ => "custodian-say-next-unit",
     }
 }
 

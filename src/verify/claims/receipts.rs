@@ -24,7 +24,7 @@ use crate::verify::unit::{Accepted, At, Refused, UnitFacts, Withdrawn};
 
 use super::closes::close_of;
 use super::lodged;
-use super::refusals::{Judged, Replay};
+use super::refusals::{Judged, Replay, meaning};
 use super::units::terms_of;
 
 /// A receipt that holds, and its event.
@@ -270,7 +270,7 @@ pub(super) fn refused(
     receipt: Option<&Receipt>,
 ) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
-    let code = [("code", text(at.it.code))];
+    let code = [("code", text(at.it.code)), ("why", meaning(at.it.code))];
     let mut replay = Replay::new(facts, unit, roster);
     let (log_keys, witnesses) = (log_keys(&facts.rosters, &facts.events), roster.witness_keys());
     let seen = |receipt: &Receipt| {

@@ -13,7 +13,7 @@ use crate::crypto::statement::{Body as _, Statement, type_of};
 use crate::custodian::roster::Roster;
 use crate::enterprise::credentials::enterprise_of;
 use crate::enterprise::statements::Kind;
-use crate::error::Arg;
+use crate::error::{Arg, Reason as _, Said};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::record::checkpoint::Cosigned;
 use crate::verify::facts::Facts;
@@ -249,6 +249,12 @@ fn check_fault(at: &At<Refused<'_>>, fault: Fault) -> Result<Judged, Stop> {
 fn bad(at: &At<Refused<'_>>, reason: Arg) -> Stop {
     let args = [("index", text(at.index)), ("code", text(at.it.code)), ("reason", reason)];
     failed("verify-say-refusal-bad", args)
+}
+
+/// What a refusal's code says; one that this program does not know stands for itself.
+pub(super) fn meaning(code: &str) -> Arg {
+    let known = rules::Refused::of_code(code);
+    known.map_or_else(|| text(code), |refused| Said::of(&refused).arg())
 }
 
 /// What was refused.

@@ -74,7 +74,7 @@ fn a_mistyped_pin_is_refused_before_anything_is_judged_in_both_languages() {
             let first = format!("error: \u{201c}{pin}\u{201d} is no pin, nor a file");
             assert!(told(&en).starts_with(&first), "{}", told(&en));
             assert!(told(&en).contains("\nhint: Give --trust the roster's SHA-256"));
-            let first = format!("错误: \u{201c}{pin}\u{201d} 既不是锁定值");
+            let first = format!("错误: \u{201c}{pin}\u{201d} 既不是锚定值");
             assert!(told(&zh).starts_with(&first), "{}", told(&zh));
         }
     }
