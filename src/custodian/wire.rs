@@ -199,16 +199,20 @@ pub struct AskWindow {
     pub unit: String,
 }
 
-/// The platform's answer to an open challenge.
+/// The platform's answer to an open challenge: whole, for the agent may hold it no longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskAnswer {
+    /// What was shown.
+    pub account: Shown,
     /// What became of the challenged bid; of a lodged one, and of the versions before it.
     pub accounts: Vec<Account>,
     /// The effective close, with q signatures.
     pub close: String,
-    /// The line that was challenged.
-    pub line: Hash,
+    /// The agent's own finding, `open`.
+    pub finding: String,
+    /// The effective unit, with all n signatures: an agent that lost its memory meets it here.
+    pub unit: String,
 }
 
 /// Hand out the identity of this unit.

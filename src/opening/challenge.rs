@@ -11,22 +11,16 @@ use std::sync::PoisonError;
 
 use futures_util::future::join_all;
 
-use super::accounts::{account, of_lodged};
-use super::rules::challenge::{self, Keys, answers, answers_finding, denies, is_in_time};
-use super::statements::{Challenged, Close, OpeningEvent, QueryAbout, Verdict};
-use super::store::{self, OpenChallenge};
-use super::{Case, Error, Misplaced, Opener, custodians, keys_of, moves, public};
-use crate::bid::envelope::EnvelopeId;
+use super::rules::challenge::{answers_finding, denies};
+use super::statements::{Challenged, OpeningEvent, QueryAbout, Verdict};
+use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
 use crate::clock::Time;
-use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::{Body as _, Statement};
-use crate::custodian::client::{ask, ask_note};
+use crate::custodian::client::ask;
 use crate::custodian::roster::CustodianId;
-use crate::custodian::wire::{
-    Account, AskAnswer, AskChallenges, AskWindow, BroughtChallenge, Shown,
-};
-use crate::db::{self, Conn};
+use crate::custodian::wire::{AskChallenges, AskWindow, BroughtChallenge, Shown};
+use crate::db;
 use crate::ids::UnitId;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
@@ -41,7 +35,7 @@ const SLACK_MS: i64 = 2_000;
 /// Pages of challenges that one custodian is asked for at once.
 const MAX_PAGES: usize = 100;
 /// The kind of the event that holds a challenge's receipts.
-const SHOWN: &str = "sealbid/challenge/v1";
+pub(super) const SHOWN: &str = "sealbid/challenge/v1";
 
 /// How far this process is with one unit's window.
 #[derive(Debug, Default)]
@@ -86,7 +80,7 @@ impl Opener {
             self.answer_challenges(row).await?;
             return Ok(true);
         }
-        self.answer_challenges(row).await
+        Ok(self.answer_challenges(row).await?.taken > 0)
     }
 
     fn tended<T>(&self, id: UnitId, with: impl FnOnce(&mut Tended) -> T) -> T {
@@ -186,37 +180,6 @@ impl Opener {
         Ok(())
     }
 
-    /// Shows agents that hold a challenge what the record tells of its bid. Says whether one took it.
-    async fn answer_challenges(&self, row: &UnitRow) -> Result<bool, Error> {
-        let Some(close) = row.close.clone() else { return Ok(false) };
-        let (shared, roster, rosters) =
-            (row.clone(), self.roster(row)?.clone(), std::sync::Arc::clone(&self.parts.rosters));
-        let answers = self.db().query(move |conn| {
-            let keys = keys_of(&rosters, &roster);
-            let open = store::open_challenges(conn, &shared.id)?;
-            let answers = open.into_iter().map(|open| {
-                let found = answer(conn, &shared, &keys, &open)?;
-                Ok::<_, db::Error>(found.map(|found| (open, found)))
-            });
-            answers.collect::<Result<Vec<_>, _>>()
-        });
-        let mut any = false;
-        for (open, (account, accounts)) in answers.await?.into_iter().flatten() {
-            let request = AskAnswer { accounts, close: close.encode(), line: open.line };
-            match ask_note(self.wire(row)?, &open.custodian, &request).await {
-                Ok(note) => {
-                    self.take_challenge(&note.encode(), &account).await?;
-                    any = true;
-                }
-                Err(error) => {
-                    let custodian = &open.custodian;
-                    tracing::warn!(unit = %row.id, %custodian, %error, "a challenge not answered");
-                }
-            }
-        }
-        Ok(any)
-    }
-
     /// Takes what a custodian found of a challenge onto the record, whoever brings it, and what it
     /// was shown, for nobody to read before the unit's end.
     ///
@@ -249,6 +212,7 @@ impl Opener {
         let (kind, level) = (SHOWN, Level::Sealed(id));
         let bytes = json::to_string(&shown)?.into_bytes();
         let shown = denied.then_some(Event { kind, level, unit: Some(id), bytes });
+        let now = self.db().clock().now();
         self.db()
             .write_after_entries(move |tx| {
                 let known = record::entries_of_unit(tx.conn(), &id, Challenged::TYPE)?;
@@ -261,6 +225,9 @@ impl Opener {
                 let recorded = tx.record(public(id, Challenged::TYPE, bytes))?;
                 shown.map(|shown| tx.record(shown)).transpose()?;
                 moves::put_challenge(tx, &found)?;
+                if denied && row.state.is_over() {
+                    moves::look_again(tx, &id, row.state, Some(now))?;
+                }
                 Ok(recorded.index)
             })
             .await
@@ -306,80 +273,4 @@ fn standing(
         return Ok(Stands::New);
     }
     Ok(answers.into_iter().flatten().next().map_or(Stands::Unasked, Stands::Known))
-}
-
-/// What answers a challenge, and what it was about; nothing while the record does not explain it.
-fn answer(
-    conn: &mut Conn,
-    row: &UnitRow,
-    keys: &Keys<'_>,
-    open: &OpenChallenge,
-) -> Result<Option<(Shown, Vec<Account>)>, db::Error> {
-    let Some(close) = &row.close else { return Ok(None) };
-    let Some(shown) = shown_with(conn, &row.id, &open.sha256)? else { return Ok(None) };
-    let against = (close.body(), row.terms.deadline);
-    let accounts = own_accounts(conn, keys, against, &shown)?;
-    let is_answer = answers(keys, &shown, against, open.line, &accounts);
-    Ok(is_answer.then_some((shown, accounts)))
-}
-
-/// What the custodian was shown that made a finding.
-fn shown_with(conn: &mut Conn, id: &UnitId, finding: &Hash) -> Result<Option<Shown>, db::Error> {
-    let entries = record::entries_of_unit(conn, id, SHOWN)?;
-    Ok(entries.iter().find_map(|entry| match json::parse(&entry.event) {
-        Ok(OpeningEvent::Challenge { account, challenged_sha256, .. })
-            if challenged_sha256 == *finding =>
-        {
-            Some(account)
-        }
-        _ => None,
-    }))
-}
-
-/// What the record tells of a challenged bid; of a lodged one, and of the versions before it.
-fn own_accounts(
-    conn: &mut Conn,
-    keys: &Keys<'_>,
-    (close, deadline): (&Close, Time),
-    shown: &Shown,
-) -> Result<Vec<Account>, db::Error> {
-    let id = &close.unit_id;
-    let all = store::envelopes(conn, id)?;
-    match shown {
-        Shown::Receipts(_) => {
-            let Ok(told) = challenge::shown(keys, shown, close, deadline) else {
-                return Ok(Vec::new());
-            };
-            let own = EnvelopeId { bidder: told.bidder, manifest_sha256: told.manifest_sha256 };
-            let Some(bid) = all.iter().find(|bid| bid.id() == own) else { return Ok(Vec::new()) };
-            Ok(account(conn, id, &all, bid)?.into_iter().collect())
-        }
-        Shown::Word(word) => {
-            let mut accounts = Vec::new();
-            for bid in word.before.iter().chain([&word.word]) {
-                let corrupt = |_| db::Error::Corrupt("a word that was judged".to_owned());
-                let manifest = Statement::parse(bid.manifest.as_bytes()).map_err(corrupt)?;
-                // A word about a bid that came late is none against a close.
-                accounts.extend(of_lodged(conn, id, &all, (&manifest, store::Came::InTime))?);
-            }
-            Ok(accounts)
-        }
-    }
-}
-
-/// How many challenges came in time and are not explained by the record.
-pub(super) fn unanswered(
-    conn: &mut Conn,
-    row: &UnitRow,
-    keys: &Keys<'_>,
-    window_end: Option<Time>,
-) -> Result<usize, db::Error> {
-    let mut count = 0_usize;
-    for open in store::open_challenges(conn, &row.id)? {
-        let in_time = is_in_time(open.received_at, window_end);
-        if in_time && answer(conn, row, keys, &open)?.is_none() {
-            count = count.saturating_add(1);
-        }
-    }
-    Ok(count)
 }

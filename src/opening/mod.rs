@@ -6,6 +6,7 @@
 //! outside of the writer's transaction; nothing is decrypted before t valid releases stand.
 
 mod accounts;
+mod answers;
 mod cancelled;
 pub mod casefile;
 mod challenge;
@@ -126,6 +127,8 @@ pub struct Opener {
     declared: Mutex<Option<(InstanceId, Time)>>,
     /// How far this process is with challenge windows, by unit.
     tended: Mutex<BTreeMap<UnitId, challenge::Tended>>,
+    /// Who last gave this process a release that opens nothing, and when.
+    lied: Mutex<BTreeMap<(UnitId, CustodianId), Time>>,
 }
 
 /// A unit with what is known of it at one instant.
@@ -147,8 +150,8 @@ impl Opener {
     /// An opener over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let (told, tended) = (Mutex::default(), Mutex::default());
-        Self { parts, told, tended, declared: Mutex::new(None) }
+        let (told, tended, lied) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { parts, told, tended, lied, declared: Mutex::new(None) }
     }
 
     const fn db(&self) -> &Db {
@@ -210,9 +213,11 @@ impl Opener {
         if case.facts.state == rules::UnitState::Closed {
             self.delete_left_out(&case.row).await?;
         }
+        let is_over = case.facts.state.is_over();
+        let again = if is_over { self.answer_late(&case.row, now).await? } else { None };
         let step = due(&case.facts, now);
         match step {
-            Step::Wait => self.wait(&case, now).await?,
+            Step::Wait => self.wait(&case, again, now).await?,
             // The request's owner is the tender: its own timer sends it again.
             Step::AskAmendment => self.keep_freezable(&case, now).await?,
             Step::ProposeClose { size } => self.propose_close(&case, size).await?,
@@ -241,8 +246,9 @@ impl Opener {
         Ok(case.await?)
     }
 
-    /// Nothing is due: what waits for the witnesses' word is helped along.
-    async fn wait(&self, case: &Case, now: Time) -> Result<(), Error> {
+    /// Nothing is due: what waits for the witnesses' word is helped along. A unit that is over is looked
+    /// at `again` at the latest.
+    async fn wait(&self, case: &Case, again: Option<Time>, now: Time) -> Result<(), Error> {
         use rules::UnitState::{Closed, Open, Opened, Void};
         let facts = &case.facts;
         match facts.state {
@@ -254,8 +260,8 @@ impl Opener {
                     self.beat(case, from, RELEASE_BEAT_MS, now);
                 }
             }
-            Void => self.end(&case.row, now).await?,
-            Opened => self.recheck(case, now).await?,
+            Void => self.end(&case.row, again, now).await?,
+            Opened => self.recheck(case, again, now).await?,
             _ => {}
         }
         Ok(())
@@ -281,24 +287,19 @@ impl Opener {
         }
     }
 
-    /// Deletes what a void says shall never be read, and tells the custodians of a cancellation, those
-    /// that were away once more.
-    async fn end(&self, row: &UnitRow, now: Time) -> Result<(), Error> {
-        let id = row.id;
-        let kept = self.db().query(move |conn| store::blobs_kept(conn, &id)).await?;
-        self.delete(kept).await?;
-        let again = self.tell_cancelled(row, now).await?;
-        let state = rules::UnitState::Void;
-        Ok(self.db().write(move |tx| moves::look_again(tx, &id, state, again)).await?)
-    }
-
-    /// Deletes ciphertexts.
+    /// Deletes ciphertexts: all that can be, and gives the first reason why one cannot.
     async fn delete(&self, kept: Vec<(EnvelopeId, crate::ids::UploadId)>) -> Result<(), Error> {
+        let mut all = Ok(());
         for (id, blob) in kept {
-            delete(self.db(), &self.parts.blobs, id, blob).await??;
+            all = all.and(delete(self.db(), &self.parts.blobs, id, blob).await?);
         }
-        Ok(())
+        Ok(all?)
     }
+}
+
+/// The earliest of some hours.
+fn soonest<const N: usize>(hours: [Option<Time>; N]) -> Option<Time> {
+    hours.into_iter().flatten().min()
 }
 
 /// Runs what blocks beside the runtime's threads.
@@ -349,7 +350,7 @@ fn case(
         freeze,
         lines: row.close.as_ref().map(|close| close.body().lines.len()),
         window_from,
-        open_challenges: challenge::unanswered(conn, &row, keys, window_end)?,
+        open_challenges: answers::unanswered(conn, &row, keys, window_end)?,
         latest_cosignatures: times.unwrap_or_default(),
         ordered: row.order.is_some(),
         suspended: row.suspended,

@@ -14,7 +14,7 @@ use super::rules::UnitState;
 use super::rules::shares::{DAY_MS, FIRST_MS, asked_again, share_fault, used_shares};
 use super::statements::{LineStatus, OpenedLine, Opening, OpeningEvent, ShareFault, SharesFound};
 use super::store::{self, EnvelopeRow};
-use super::{Case, Error, Opener, blocking, custodians, moves, public};
+use super::{Case, Error, Opener, blocking, custodians, moves, public, soonest};
 use crate::bid::statements::Manifest;
 use crate::clock::Time;
 use crate::crypto::json;
@@ -29,8 +29,14 @@ use crate::tender::units::UnitRow;
 const SHARES: &str = "sealbid/shares/v1";
 
 impl Opener {
-    /// Looks after the shares of an opened unit, as far as that is possible now.
-    pub(super) async fn recheck(&self, case: &Case, now: Time) -> Result<(), Error> {
+    /// Looks after the shares of an opened unit, as far as that is possible now. It is looked at `again` at
+    /// the latest.
+    pub(super) async fn recheck(
+        &self,
+        case: &Case,
+        again: Option<Time>,
+        now: Time,
+    ) -> Result<(), Error> {
         let (row, id) = (&case.row, case.row.id);
         let Some(index) = row.opening_index else { return Ok(()) };
         let (opening, done) = self
@@ -53,13 +59,13 @@ impl Opener {
         if open.is_empty() {
             return Ok(self
                 .db()
-                .write(move |tx| moves::look_again(tx, &id, UnitState::Opened, None))
+                .write(move |tx| moves::look_again(tx, &id, UnitState::Opened, again))
                 .await?);
         }
         if next.is_some() {
             self.ask_release(case, self.roster(row)?.n()).await?;
         }
-        self.check_shares(row, opening.body(), open, next).await
+        self.check_shares(row, opening.body(), open, (next, again)).await
     }
 
     /// Checks the shares of those that have released, and names the others once the day is over.
@@ -68,7 +74,7 @@ impl Opener {
         row: &UnitRow,
         opening: &Opening,
         mut open: Vec<CustodianId>,
-        next: Option<Time>,
+        (next, again): (Option<Time>, Option<Time>),
     ) -> Result<(), Error> {
         let id = row.id;
         let (releases, bids) = self
@@ -95,7 +101,7 @@ impl Opener {
                 self.record_shares(id, custodian, SharesFound::Absent).await?;
             }
         }
-        let next = next.filter(|_| !open.is_empty());
+        let next = soonest([next.filter(|_| !open.is_empty()), again]);
         Ok(self.db().write(move |tx| moves::look_again(tx, &id, UnitState::Opened, next)).await?)
     }
 

@@ -1,14 +1,19 @@
 //! The release: custodians are asked for the unit's identities once its window is over, and each
 //! valid one is recorded as it comes.
 
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
 use futures_util::stream::FuturesUnordered;
 
 use super::decrypt::UnitKey;
 use super::statements::{OpeningEvent, QueryAbout, Release, Suspension};
 use super::store::{self, ReleaseRow};
 use super::{Case, Error, Opener, moves, public};
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::Note;
 use crate::crypto::seal::Identity;
 use crate::crypto::statement::{Body as _, Statement};
@@ -17,6 +22,7 @@ use crate::custodian::roster::{CustodianId, Member, Roster};
 use crate::custodian::wire::{AskRelease, AskSuspend};
 use crate::db;
 use crate::enterprise::credential_notes;
+use crate::ids::UnitId;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::store as record;
@@ -26,6 +32,10 @@ const RELEASED: &str = "sealbid/released/v1";
 const FALSE_RELEASE: &str = "sealbid/false-release/v1";
 /// The code by which an agent says that it holds a challenge.
 const CHALLENGE_OPEN: &str = "custodian-challenge-open";
+
+/// A custodian whose release opens nothing is asked again after this many milliseconds: what it signs
+/// is for its operator to mend.
+const LIAR_MS: i64 = 300_000;
 
 /// What became of a custodian's answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +57,9 @@ impl Opener {
         let have = self.db().query(move |conn| store::releases(conn, &id)).await?;
         let has_released =
             |member: &&Member| have.iter().any(|release| release.custodian == member.id);
-        let members = self.roster(row)?.custodians.iter().filter(|member| !has_released(member));
+        let lied = self.lied(id);
+        let members = self.roster(row)?.custodians.iter();
+        let members = members.filter(|member| !has_released(member) && !lied.contains(&member.id));
         let request = &request;
         let mut asked: FuturesUnordered<_> = members
             .map(async |member| (&member.id, self.ask_identity(row, member, request).await))
@@ -146,6 +158,10 @@ impl Opener {
         let roster = self.roster(row)?;
         let Some((release, _)) = valid_release(row, roster, custodian, &note) else {
             tracing::error!(unit = %row.id, %custodian, "a release that opens nothing");
+            let now = self.db().clock().now();
+            let mut lied = self.lied.lock().unwrap_or_else(PoisonError::into_inner);
+            lied.insert((row.id, custodian.clone()), now);
+            drop(lied);
             self.keep_evidence(row, roster, custodian, &note).await?;
             return Ok(Taken::Dropped);
         };
@@ -174,7 +190,17 @@ impl Opener {
         }
     }
 
-    /// What a custodian signed and opens nothing stands against it on the record, once.
+    /// Whose releases of this unit opened nothing a moment ago.
+    fn lied(&self, id: UnitId) -> BTreeSet<CustodianId> {
+        let now = self.db().clock().now();
+        let is_recent = |at: Time| at <= now && now.since(at) < LIAR_MS;
+        let lied = self.lied.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = lied.iter().filter(|((unit, _), at)| *unit == id && is_recent(**at));
+        recent.map(|((_, custodian), _)| custodian.clone()).collect()
+    }
+
+    /// What a custodian signed and opens nothing stands against it on the record: once, for it may sign
+    /// another every time.
     async fn keep_evidence(
         &self,
         row: &UnitRow,
@@ -183,13 +209,14 @@ impl Opener {
         note: &Note,
     ) -> Result<(), Error> {
         let Some(release) = signed_release(roster, custodian, note) else { return Ok(()) };
-        let id = row.id;
+        let Some(member) = roster.member(custodian) else { return Ok(()) };
+        let (id, key) = (row.id, member.statement_key.clone());
         let event = OpeningEvent::FalseRelease { release: release.encode(), unit_id: id };
         let bytes = json::to_string(&event)?.into_bytes();
         self.db()
             .write_after_entries(move |tx| {
                 let known = record::entries_of_unit(tx.conn(), &id, FALSE_RELEASE)?;
-                if known.iter().any(|entry| entry.event == bytes) {
+                if known.iter().any(|entry| is_false_by(&entry.event, &key)) {
                     return Ok(());
                 }
                 let (kind, level) = (FALSE_RELEASE, Level::Regulator);
@@ -197,6 +224,16 @@ impl Opener {
             })
             .await?;
         Ok(())
+    }
+}
+
+/// Whether an event is about a false release by this key.
+fn is_false_by(event: &[u8], key: &VerifyingKey) -> bool {
+    match json::parse(event) {
+        Ok(OpeningEvent::FalseRelease { release, .. }) => {
+            Note::parse(release.as_bytes()).is_ok_and(|note| note.require(key).is_ok())
+        }
+        _ => false,
     }
 }
 

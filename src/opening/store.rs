@@ -184,6 +184,8 @@ pub fn releases(conn: &mut Conn, id: &UnitId) -> Result<Vec<ReleaseRow>, Error> 
 /// A challenge whose custodian has taken no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenChallenge {
+    /// The finding as its custodian signed it.
+    pub note: String,
     /// Of the finding's text.
     pub sha256: Hash,
     /// Who found it.
@@ -208,7 +210,7 @@ pub fn open_challenges(conn: &mut Conn, id: &UnitId) -> Result<Vec<OpenChallenge
         let found = Statement::<Challenged>::parse(note.as_bytes());
         let found = found.map_err(corrupt("challenge"))?;
         let Challenged { custodian, line, received_at, .. } = found.body().clone();
-        Ok(OpenChallenge { sha256: found.sha256(), custodian, line, received_at })
+        Ok(OpenChallenge { sha256: found.sha256(), note, custodian, line, received_at })
     };
     notes.into_iter().map(open).collect()
 }

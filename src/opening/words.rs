@@ -40,7 +40,9 @@ impl Opener {
                 moves::void(tx, &moved, failure.word())
             })
             .await?;
-        self.end(row, self.db().clock().now()).await
+        let now = self.db().clock().now();
+        let again = self.answer_late(row, now).await?;
+        self.end(row, again, now).await
     }
 
     /// Takes the order that says which second envelopes open: the first that is recorded is the one.

@@ -1,12 +1,15 @@
 //! Until when is a unit cancelled, who hears of it, and what becomes of a platform that goes on all the
 //! same?
 
+use std::fs;
+
 use sealbid::auth::Actor;
 use sealbid::clock::Clock as _;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::opening::rules::UnitState;
 use sealbid::opening::statements::{Opening, Void, VoidReason};
+use sealbid::opening::store as stored;
 use sealbid::record::append::Event;
 use sealbid::record::disclosure::Level;
 use sealbid::tender::amend;
@@ -82,5 +85,35 @@ on_both! {
         let claim = report.claims.iter().find(|claim| claim.id == "void").unwrap();
         let told = (claim.verdict, claim.detail.key);
         assert_eq!(told, (Verdict::Failed, "verify-say-void-opened"));
+    }
+}
+
+on_both! {
+    fn custodians_hear_of_a_cancellation_though_a_ciphertext_cannot_be_deleted(base: TestBase) {
+        let world = with_bids(base);
+        let bids = || world.db.read(|conn| stored::blobs_kept(conn, &world.id)).unwrap();
+        let stuck = bids()[0].1.to_string();
+        let home = world.parts(world.platform.clone()).spool;
+        let found = ["blobs", "uploads"].map(|kind| home.join(kind).join(&stuck));
+        let path = found.iter().find(|path| path.exists()).unwrap();
+        fs::remove_file(path).unwrap();
+        // What no deletion of a file takes away.
+        fs::create_dir(path).unwrap();
+        let void = Statement::signed(cancellation(world.id), &who(0).1).unwrap().encode();
+        wait(amend::cancel(&world.platform, &Actor::Buyer(who(0).0), &void)).unwrap();
+        world.step();
+        for custodian in 1..=5 {
+            let kept = &world.agents.state(custodian).units[&world.id];
+            assert!(kept.cancelled.is_some(), "{custodian}");
+        }
+        let left: Vec<String> = bids().iter().map(|(_, blob)| blob.to_string()).collect();
+        assert_eq!(left, [stuck], "the others are gone");
+        let due = || wait(world.opener().due_units()).unwrap().contains(&world.id);
+        assert!(!due(), "not at every beat");
+        fs::remove_dir(path).unwrap();
+        world.to(world.base.clock.now().plus(60_000));
+        assert!(due());
+        world.step();
+        assert!(bids().is_empty() && !due());
     }
 }

@@ -18,7 +18,7 @@ use crate::openings::{close, opening, verified};
 use crate::others_words::shown;
 
 /// A bidder's versions, each in the place of the one before; their manifests have so many bytes more.
-fn versions(world: &World, bidder: u16, count: u32, more: usize) -> Vec<Bid> {
+pub fn versions(world: &World, bidder: u16, count: u32, more: usize) -> Vec<Bid> {
     let mut all: Vec<Bid> = Vec::new();
     for seq in 1..=count {
         let before = all.last().map(|bid| bid.manifest.sha256());

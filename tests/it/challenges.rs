@@ -45,12 +45,22 @@ fn with_a_kept_version(base: TestBase) -> (World, Bid, Bid) {
 }
 
 /// What a custodian is asked who is shown the version that came after, too.
-fn whole(world: &World, first: &Bid, next: &Bid) -> (Account, AskChallenge) {
+pub fn whole(world: &World, first: &Bid, next: &Bid) -> (Account, AskChallenge) {
     let ask = shown(world, first);
     let Shown::Receipts(short) = ask.account.clone() else { panic!() };
     let (later, credentials) = (Some(world.receipt(next).encode()), next.credentials());
     let account = Account { later, credentials, ..short.clone() };
     (short, AskChallenge { account: account.into(), ..ask })
+}
+
+/// What a custodian is told of what it was asked and found.
+pub fn answering(
+    ask: &AskChallenge,
+    found: &Statement<Challenged>,
+    accounts: Vec<Account>,
+) -> AskAnswer {
+    let AskChallenge { account, close, unit } = ask.clone();
+    AskAnswer { account, accounts, close, finding: found.encode(), unit }
 }
 
 /// Four bids, the fourth a replaced one, closed; gives the first version of it.
@@ -134,16 +144,19 @@ on_both! {
 on_both! {
     fn a_platform_that_keeps_back_what_took_a_bid_out_answers_nothing(base: TestBase) {
         let (world, first, next) = with_a_kept_version(base);
-        let close = world.row().close.unwrap();
         let (short, ask) = whole(&world, &first, &next);
         let found = world.agents.challenge(2, &ask).unwrap();
         assert_eq!(found.body().verdict, Verdict::Open);
-        let line = found.body().line;
-        let answer = AskAnswer { accounts: vec![short], close: close.encode(), line };
-        let answered = world.agents.decide(&crate::opening_world::id(2), |agent| {
-            agent::answer(agent, &answer)
-        });
-        assert_eq!(answered.map(|_| ()), Err(Refusal::NoChallenge));
+        let answered = |shown: &AskChallenge| {
+            let answer = answering(shown, &found, vec![short.clone()]);
+            world.agents.decide(&id(2), |agent| agent::answer(agent, &answer)).map(|_| ())
+        };
+        assert_eq!(answered(&ask), Err(Refusal::NoChallenge));
+        // Nor one that forgot, whatever it is told that it was shown.
+        world.agents.forget(2);
+        assert_eq!(answered(&ask), Err(Refusal::NoChallenge));
+        assert_eq!(answered(&shown(&world, &first)), Err(Refusal::NoChallenge));
+        assert_eq!(world.agents.challenge(2, &ask).unwrap().body().verdict, Verdict::Open);
         wait(world.opener().take_challenge(&found.encode(), &ask.account)).unwrap();
         world.to(OPEN_AT);
         world.settle(4);

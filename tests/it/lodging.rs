@@ -11,23 +11,25 @@ use sealbid::cli::bid::{Shown, read as read_bid};
 use sealbid::clock::Clock as _;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::{Body as _, Statement};
+use sealbid::custodian::home::Home;
 use sealbid::custodian::wire::{
     Account, AgentStatus, AskAnswer, AskLodge, AskLodged, AskLodgedBid, LodgedReply, NoteReply,
 };
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::lodged::lodged_line;
 use sealbid::opening::statements::{
-    Close, LineStatus, Lodged, Opening, Query, QueryAbout, Verdict,
+    Challenged, Close, LineStatus, Lodged, Opening, Query, QueryAbout, Verdict,
 };
 use sealbid::record::store as record;
 use sealbid::tender::statements::Stage;
+use sealbid::tender::units;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::on_both;
 use crate::play::{DEADLINE, Play, WINDOW, code, first};
-use crate::registration::signed;
-use crate::server::{platform_key, read};
+use crate::registration::{ORIGIN, signed};
+use crate::server::{agent_home, platform_key, read};
 use crate::support::wait;
 
 /// What bidder `n` shows a custodian.
@@ -347,8 +349,26 @@ on_both! {
         let verdicts: Vec<_> = found.into_iter().map(|found| found.verdict.unwrap()).collect();
         assert_eq!(verdicts, [Verdict::Answered; 5]);
         let account = Account { accepted: receipt, credentials: Vec::new(), later: None };
-        let answer =
-            AskAnswer { accounts: vec![account], close: closed.encode(), line: Hash::of(b"none") };
+        let row = play.server.app().db().read(|conn| units::unit(conn, unit)).unwrap();
+        let custodian = "c2".parse().unwrap();
+        let keys = Home::keys(&agent_home(play.server.home(), 2), ORIGIN, &custodian).unwrap();
+        let body = Challenged {
+            close_sha256: closed.sha256(),
+            custodian,
+            line: Hash::of(b"none"),
+            received_at: DEADLINE,
+            unit_id: unit,
+            verdict: Verdict::Open,
+        };
+        let finding = Statement::signed(body, &keys.statement).unwrap().encode();
+        let unit = row.unit.encode();
+        let answer = AskAnswer {
+            account: account.clone().into(),
+            accounts: vec![account],
+            close: closed.encode(),
+            finding,
+            unit,
+        };
         let (status, told) = ask_json(&play, "/answer", &answer);
         assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &"custodian-no-challenge".into()));
     }

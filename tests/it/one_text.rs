@@ -6,7 +6,7 @@ use sealbid::crypto::json;
 use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::Statement;
 use sealbid::custodian::agent::{self, Refusal};
-use sealbid::custodian::wire::{Account, AskAnswer, AskChallenge, LodgedBid, Shown, ShownWord};
+use sealbid::custodian::wire::{Account, AskChallenge, LodgedBid, Shown, ShownWord};
 use sealbid::opening::rules::{Failure, Step, UnitState};
 use sealbid::opening::statements::{LineStatus, Lodged, RejectCode, Verdict};
 use sealbid::record::append::Event;
@@ -14,6 +14,7 @@ use sealbid::record::disclosure::Level;
 use sealbid::verify::casefile::CaseKind;
 use sealbid::verify::{Receipts, Trust, Verdict as Told, verify_bytes};
 
+use crate::challenges::answering;
 use crate::on_both;
 use crate::opening_world::{Bid, OPEN_AT, Spoil, World, id, who};
 use crate::openings::{case, close, opening, report, verified, verified_void, with_bids};
@@ -48,8 +49,7 @@ fn answered(world: &World, ask: &AskChallenge, by: &Bid) -> Result<Verdict, Refu
     assert_eq!(found.body().verdict, Verdict::Open);
     let accepted = world.receipt(by).encode();
     let account = Account { accepted, credentials: by.credentials(), later: None };
-    let (close, line) = (ask.close.clone(), found.body().line);
-    let answer = AskAnswer { accounts: vec![account], close, line };
+    let answer = answering(ask, &found, vec![account]);
     let decided = world.agents.decide(&id(2), |agent| agent::answer(agent, &answer));
     decided.map(|found| found.body().verdict)
 }

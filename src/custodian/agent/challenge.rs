@@ -3,7 +3,7 @@
 //!
 //! Invariant: an unanswered valid receipt that came within the window means this agent never
 //! releases this unit. It keeps the receipts, so that the platform can ask for them and answer, and
-//! takes the answer for as long as it has not released. Nobody but the platform is told who brought
+//! takes the answer at any time. Nobody but the platform is told who brought
 //! them. What a bidder may show has its bounds, and no bidder takes up another's.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::custodian::wire::{
     AskAnswer, AskChallenge, AskChallenges, BroughtChallenge, ChallengesReply,
 };
 use crate::ids::UnitId;
-use crate::opening::rules::challenge::{Told, answers, is_in_time, shown};
+use crate::opening::rules::challenge::{Told, answers, denies, is_in_time, shown};
 use crate::opening::statements::{Challenged, Close, QueryAbout, Verdict};
 
 use super::kept::{Kept, KeptChallenge};
@@ -105,33 +105,59 @@ fn make_room(
     }
 }
 
-/// Takes the platform's answer: the bidder's next statement, which explains the close; or what became
-/// of a bid that was lodged.
+/// Takes the platform's answer to a finding of its own: the bidder's next statement, which explains the
+/// close; or what became of a bid that was lodged. What it holds no more, because it made room or lost
+/// its memory, it judges by what the platform says was shown: that must deny the close about this line,
+/// so nothing that was kept back makes it answerable. It keeps nothing of that, so that whoever shows
+/// it more is heard.
 ///
 /// # Errors
-/// [`Refusal::NoChallenge`] when it explains nothing, or nothing is open.
+/// [`Refusal::NoChallenge`] when it explains nothing, or answers no finding of this agent's.
 pub fn answer(
     agent: &Agent<'_>,
     ask: &AskAnswer,
 ) -> Result<(Change, Statement<Challenged>), Refusal> {
     let (close, unit_id) = effective_close(agent, &ask.close)?;
-    let kept = agent.kept(&unit_id)?;
-    let line = ask.line.to_string();
-    let answered_at = match kept.challenges.get(&line) {
-        Some(KeptChallenge::Open { account, received_at, .. }) => {
-            let (keys, against) = (agent.keys_of_receipts(), (close.body(), close.body().deadline));
-            let is_answer = answers(&keys, account, against, ask.line, &ask.accounts);
-            is_answer.then(|| agent.now.max(received_at.plus(1)))
-        }
+    let mut kept = agent.kept_or_shown(unit_id, &ask.unit)?;
+    let found = own_finding(agent, &ask.finding, &close)?;
+    let (keys, against) = (agent.keys_of_receipts(), (close.body(), close.body().deadline));
+    let is_answer = |what| answers(&keys, what, against, found.line, &ask.accounts);
+    let line = found.line.to_string();
+    let held = kept.challenges.get(&line);
+    let answered_at = match held {
         Some(KeptChallenge::Answered { received_at }) => Some(*received_at),
-        None => None,
+        Some(KeptChallenge::Open { account, received_at, .. }) => {
+            is_answer(account).then(|| agent.now.max(received_at.plus(1)))
+        }
+        None => {
+            let is_denied = denies(&keys, &ask.account, against, found.line);
+            (is_denied && is_answer(&ask.account)).then_some(agent.now)
+        }
     };
-    let received_at = answered_at.ok_or(Refusal::NoChallenge)?;
-    let mut kept = kept.clone();
+    // Later than the finding, whatever the clock did: else it would answer nothing.
+    let answered_at = answered_at.ok_or(Refusal::NoChallenge)?;
+    let received_at = answered_at.max(found.received_at.plus(1));
+    let answered = (Verdict::Answered, received_at);
+    let reply = judged(agent, unit_id, close.sha256(), found.line, answered)?;
+    if held.is_none() {
+        return Ok((Change::Nothing, reply));
+    }
     kept.challenges.insert(line, KeptChallenge::Answered { received_at });
-    let found = (Verdict::Answered, received_at);
-    let reply = judged(agent, unit_id, close.sha256(), ask.line, found)?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
+}
+
+/// What this agent once found of a challenge against this close, by its own signature.
+fn own_finding(
+    agent: &Agent<'_>,
+    text: &str,
+    close: &Statement<Close>,
+) -> Result<Challenged, Refusal> {
+    let finding = Statement::<Challenged>::parse(text.as_bytes())?;
+    finding.note().require(agent.keys.statement.verifying())?;
+    let body = finding.body();
+    let is_of_close = body.close_sha256 == close.sha256() && body.unit_id == close.body().unit_id;
+    let is_own = body.custodian == agent.me()?.id && body.verdict == Verdict::Open;
+    if is_of_close && is_own { Ok(body.clone()) } else { Err(Refusal::NoChallenge) }
 }
 
 /// Tells the platform the open challenges of a unit with what was shown, a page at a time: a bidder may

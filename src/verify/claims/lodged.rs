@@ -15,7 +15,8 @@ use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{At, Refused, UnitFacts};
 
 use super::closes::close_of;
-use super::receipts::{Held, closed_as, is_followed, refused};
+use super::followed::{Followed, Held, followed};
+use super::receipts::{closed_as, refused};
 use super::release::none_or_here;
 use super::units::terms_of;
 
@@ -58,7 +59,8 @@ fn judged(
         return none_or_here(facts, unit, late);
     }
     let close = close_of(unit)?;
-    match became(facts, unit, lodged.body(), later) {
+    let held = Held { bid: bid_of(lodged.body()), manifest: None, later };
+    match became(facts, unit, lodged.body(), &held) {
         Err(None) if facts.is_shown(unit.start(), close.index) => {
             Err(failed("verify-say-my-lodged-out", [("time", (*arrived_at).into())]))
         }
@@ -70,6 +72,11 @@ fn judged(
     }
 }
 
+/// What names a lodged bid.
+pub(super) const fn bid_of(lodged: &Lodged) -> EnvelopeId {
+    EnvelopeId { bidder: lodged.bidder, manifest_sha256: lodged.manifest_sha256 }
+}
+
 /// What the file shows became of a lodged bid: in the close, followed by another statement of its
 /// bidder, or refused as the rules demand. Nothing when it does not say. What became of another's bid
 /// with the same text says nothing of it.
@@ -77,13 +84,13 @@ pub(super) fn became(
     facts: &Facts<'_>,
     unit: &UnitFacts<'_>,
     lodged: &Lodged,
-    later: Option<&(BidEvent, u64)>,
+    held: &Held<'_>,
 ) -> Result<Said, Option<Stop>> {
-    let bid = EnvelopeId { bidder: lodged.bidder, manifest_sha256: lodged.manifest_sha256 };
+    let bid = held.bid;
     if let Some(line) = closed_as(unit, &bid) {
         return Ok(said("verify-say-my-line-in", [("line", text(line))]));
     }
-    if is_followed(unit, &Held { bid, seq: None, later }) {
+    if followed(facts, unit, held) == Followed::ByItself {
         return Ok(said("verify-say-my-lodged-followed", []));
     }
     let is_about = |at: &At<Refused<'_>>| {

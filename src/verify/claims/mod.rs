@@ -5,7 +5,9 @@
 
 mod bids;
 mod chains;
+mod challenges;
 mod closes;
+mod followed;
 mod lodged;
 mod losses;
 mod notice;

@@ -2,28 +2,21 @@
 
 use std::collections::HashMap;
 
-use crate::bid::envelope::EnvelopeId;
 use crate::bid::rules::line as line_of;
 use crate::bid::statements::{Fault, Manifest};
 use crate::crypto::hash::Hash;
-use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::custodian::roster::{CustodianId, Roster};
-use crate::custodian::wire::Shown;
+use crate::custodian::roster::CustodianId;
 use crate::ids::EnterpriseId;
-use crate::opening::rules::challenge::{self, Lives, is_grave, is_in_time};
 use crate::opening::rules::{Claimed, is_below, standing};
-use crate::opening::statements::{
-    Close, LineStatus, Lodged, OpenedLine, Opening, Verdict, VoidReason,
-};
-use crate::verify::facts::{Facts, log_keys};
+use crate::opening::statements::{LineStatus, OpenedLine, Opening, VoidReason};
+use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
 use crate::verify::unit::{Accepted, At, UnitFacts};
 
+use super::challenges::Challenges;
 use super::closes::close_of;
-use super::lodged;
-use super::receipts::closed_as;
-use super::release::{here, window_end};
+use super::release::here;
 use super::units::{buyer_signed, terms_of};
 
 /// The opening in force, or why later claims cannot be judged.
@@ -170,7 +163,8 @@ pub(super) fn void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
     let named = void.close_sha256 == close.map(|close| close.it.sha256());
     let by_platform = || at.it.note().require(&roster.platform_key).is_ok();
-    let is_challenged = is_challenged(facts, unit, roster, index);
+    let challenges = Challenges::of(facts, unit, roster);
+    let is_challenged = challenges.is_some_and(|found| found.is_any_grave(index));
     let fits = match void.reason {
         VoidReason::TooFew => by_platform() && few && void.fault.is_none(),
         VoidReason::Challenge => by_platform() && void.fault == Some(Fault::Platform),
@@ -204,74 +198,4 @@ fn not_void(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
     let held = said("verify-say-void-none", []);
     if facts.shows_rest(unit) { Ok(held) } else { Err(here(held)) }
-}
-
-/// Whether the file itself shows what became of a bid about which a custodian gave its word, or that
-/// the bid of a receipt is in the close by another entry, or was taken out by its bidder: then neither
-/// denies anything.
-fn is_accounted(
-    facts: &Facts<'_>,
-    unit: &UnitFacts<'_>,
-    (keys, close): (&challenge::Keys<'_>, &Close),
-    shown: &Shown,
-) -> bool {
-    match shown {
-        Shown::Receipts(account) => {
-            challenge::told_of(keys, account, close).is_ok_and(|(told, manifest)| {
-                let bid = EnvelopeId { bidder: told.bidder, manifest_sha256: told.manifest_sha256 };
-                let is_explained = || {
-                    closed_as(unit, &bid).is_some() || is_taken_out(facts, unit, &bid, &manifest)
-                };
-                told.lives == Lives::In && is_explained()
-            })
-        }
-        Shown::Word(word) => {
-            let lodged = Statement::<Lodged>::parse(word.word.lodged.as_bytes());
-            lodged.is_ok_and(|it| lodged::became(facts, unit, it.body(), None).is_ok())
-        }
-    }
-}
-
-/// Whether the record holds the bidder's own next statement after a bid, below the frozen set: by the
-/// bid's key or one that this handed over to, as custodians want it.
-fn is_taken_out(
-    facts: &Facts<'_>,
-    unit: &UnitFacts<'_>,
-    bid: &EnvelopeId,
-    manifest: &Statement<Manifest>,
-) -> bool {
-    let size = unit.close().map_or(0, |close| close.it.body().size);
-    let follows = |later: &Note| facts.bodies.followed(bid.bidder, manifest.note(), later);
-    let withdrawn = unit.withdrawn.iter().filter(|at| at.index < size).map(|at| &at.it);
-    let mut withdrawn = withdrawn.filter(|it| it.manifest_sha256 == bid.manifest_sha256);
-    let accepted = unit.accepted.iter().filter(|at| at.index < size);
-    let mut replaced = accepted
-        .filter_map(|at| at.it.manifest.as_ref())
-        .filter(|next| next.body().prev_sha256 == Some(bid.manifest_sha256));
-    withdrawn.any(|it| Note::parse(it.withdrawal.as_bytes()).is_ok_and(|note| follows(&note)))
-        || replaced.any(|next| follows(next.note()))
-}
-
-/// Whether a custodian found the close denied, in time and, as far as the file shows it, by receipts
-/// that do deny it: what it was shown is sealed until the void, and the regulator's from then on.
-fn is_challenged(facts: &Facts<'_>, unit: &UnitFacts<'_>, roster: &Roster, before: u64) -> bool {
-    let end = window_end(facts, unit);
-    let (Some(close), Some(first)) = (unit.close(), facts.rosters.first()) else { return false };
-    let log_keys = log_keys(&facts.rosters, &facts.events);
-    let keys = challenge::Keys { roster, first, log: log_keys.iter().rev().collect() };
-    let Some(terms) = unit.terms() else { return false };
-    let against = (close.it.body(), terms.deadline);
-    unit.challenged.iter().filter(|at| at.index < before).any(|at| {
-        let found = at.it.body();
-        match unit.shown.get(&at.it.sha256()) {
-            Some(shown) => {
-                is_grave(&keys, against, end, found, shown)
-                    && !is_accounted(facts, unit, (&keys, against.0), shown)
-            }
-            None => {
-                let is_open = found.verdict == Verdict::Open;
-                !facts.shows(unit) && is_open && is_in_time(found.received_at, end)
-            }
-        }
-    })
 }

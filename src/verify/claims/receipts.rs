@@ -20,9 +20,10 @@ use crate::record::proof::Receipt;
 use crate::verify::Receipts;
 use crate::verify::facts::{Facts, log_keys};
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided, why};
-use crate::verify::unit::{Accepted, At, Refused, UnitFacts, Withdrawn};
+use crate::verify::unit::{Accepted, At, Refused, UnitFacts};
 
 use super::closes::close_of;
+use super::followed::{Followed, Held, followed};
 use super::lodged;
 use super::refusals::{Judged, Replay, meaning};
 use super::units::terms_of;
@@ -35,15 +36,6 @@ struct Mine {
     provisional: bool,
     /// Its entry is of the tail that a succession left behind.
     is_lost: bool,
-}
-
-/// What a bidder holds of one manifest, and may show of what came after it.
-pub(super) struct Held<'a> {
-    pub bid: EnvelopeId,
-    /// Its seq, where that is known.
-    pub seq: Option<u32>,
-    /// Of a later receipt: its event and its place.
-    pub later: Option<&'a (BidEvent, u64)>,
 }
 
 /// The receipt holds, and what it acknowledges was honoured. Also says which unit it is about.
@@ -144,10 +136,10 @@ fn honoured(
         BidEvent::Accepted { manifest, manifest_sha256, .. } => {
             let line = line_of(mine.receipt.salt.as_bytes(), manifest_sha256);
             let manifest = Statement::<Manifest>::parse(manifest.as_bytes()).ok();
-            let held = manifest.and_then(|own| {
-                let (bidder, seq) = (Facts::signer(&own)?, Some(own.body().seq));
+            let held = manifest.as_ref().and_then(|own| {
+                let bidder = Facts::signer(own)?;
                 let bid = EnvelopeId { bidder, manifest_sha256: *manifest_sha256 };
-                Some(Held { bid, seq, later })
+                Some(Held { bid, manifest: Some(own), later })
             });
             accepted(facts, unit, (mine, line), held.as_ref())?
         }
@@ -183,50 +175,15 @@ fn accepted(
     if let Some(line) = held.and_then(|held| closed_as(unit, &held.bid)) {
         return Ok(said("verify-say-my-line-in", [("line", text(line))]));
     }
-    if held.is_some_and(|held| is_followed(unit, held)) {
-        return Ok(said("verify-say-my-line-followed", shown));
+    match held.map(|held| followed(facts, unit, held)) {
+        Some(Followed::ByItself) => return Ok(said("verify-say-my-line-followed", shown)),
+        Some(Followed::ByAnother) => return Err(failed("verify-say-my-line-usurped", shown)),
+        Some(Followed::Not) | None => {}
     }
     if facts.is_shown(unit.start(), close.index) {
         return Err(failed("verify-say-my-line-out", shown));
     }
     Err(undecided("verify-say-my-line-unexplained", shown))
-}
-
-/// Whether the file, or the later receipt, shows a statement of the same bidder that took this one's
-/// place before the set was frozen: it withdraws this manifest, names it as the one before it, or
-/// stands later in its chain.
-pub(super) fn is_followed(unit: &UnitFacts<'_>, held: &Held<'_>) -> bool {
-    let size = unit.close().map_or(0, |close| close.it.body().size);
-    let EnvelopeId { bidder, manifest_sha256 } = held.bid;
-    let names = |manifest: &Statement<Manifest>| {
-        let body = manifest.body();
-        let is_later = held.seq.is_some_and(|seq| body.seq > seq);
-        let is_next = body.prev_sha256 == Some(manifest_sha256);
-        let is_own = Facts::signer(manifest) == Some(bidder);
-        body.unit_id == unit.id && is_own && (is_next || is_later)
-    };
-    let withdraws = |withdrawn: &Withdrawn<'_>| {
-        withdrawn.manifest_sha256 == manifest_sha256 && withdrawn.bidder() == Some(bidder)
-    };
-    let later = held.later.filter(|(_, index)| *index < size);
-    let by_receipt = later.is_some_and(|(event, _)| match event {
-        BidEvent::Accepted { manifest, .. } => {
-            Statement::parse(manifest.as_bytes()).is_ok_and(|manifest| names(&manifest))
-        }
-        BidEvent::Withdrawn { arrived_at, manifest_sha256, unit_id, withdrawal } => {
-            let (arrived_at, manifest_sha256) = (*arrived_at, *manifest_sha256);
-            *unit_id == unit.id && withdraws(&Withdrawn { arrived_at, manifest_sha256, withdrawal })
-        }
-        BidEvent::Refused { .. } => false,
-    });
-    let withdrawn = unit.withdrawn.iter().filter(|at| at.index < size);
-    let accepted = unit.accepted.iter().filter(|at| at.index < size);
-    let opened = opened(unit).iter();
-    let mut opened = opened.filter_map(|line| Statement::parse(line.manifest.as_bytes()).ok());
-    by_receipt
-        || withdrawn.into_iter().any(|at| withdraws(&at.it))
-        || accepted.filter_map(|at| at.it.manifest.as_ref()).any(names)
-        || opened.any(|manifest| names(&manifest))
 }
 
 /// The lines of the opening record.

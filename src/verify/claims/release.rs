@@ -1,20 +1,22 @@
 //! Claims about the release: not before its hour, its window, its order; by t custodians.
 
+use std::collections::BTreeSet;
+
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::seal::Identity;
 use crate::crypto::statement::Statement;
 use crate::custodian::roster::{CustodianId, Roster};
 use crate::error::{Arg, Said};
-use crate::opening::rules::challenge::{answers_finding, is_in_time};
 use crate::opening::rules::is_ascending;
 use crate::opening::rules::quorum_time;
-use crate::opening::statements::{Release, Verdict};
+use crate::opening::statements::Release;
 use crate::tender::statements::{ReleaseBy, Unit};
 use crate::verify::facts::Facts;
 use crate::verify::report::{Finding, Stop, failed, said, text, undecided};
 use crate::verify::unit::{At, Released, UnitFacts};
 
+use super::challenges::{Challenges, Objection, unanswered};
 use super::closes::close_of;
 use super::units::{buyer_signed, terms_of};
 
@@ -85,36 +87,61 @@ pub(super) fn time(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     }
 }
 
-/// Nothing was released, read out or opened while the regulator had stopped it, and no custodian with an
-/// unanswered challenge released: one that came after the window is a finding and stops nothing.
+/// Nothing was released, read out or opened while the regulator had stopped it, and no custodian released
+/// over a challenge that nothing explains: one that came after the window is a finding and stops nothing.
 pub(super) fn unstopped(facts: &Facts<'_>, unit: &UnitFacts<'_>) -> Finding {
     let (_, roster) = terms_of(facts, unit)?;
-    let end = window_end(facts, unit);
     for at in &unit.suspensions {
         if at.it.note().require(&roster.regulator_key).is_err() {
             return Err(failed("verify-say-suspension-bad", [("index", text(at.index))]));
         }
     }
-    for release in &unit.handed_out {
-        let challenges = unit.challenged.iter().map(|at| at.it.body());
-        let own = challenges.filter(|c| c.custodian == *release.it.custodian);
-        let open = own.clone().any(|challenge| {
-            let answered = |c: &&_| answers_finding(c, challenge);
-            let stops =
-                challenge.verdict == Verdict::Open && is_in_time(challenge.received_at, end);
-            stops && !own.clone().any(|c| answered(&c))
-        });
-        if unit.is_stopped_at(release.index) || open {
-            return Err(failed("verify-say-release-stopped", [("index", text(release.index))]));
-        }
+    if let Some(at) = unit.handed_out.iter().find(|at| unit.is_stopped_at(at.index)) {
+        return Err(stopped(at.index));
     }
+    let unshown = unobjected(facts, unit, roster)?;
     let read_out = unit.read_outs.iter().map(|at| at.index);
     let mut opened = read_out.chain(unit.openings.iter().map(|at| at.index));
     if let Some(index) = opened.find(|index| unit.is_stopped_at(*index)) {
         return Err(failed("verify-say-opening-stopped", [("index", text(index))]));
     }
+    if let Some(index) = unshown {
+        return Err(undecided("verify-say-challenge-unshown", [("index", text(index))]));
+    }
     let held = said("verify-say-unstopped", [("count", text(unit.suspensions.len()))]);
     none_or_here(facts, unit, held)
+}
+
+fn stopped(index: u64) -> Stop {
+    failed("verify-say-release-stopped", [("index", text(index))])
+}
+
+/// That no custodian released over a challenge that the record does not explain; gives one of which the
+/// file does not show whether it does.
+fn unobjected(
+    facts: &Facts<'_>,
+    unit: &UnitFacts<'_>,
+    roster: &Roster,
+) -> Result<Option<u64>, Stop> {
+    let challenges = Challenges::of(facts, unit, roster);
+    let mut seen = BTreeSet::new();
+    let mut unshown = None;
+    for at in unit.handed_out.iter().filter(|at| seen.insert(at.it.custodian)) {
+        let custodian = at.it.custodian;
+        let objection = match &challenges {
+            Some(challenges) => challenges.against(custodian),
+            None => {
+                let open = unanswered(unit, custodian, None);
+                open.first().map_or(Objection::None, |at| Objection::Unshown(at.index))
+            }
+        };
+        match objection {
+            Objection::None => {}
+            Objection::Unshown(index) => unshown = unshown.or(Some(index)),
+            Objection::Open => return Err(stopped(at.index)),
+        }
+    }
+    Ok(unshown)
 }
 
 /// That something did not happen is only shown by a file that leaves nothing out from where the unit

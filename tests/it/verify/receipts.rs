@@ -63,6 +63,28 @@ fn a_bidder_that_withdrew_shows_the_later_receipt_and_accuses_nobody() {
 }
 
 #[test]
+fn what_an_operators_key_says_in_a_bidders_name_takes_nothing_of_it_out() {
+    let usurped = (Verdict::Failed, "verify-say-my-line-usurped");
+    let told = |twist, kind, who| {
+        let claim = mine(&make(twist), kind, who, 4);
+        (claim.verdict, claim.detail.key)
+    };
+    for kind in KINDS {
+        assert_eq!(told(Twist::ReplacedByOther, kind, (0, 1)), usurped, "{kind:?}");
+    }
+    assert_eq!(told(Twist::TakenOver, CaseKind::Auditor, (1, 1)), usurped, "a withdrawal too");
+    let maker = make(Twist::ReplacedByOther);
+    let receipt = maker.receipt(&maker.entered[&(0, 1)], 4);
+    let others = maker.receipt(&maker.entered[&(0, 2)], 4);
+    let both = Receipts { receipt: &receipt, later: Some(&others) };
+    assert_eq!(shown(&maker, CaseKind::Public, both).detail.key, usurped.1, "nor its receipt");
+    // Of a custodian's word the hash alone is known: any key of the bidder's in force may have followed.
+    let word = maker.lodged_word(0, &maker.entered[&(0, 1)], DEADLINE.plus(-1));
+    let claim = shown(&maker, CaseKind::Auditor, Receipts::one(word.as_bytes()));
+    assert_eq!(claim.detail.key, "verify-say-my-lodged-followed");
+}
+
+#[test]
 fn a_refusal_is_judged_for_its_bidder_as_for_the_regulator() {
     for (twist, public, auditor) in [
         (Twist::None, Verdict::NotDecidable, Verdict::Ok),
@@ -145,7 +167,7 @@ pub(super) fn all() -> Vec<Report> {
     let (behind, left_out) = (make(Twist::BehindClose), make(Twist::LineLeftOut));
     let (kept, out) = (make(Twist::WithdrawnKept), make(Twist::NeverTakenIn));
     let (undecided, lodged_late) = (make(Twist::Undecided), make(Twist::LodgedLate));
-    let turned_away = make(Twist::RefusedInTime);
+    let (turned_away, usurped) = (make(Twist::RefusedInTime), make(Twist::ReplacedByOther));
     let of = |maker: &Maker, who| maker.receipt(&maker.entered[&who], 4);
     let gone = |maker: &Maker| maker.receipt(maker.withdrawal.as_ref().unwrap(), 4);
     // Of all five, for the refusal of one case is cosigned by the second to the fifth.
@@ -171,6 +193,7 @@ pub(super) fn all() -> Vec<Report> {
         ("my-line-followed", &good, Auditor, of(&good, (0, 1))),
         ("my-line-unexplained", &left_out, Public, missing.clone()),
         ("my-line-out", &left_out, Auditor, missing),
+        ("my-line-usurped", &usurped, Public, of(&usurped, (0, 1))),
         ("my-line-again", &kept, Public, gone(&kept)),
         ("my-withdrawal", &good, Public, gone(&good)),
         ("my-refusal", &good, Auditor, refused(&good)),

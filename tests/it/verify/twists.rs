@@ -100,7 +100,7 @@ const TWISTS: &[Row] = &[
     (Twist::RefusedSigned, "verify-say-why-acceptable", &[], &["refusals"]),
     (Twist::EnvelopeLostFault, "verify-say-why-fault", &[], &["refusals"]),
     (Twist::SignedEarly, "verify-say-window-early", &[], &["challenge-window", "release-time"]),
-    (Twist::ReleaseChallenged, "verify-say-release-stopped", &["unstopped"], &["unstopped"]),
+    (Twist::ReleaseChallenged, "verify-say-release-stopped", &[], &["unstopped"]),
     (Twist::IdentityMissing, "verify-say-identity-missing", &[], &["identities"]),
     (Twist::SealedMissing, "verify-say-sealed-missing", &[], &["outcomes"]),
     (Twist::SecondOpening, "verify-say-two-openings", &["one-opening"], &["one-opening"]),

@@ -71,7 +71,7 @@ impl World {
         let found = Statement::<Challenged>::parse(note.as_bytes()).unwrap();
         let (body, row) = (found.body(), self.row(&id));
         let key = (body.custodian.clone(), body.line);
-        let known = row.challenges.get(&key).map(|(verdict, _)| *verdict);
+        let known = row.challenges.get(&key).map(|known| known.body().verdict);
         let (_, close) = row.closed.as_ref().unwrap();
         let counts = match body.verdict {
             Verdict::Open => {
@@ -125,12 +125,17 @@ impl World {
     fn answer_challenges(&mut self, id: UnitId) -> Done {
         let row = self.row(&id).clone();
         let Some((_, close)) = &row.closed else { return Ok(()) };
-        for ((custodian, line), (verdict, _)) in &row.challenges {
+        for ((custodian, line), found) in &row.challenges {
             let bid = row.accepted.iter().find(|bid| bid.line == *line);
-            let (Verdict::Open, Some(bid)) = (verdict, bid) else { continue };
+            let (Verdict::Open, Some(bid)) = (found.body().verdict, bid) else { continue };
             let account = self.account(&row, bid.index, true);
-            let (accounts, close) = (vec![account.clone()], close.encode());
-            let answer = AskAnswer { accounts, close, line: *line };
+            let answer = AskAnswer {
+                account: self.account(&row, bid.index, false).into(),
+                accounts: vec![account.clone()],
+                close: close.encode(),
+                finding: found.encode(),
+                unit: row.unit.encode(),
+            };
             let place = self.agents.each.iter().position(|c| c.id == *custodian).unwrap();
             if let Some(Reply::Note(note)) = self.ask(place, &Request::Answer(answer)) {
                 self.take_challenge(id, &account.into(), &note.encode())?;
@@ -142,11 +147,11 @@ impl World {
     /// How many challenges void the unit: in time, and not explained by the record.
     pub fn grave_challenges(&self, row: &Row) -> usize {
         let end = self.window_from(row).map(|from| from.plus(row.terms.challenge_ms));
-        let open = row.challenges.iter().filter(|(_, (verdict, received_at))| {
-            *verdict == Verdict::Open && is_in_time(*received_at, end)
-        });
-        open.filter(|((_, line), _)| {
-            let bid = row.accepted.iter().find(|bid| bid.line == *line);
+        let found = row.challenges.values().map(Statement::body);
+        let open = found
+            .filter(|found| found.verdict == Verdict::Open && is_in_time(found.received_at, end));
+        open.filter(|found| {
+            let bid = row.accepted.iter().find(|bid| bid.line == found.line);
             let account = bid.map(|bid| self.account(row, bid.index, true));
             let (_, close) = row.closed.as_ref().unwrap();
             let explained = account.is_some_and(|account| {

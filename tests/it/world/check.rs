@@ -7,6 +7,7 @@ use sealbid::bid::statements::BidEvent;
 use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::note::Note;
+use sealbid::crypto::statement::Statement;
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::{UnitState, release_from, sorted_lines};
 use sealbid::opening::statements::{LineStatus, SuspensionState, Verdict, VoidReason};
@@ -154,10 +155,10 @@ impl World {
 
     fn has_grave_challenge(&self, row: &Row) -> bool {
         let end = self.window_from(row).unwrap().plus(row.terms.challenge_ms);
-        row.challenges.iter().any(|((_, line), (verdict, received_at))| {
-            let bid = row.accepted.iter().find(|bid| bid.line == *line);
+        row.challenges.values().map(Statement::body).any(|found| {
+            let bid = row.accepted.iter().find(|bid| bid.line == found.line);
             let is_live = bid.is_none_or(|bid| bid.out.is_none());
-            *verdict == Verdict::Open && *received_at < end && is_live
+            found.verdict == Verdict::Open && found.received_at < end && is_live
         })
     }
 

@@ -15,7 +15,7 @@ use sealbid::enterprise::credentials::enterprise_of;
 use sealbid::ids::{EnterpriseId, UnitId};
 use sealbid::opening::rules::{Terms, UnitAct, UnitState, next, sorted_lines};
 use sealbid::opening::statements::{
-    Close, Opening, OpeningEvent, Order, Release, SuspensionState, Verdict, VoidReason,
+    Challenged, Close, Opening, OpeningEvent, Order, Release, SuspensionState, VoidReason,
 };
 use sealbid::tender::statements::{Amendment, Unit};
 
@@ -55,8 +55,8 @@ pub struct Row {
     pub proposal: Option<(u64, Statement<Close>)>,
     /// The effective close, and where.
     pub closed: Option<(u64, Statement<Close>)>,
-    /// What custodians found, and when they were shown it.
-    pub challenges: BTreeMap<(CustodianId, Hash), (Verdict, Time)>,
+    /// What custodians found last.
+    pub challenges: BTreeMap<(CustodianId, Hash), Statement<Challenged>>,
     pub releases: Vec<(CustodianId, String)>,
     pub order: Option<Statement<Order>>,
     /// The regulator's last word: its number and what it says.
@@ -256,7 +256,7 @@ impl Platform {
             Act::Challenged(challenged) => {
                 let body = challenged.body();
                 let key = (body.custodian.clone(), body.line);
-                self.row(&body.unit_id).challenges.insert(key, (body.verdict, body.received_at));
+                self.row(&body.unit_id).challenges.insert(key, challenged.clone());
             }
             Act::Bid(event) => {
                 let (BidEvent::Accepted { unit_id, .. }
