@@ -111,7 +111,7 @@ acts! {
     Challenge:          Public, Any Any Any Any Any Any;
     /// Fetch the documents of an opened bid.
     ReadOpened:         Hidden, No  Own Own No  Any No;
-    /// Sign the order that releases second envelopes.
+    /// Sign the order that releases second envelopes; see whose they are, once that is shown.
     Order:              Public, No  No  Own No  Any No;
     /// Suspend a unit's release, and lift that.
     Suspend:            Public, No  No  No  No  Any No;

@@ -75,3 +75,6 @@ bid-say-envelope-profile = { $member }: { $reason }
 bid-say-envelope-members = it does not hold exactly manifest.note, bid.age and share1.age to share{ $count }.age
 bid-say-offer-currency = the currency is not three capital letters, such as CNY
 bid-say-offer-price = the price is not a positive decimal such as 1234567.89: at most 15 digits, then at most 6 behind a point; no sign, no grouping, no zero in front
+bid-say-offer-early-price = bid.toml names a price, and the unit takes technical envelopes: it would be read out to everybody while the commercial envelopes are still sealed. Take it out, and put it into the commercial envelope
+bid-say-offer-no-price = bid.toml names no price. Under [offer] write price = "1234567.89", without a # in front
+bid-say-offer-nothing = bid.toml names neither a file nor a promise: the envelope would hold nothing

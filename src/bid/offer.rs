@@ -4,6 +4,7 @@
 //! sealed without a word is rejected at the opening.
 
 use super::statements::Offer;
+use crate::tender::statements::Stage;
 
 /// Digits before the point at most.
 const WHOLE: usize = 15;
@@ -35,6 +36,34 @@ pub fn check(offer: &Offer) -> Result<(), BadOffer> {
     }
     match &offer.price {
         Some(price) if !is_price(price) => Err(BadOffer::Price),
+        _ => Ok(()),
+    }
+}
+
+/// Why what is to be sealed is not what its stage reads out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// A technical envelope with a price: it would be read out while the commercial ones are sealed.
+    #[error("a technical envelope names a price")]
+    EarlyPrice,
+    /// A single or commercial envelope without one.
+    #[error("the envelope names no price")]
+    NoPrice,
+    /// A technical envelope with neither file nor promise.
+    #[error("the envelope holds nothing")]
+    Nothing,
+}
+
+/// Whether an offer with so many files is what the stage of its unit reads out. Asked before sealing
+/// alone: what others seal is judged by [`check`].
+///
+/// # Errors
+/// [`Misfit`].
+pub const fn suits(stage: Stage, offer: &Offer, files: usize) -> Result<(), Misfit> {
+    match (stage, &offer.price) {
+        (Stage::Technical, Some(_)) => Err(Misfit::EarlyPrice),
+        (Stage::Technical, None) if files == 0 && offer.promises.is_empty() => Err(Misfit::Nothing),
+        (Stage::Single | Stage::Commercial, None) => Err(Misfit::NoPrice),
         _ => Ok(()),
     }
 }

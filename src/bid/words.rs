@@ -2,7 +2,7 @@
 //! word of the program's own reaches people.
 
 use super::envelope::EnvelopeError;
-use super::offer::BadOffer;
+use super::offer::{BadOffer, Misfit};
 use crate::error::{Reason, Said};
 
 impl Reason for EnvelopeError {
@@ -25,6 +25,16 @@ impl Reason for BadOffer {
         match self {
             Self::Currency => Said::bare("bid-say-offer-currency"),
             Self::Price => Said::bare("bid-say-offer-price"),
+        }
+    }
+}
+
+impl Reason for Misfit {
+    fn said(&self) -> Said {
+        match self {
+            Self::EarlyPrice => Said::bare("bid-say-offer-early-price"),
+            Self::NoPrice => Said::bare("bid-say-offer-no-price"),
+            Self::Nothing => Said::bare("bid-say-offer-nothing"),
         }
     }
 }

@@ -75,3 +75,6 @@ bid-say-envelope-profile = { $member }：{ $reason }
 bid-say-envelope-members = 其中不是恰好包含 manifest.note、bid.age 和 share1.age 至 share{ $count }.age
 bid-say-offer-currency = 币种不是三个大写字母，例如 CNY
 bid-say-offer-price = 价格不是正的十进制数，例如 1234567.89：整数部分最多 15 位，小数点后最多 6 位；不带符号、分组符号，不以零开头
+bid-say-offer-early-price = bid.toml 中填有报价，而该单元收的是技术信封：报价会在商务信封仍密封时当众读出。请删去，并填入商务信封
+bid-say-offer-no-price = bid.toml 中没有报价。请在 [offer] 下写明 price = "1234567.89"，行首不带 #
+bid-say-offer-nothing = bid.toml 中既没有文件也没有承诺：信封会是空的

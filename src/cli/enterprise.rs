@@ -24,10 +24,11 @@ use super::bid::Accepted;
 use super::client::{Access, Acted, Client};
 use super::failed::Failed;
 use super::keys;
-use super::output::{Report, replace};
+use super::output::Report;
+use super::recorded::recorded;
 use super::stated::accepted_as;
 use super::trust::Pinned;
-use super::{Context, args, registration};
+use super::{Context, registration};
 
 /// `sealbid enterprise …`
 #[derive(Debug, clap::Subcommand)]
@@ -289,32 +290,35 @@ impl EnterpriseCommand {
             Self::Apply { name, uscc, contact } => {
                 let uscc = Uscc::parse(uscc)?;
                 let pinned = context.pinned().await?;
-                recorded(context, &client.apply(&pinned, name, uscc, contact).await?, "application")
+                let done = client.apply(&pinned, name, uscc, contact).await?;
+                recorded(context, (&client, &pinned), &done, "application").await
             }
             Self::Verify { enterprise, application } => {
                 let pinned = context.pinned().await?;
                 let waits = client.waiting_application(&pinned, *enterprise, *application).await?;
                 let lines = registration::applied(&waits);
                 lines.iter().for_each(|it| context.progress.tell(&i18n::say(context.lang, it)));
-                recorded(context, &client.vouch(&pinned, &waits).await?, "verified")
+                let done = client.vouch(&pinned, &waits).await?;
+                recorded(context, (&client, &pinned), &done, "verified").await
             }
             Self::Decline { enterprise, application, reason } => {
                 let pinned = context.pinned().await?;
                 let waits = client.waiting_application(&pinned, *enterprise, *application).await?;
-                recorded(context, &client.decline(&pinned, &waits, reason).await?, "declined")
+                let done = client.decline(&pinned, &waits, reason).await?;
+                recorded(context, (&client, &pinned), &done, "declined").await
             }
             Self::Key(KeyChange::Rotate { new }) => {
                 let pinned = context.pinned().await?;
                 let next = next_key(context, client.key()?.verifying(), new)?;
                 let done = client.rotate_key(&pinned, &next).await?;
-                recorded(context, &done, "key-rotation")
+                recorded(context, (&client, &pinned), &done, "key-rotation").await
             }
             Self::Key(KeyChange::Revoke { which, reason }) => {
                 let pinned = context.pinned().await?;
                 let own = client.key()?.verifying().clone();
                 let which = which.clone().unwrap_or(own);
                 let done = client.revoke_key(&pinned, &which, reason).await?;
-                recorded(context, &done, "key-revocation")
+                recorded(context, (&client, &pinned), &done, "key-revocation").await
             }
         }
     }
@@ -330,21 +334,4 @@ fn next_key(context: &Context, old: &VerifyingKey, path: &Path) -> Result<Arc<Si
     let next = keys::load(path).map_err(|_| exists())?;
     let takes_over = next.verifying().name() == old.name() && next.verifying() != old;
     if takes_over { Ok(next) } else { Err(exists()) }
-}
-
-/// The receipt of an act, kept beside the key that acted.
-pub(super) fn recorded(
-    context: &Context,
-    accepted: &Accepted,
-    what: &str,
-) -> Result<Report, Failed> {
-    let beside = context.key.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
-    let path = beside.join(format!("{what}-{}.tlog-proof", accepted.index));
-    replace(&path, accepted.text.as_bytes())?;
-    let values = args([
-        ("index", accepted.index.to_string()),
-        ("path", path.display().to_string()),
-        ("count", accepted.checked.cosigned.to_string()),
-    ]);
-    Ok(Report::said("cli-say-recorded", values))
 }

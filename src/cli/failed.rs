@@ -179,6 +179,14 @@ pub enum Failed {
     /// The unit's deadline has passed.
     #[error("its deadline {0} has passed")]
     Passed(Time),
+    /// The signature of the key given would not count.
+    #[error("nothing was signed: {own} does not count here, but {wanted}")]
+    OtherKey {
+        /// The key given.
+        own: String,
+        /// The keys whose signatures count.
+        wanted: String,
+    },
     /// Nothing was sealed.
     #[error("nothing was sealed: {0:?}")]
     Sealing(Arg),
@@ -313,6 +321,7 @@ impl Refusal for Failed {
             Self::Unsigned(_) => "cli-unsigned",
             Self::NoOrder(_) => "cli-no-order",
             Self::Passed(_) => "cli-passed",
+            Self::OtherKey { .. } => "cli-other-key",
             Self::Sealing(_) => "cli-sealing",
             Self::Bid(_) => "cli-bid",
             Self::NotYours => "cli-not-yours",
@@ -367,6 +376,7 @@ impl Refusal for Failed {
             }
             Self::Server(given) | Self::Pin(given) => text(&[("given", given)]),
             Self::Unreachable { server, reason } => text(&[("server", server), ("reason", reason)]),
+            Self::OtherKey { own, wanted } => text(&[("own", own), ("wanted", wanted)]),
             Self::OtherPlatform(origin) => text(&[("origin", origin)]),
             Self::Refused(told) => told.args(),
             Self::Passphrase(reason)

@@ -131,6 +131,18 @@ pub fn create(path: &Path, name: &str, entropy: &dyn Entropy) -> Result<Verifyin
     Ok(key.verifying().clone())
 }
 
+/// Demands that a key is one of those whose signatures count.
+///
+/// # Errors
+/// [`Failed::OtherKey`], which names them.
+pub(super) fn require_one_of(own: &VerifyingKey, wanted: &[VerifyingKey]) -> Result<(), Failed> {
+    if wanted.contains(own) {
+        return Ok(());
+    }
+    let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+    Err(Failed::OtherKey { own: own.to_string(), wanted: wanted.join(", ") })
+}
+
 /// Reads a key file.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ pub mod operator;
 pub mod outage;
 pub mod output;
 pub mod record;
+mod recorded;
 mod registration;
 pub mod roster;
 mod stated;
@@ -41,6 +42,7 @@ use std::future::Future;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -163,6 +165,8 @@ pub struct Context {
     pub entropy: Arc<dyn Entropy>,
     /// Told of what goes on.
     pub progress: Arc<dyn Progress>,
+    /// So long an act's receipt is waited for before it is called provisional.
+    pub patience: Duration,
 }
 
 impl Context {
@@ -244,6 +248,7 @@ impl Cli {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy::new()),
             progress,
+            patience: PATIENCE,
         };
         let report = match self.command {
             Command::Key(command) => command.run(&context)?,
@@ -264,6 +269,9 @@ impl Cli {
         Ok(report)
     }
 }
+
+/// Custodians that are awake cosign within a second or two.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Of a file that should begin with a pin, so much is looked at.
 const MAX_PIN: u64 = 4096;

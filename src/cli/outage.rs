@@ -12,10 +12,10 @@ use crate::tender::statements::{Amendment, AmendmentReason};
 
 use super::bid::{Accepted, CheckedUnit};
 use super::client::Client;
-use super::enterprise::recorded;
 use super::failed::Failed;
 use super::opening::Seen;
 use super::output::Report;
+use super::recorded::recorded;
 use super::trust::Pinned;
 use super::{Context, args};
 
@@ -137,6 +137,6 @@ impl Cosign {
             return Ok(report.and("cli-say-outage-unsigned", args([])));
         }
         let done = client.cosign_outage(&pinned, asked).await?;
-        Ok(report.with(recorded(context, &done, "amendment")?))
+        Ok(report.with(recorded(context, (&client, &pinned), &done, "amendment").await?))
     }
 }

@@ -17,6 +17,7 @@ use crate::custodian::roster::{Member, Roster, follows};
 use crate::error::{Arg, Reason};
 
 use super::failed::Failed;
+use super::keys::require_one_of;
 use super::output::{Access, Report, write_new};
 use super::{Context, args, read_file, read_text};
 
@@ -97,7 +98,9 @@ impl RosterCommand {
             Self::Sign { file, out } => {
                 let mut roster = parse(&read_file(file)?)?;
                 roster.body().check().map_err(wrong)?;
-                roster.sign(&*context.key()?);
+                let key = context.key()?;
+                require_regulator(key.verifying(), roster.body())?;
+                roster.sign(&key);
                 write_new(out, roster.encode().as_bytes(), Access::Usual)?;
                 let values = args([("pin", roster.sha256().to_string())]);
                 Ok(Report::said("cli-say-roster-signed", values))
@@ -157,6 +160,17 @@ impl Source {
         }
         Ok(roster)
     }
+}
+
+/// Only a regulator's signature counts beside the custodians', which they give by their agents: that of
+/// the key in the roster or, of a later version, of the regulator before, whom the draft does not name.
+fn require_regulator(own: &VerifyingKey, roster: &Roster) -> Result<(), Failed> {
+    let place = own.name().strip_prefix(&roster.origin).and_then(|rest| rest.strip_prefix('/'));
+    let is_regulator = place.and_then(|rest| rest.split('/').next()) == Some("regulator");
+    if roster.version > 1 && is_regulator {
+        return Ok(());
+    }
+    require_one_of(own, std::slice::from_ref(&roster.regulator_key))
 }
 
 /// A signed roster, or a draft without signatures.

@@ -24,12 +24,13 @@ use crate::tender::statements::{Amendment, AmendmentReason, Notice, Stage, Unit}
 
 use super::bid::Accepted;
 use super::client::{Access, Client};
-use super::enterprise::{recorded, signed};
+use super::enterprise::signed;
 use super::failed::Failed;
 use super::intended::{Document, Intended, Publisher};
 use super::notice;
 use super::outage::Cosign;
 use super::output::Report;
+use super::recorded::recorded;
 use super::stated::says;
 use super::trust::Pinned;
 use super::upload::Slice;
@@ -350,12 +351,13 @@ impl TenderCommand {
                 let times = (*deadline, open_at.unwrap_or(*deadline));
                 let pinned = context.pinned().await?;
                 let done = client.postpone(&pinned, *unit, times, reason).await?;
-                recorded(context, &done, "amendment")
+                recorded(context, (&client, &pinned), &done, "amendment").await
             }
             Self::Cosign(cosign) => cosign.run(context).await,
             Self::Void { unit } => {
-                let done = client.cancel(&context.pinned().await?, *unit).await?;
-                recorded(context, &done, "void")
+                let pinned = context.pinned().await?;
+                let done = client.cancel(&pinned, *unit).await?;
+                recorded(context, (&client, &pinned), &done, "void").await
             }
             Self::Show { tender, json } => {
                 let access = if context.key.is_some() { Access::Own } else { Access::Public };

@@ -28,6 +28,8 @@ opening-not-opened = The unit is not opened.
     .hint = Documents can be read once the opening record is published.
 opening-line-not-opened = This bid did not open.
     .hint = The opening record says why, and who answers for it.
+opening-lines-sealed = It is not shown whose lines these are.
+    .hint = Procuring entity and regulator see it of second envelopes, once their unit is closed and the technical envelopes of the lot are opened.
 opening-nothing-to-stop = This unit is opened, void or lapsed: there is no release left to stop.
     .hint = What was opened stays read; a complaint about it is not a suspension.
 

@@ -74,6 +74,9 @@ pub enum Misplaced {
     /// The line was not opened: the opening record says why.
     #[error("this bid did not open")]
     LineNotOpened,
+    /// No second envelopes of a closed unit whose technical envelopes are open.
+    #[error("it is not shown yet whose lines these are, or never is")]
+    LinesSealed,
 }
 
 impl Misplaced {
@@ -89,6 +92,7 @@ impl Misplaced {
             Self::NotOpened => "opening-not-opened",
             Self::NothingToStop => "opening-nothing-to-stop",
             Self::LineNotOpened => "opening-line-not-opened",
+            Self::LinesSealed => "opening-lines-sealed",
         }
     }
 }

@@ -28,6 +28,8 @@ opening-not-opened = 开标单元尚未开标。
     .hint = 开标记录公布后方可查阅文件。
 opening-line-not-opened = 该投标未能开启。
     .hint = 开标记录载明原因和责任方。
+opening-lines-sealed = 现在不显示各行属于哪个投标人。
+    .hint = 仅限商务信封：其单元已截标且同一标段的技术信封已开标后，招标人和监督部门方可查看。
 opening-nothing-to-stop = 该开标单元已开标、作废或失效，没有可以暂停的密钥释放。
     .hint = 已开启的内容不会收回；对其提出投诉不用暂停。
 

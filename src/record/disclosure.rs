@@ -2,7 +2,8 @@
 //!
 //! Invariant: a sealed entry is shown to nobody but its author before its unit's opening, void or
 //! lapse is on the record, the regulator included (protocol.md §1). Afterwards it is the regulator's: the
-//! opening itself carries what the public needs, and withdrawn bidders stay unnamed.
+//! opening itself carries what the public needs, and withdrawn bidders stay unnamed. Who orders second
+//! envelopes sees more of them, by another door: `opening::disclosed::lines`.
 
 use std::fmt;
 use std::str::FromStr;

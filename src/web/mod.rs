@@ -126,6 +126,7 @@ routes! {
     GET "/api/v1/tenders/{id}/case" => openings::tender_case;
     // Buyer and regulator
     POST "/api/v1/units/{id}/order" => openings::order;
+    GET "/api/v1/units/{id}/lines" => disclosed::lines;
     POST "/api/v1/units/{id}/suspensions" => openings::suspend;
     GET "/api/v1/units/{id}/case/auditor" => openings::auditor_case;
     GET "/api/v1/tenders/{id}/case/auditor" => openings::tender_auditor_case;

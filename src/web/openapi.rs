@@ -49,7 +49,7 @@ use crate::tender::http as tenders;
         openings::challenge, openings::read_out, openings::opening, openings::case,
         openings::order, openings::suspend, openings::auditor_case, openings::tender_case, openings::tender_auditor_case, openings::files,
         openings::file,
-        disclosed::head, disclosed::entries, disclosed::entry, disclosed::receipt,
+        disclosed::head, disclosed::entries, disclosed::entry, disclosed::receipt, disclosed::lines,
         record::checkpoint, record::roster, record::tile,
     ),
     components(schemas(Problem, WrongField)),

@@ -152,6 +152,68 @@ fn follow(
     command.run(&Context { key, server, trust, roster, ..play.context(None) })
 }
 
+/// Fills in a folder's `bid.toml`.
+fn fill_in(folder: &Path, old: &str, new: &str) {
+    let path = folder.join("bid.toml");
+    let plan = std::fs::read_to_string(&path).unwrap();
+    assert!(plan.contains(old), "{plan}");
+    std::fs::write(&path, plan.replace(old, new)).unwrap();
+}
+
+on_both! {
+    fn a_price_is_sealed_where_it_is_read_out_and_nowhere_else(base: TestBase) {
+        let play = Play::new(&base, 1);
+        let units = play.publish(&[Stage::Technical, Stage::Commercial]);
+        let home = play.server.home().to_owned();
+        let at = |name: &str| home.join(name).display().to_string();
+        let roster = play.server.ask(Method::GET, "/record/roster", &[], None);
+        std::fs::write(at("roster.note"), wait(roster.bytes()).unwrap()).unwrap();
+        write_new(&home.join("pass"), b"a test's\n", FileAccess::Private).unwrap();
+        let seal = |stage: usize| {
+            let words = [
+                ("UNIT", units[stage].to_string()),
+                ("unit.json", at(&format!("unit-{stage}.json"))),
+                ("my.key", play.key_file(&play.bidders[0].key, 1).display().to_string()),
+                ("URL", play.server.address.clone()),
+                ("PIN", play.server.roster.sha256().to_string()),
+                ("FOLDER", at(&format!("offer-{stage}"))),
+                ("roster.note", at("roster.note")),
+            ];
+            if !home.join(format!("offer-{stage}")).exists() {
+                follow(&play, "sealbid bid unit", &words, &[]).unwrap();
+                follow(&play, "sealbid bid new", &words, &[]).unwrap();
+            }
+            follow(&play, "sealbid bid seal", &words, &["--passphrase-file", &at("pass")])
+        };
+        let refused = |stage: usize, en: &str, zh: &str| {
+            for (lang, words) in [(Lang::En, en), (Lang::Zh, zh)] {
+                let (said, exit) = told(seal(stage).unwrap_err(), lang);
+                assert!(said.contains(words) && exit == 1, "{said}");
+            }
+            assert!(!home.join(format!("offer-{stage}/bid-1.bid")).exists());
+        };
+        refused(0, "the envelope would hold nothing", "信封会是空的");
+        refused(1, "without a # in front", "行首不带 #");
+        let [technical, commercial] = ["offer-0", "offer-1"].map(|name| home.join(name));
+        fill_in(&technical, "# price", "price");
+        refused(0, "while the commercial envelopes are still sealed", "请删去");
+        fill_in(&technical, "price", "# price");
+        fill_in(&technical, "files = []", "files = [\"plan.pdf\"]");
+        std::fs::write(technical.join("plan.pdf"), "a plan").unwrap();
+        let sealed = seal(0).unwrap();
+        let en = sealed.text(Lang::En);
+        assert!(en.contains("Price: none") && en.contains("File: plan.pdf, 6 bytes"), "{en}");
+        assert!(sealed.text(Lang::Zh).contains("文件：plan.pdf，6 字节"));
+        fill_in(&commercial, "# price", "price");
+        fill_in(&commercial, "# duration", "duration");
+        let sealed = seal(1).unwrap();
+        let en = sealed.text(Lang::En);
+        assert!(en.contains("Price: 1234567.89 CNY\nDuration: 120 days\nFiles: none"), "{en}");
+        let zh = sealed.text(Lang::Zh);
+        assert!(zh.contains("报价：1234567.89 CNY\n工期：120 天\n文件：无"), "{zh}");
+    }
+}
+
 on_both! {
     fn who_follows_the_bidders_document_can_lodge_when_the_platform_is_gone(base: TestBase) {
         let mut play = Play::new(&base, 1);
@@ -175,6 +237,7 @@ on_both! {
         ];
         follow(&play, "sealbid bid unit", &words, &[]).unwrap();
         follow(&play, "sealbid bid new", &words, &[]).unwrap();
+        fill_in(&home.join("offer"), "# price", "price");
         let sealed = follow(&play, "sealbid bid seal", &words, &["--passphrase-file", &at("pass")]);
         let sealed = sealed.unwrap().text(Lang::En);
         assert!(!sealed.contains("missing"), "{sealed}");

@@ -19,6 +19,7 @@
 
 mod access;
 mod adopting;
+mod after_acts;
 mod agent_crash;
 mod agent_log;
 mod agreement;
@@ -117,6 +118,7 @@ mod routes_words;
 mod rulepacks;
 mod sealing;
 mod sealing_document;
+mod second_envelopes;
 mod seen_outages;
 mod sequencer;
 mod server;

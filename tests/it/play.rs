@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use sealbid::bid::statements::Offer;
@@ -95,6 +96,7 @@ impl Play {
             clock: self.server.clock.clone(),
             entropy: Arc::new(SystemEntropy::new()),
             progress: Arc::new(Silent),
+            patience: Duration::ZERO,
         }
     }
 

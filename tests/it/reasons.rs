@@ -3,7 +3,7 @@
 use std::io::{Error as IoError, ErrorKind};
 
 use sealbid::bid::envelope::EnvelopeError;
-use sealbid::bid::offer::BadOffer;
+use sealbid::bid::offer::{BadOffer, Misfit};
 use sealbid::bid::rules::Refused;
 use sealbid::config::ConfigError;
 use sealbid::crypto::entropy::NoEntropy;
@@ -197,6 +197,9 @@ fn what_is_wrong_with_a_sealed_file_is_a_sentence() {
     whole(&PayloadError::Tar(TarError::Padding));
     whole(&BadOffer::Currency);
     whole(&BadOffer::Price);
+    for misfit in [Misfit::EarlyPrice, Misfit::NoPrice, Misfit::Nothing] {
+        whole(&misfit);
+    }
 }
 
 #[test]

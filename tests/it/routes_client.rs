@@ -161,9 +161,12 @@ on_both! {
         let units = play.publish(&[Stage::Technical, Stage::Commercial]);
         let unit = units[1];
         for bidder in 0..3 {
-            play.bid(bidder, &unit);
+            for unit in &units {
+                play.bid(bidder, unit);
+            }
         }
         play.close(&unit);
+        play.open(&units[0]);
         let buyer = play.context(Some(play.key_file(&play.buyer.key, 90)));
         let regulator = crate::server::regulator();
         let regulator = play.context(Some(play.key_file(&regulator, 105)));

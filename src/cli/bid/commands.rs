@@ -14,6 +14,7 @@ use crate::record::proof::Receipt;
 use super::challenge::Challenge;
 use super::check::read;
 use super::credentials;
+use super::ended::ended;
 use super::folder::{CREDENTIALS, Chain, Folder};
 use super::lodge::Lodge;
 use super::prepare::{Check, Seal};
@@ -22,7 +23,7 @@ use super::send::{Accepted, Sending, Standing, check_event};
 use super::status::Status;
 use super::unit::CheckedUnit;
 use super::withdraw::withdraw;
-use crate::bid::rules::ChainKind;
+use crate::bid::rules::{ChainKind, line};
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
 use crate::cli::output::{Access as FileAccess, Report, replace, write_new};
@@ -190,7 +191,18 @@ impl Send {
         let kept = beside(&self.file, ".upload");
         let sending = Sending { kept: Some(&kept), progress: &*context.progress };
         let sent = client.submit_envelope(&pinned, &envelope, sending).await;
-        let accepted = sent.inspect_err(|failed| self.keep(context, &pinned, failed))?;
+        let accepted = match sent {
+            Ok(accepted) => accepted,
+            Err(failed) => {
+                self.keep(context, &pinned, &failed);
+                let unit = &manifest.body().unit_id;
+                // Why it takes no bid: the refusal itself is what is reported.
+                let end = ended(&client, &pinned, unit, None).await.unwrap_or_default();
+                let end = end.text(context.lang);
+                end.lines().for_each(|line| context.progress.tell(line));
+                return Err(failed);
+            }
+        };
         drop(std::fs::remove_file(&kept));
         Ok(held.told(self.saved(manifest, &accepted)?))
     }
@@ -239,7 +251,9 @@ impl Send {
     ) -> Result<Report, Failed> {
         let accepted = client.receipt(pinned, index).await?;
         check_event(&accepted, manifest)?;
-        self.saved(manifest, &accepted)
+        let line = line(accepted.checked.receipt.salt.as_bytes(), &manifest.sha256());
+        let end = ended(client, pinned, &manifest.body().unit_id, Some(line)).await?;
+        Ok(self.saved(manifest, &accepted)?.with(end))
     }
 
     /// Keeps the receipt of what is no success.

@@ -8,6 +8,7 @@ mod challenge;
 pub mod check;
 mod commands;
 mod credentials;
+mod ended;
 mod folder;
 mod lodge;
 mod prepare;

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::bid::offer::suits;
+use crate::bid::statements::Offer;
 use crate::clock::{Time, is_closed};
 use crate::config::read_secret;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::kept::{KeptError, WorkFactor, recover};
+use crate::crypto::seal::payload::Attachment;
 use crate::error::{Arg, Reason};
 use crate::ids::UnitId;
 
@@ -141,6 +144,8 @@ impl Seal {
         let place = folder.next(&plan, standing.as_ref())?;
         let name = self.name.clone().unwrap_or_else(|| format!("bid-{}", place.seq));
         let files = folder.attachments(&plan)?;
+        suits(unit.body().stage, &plan.offer, files.len()).map_err(|e| Failed::Sealing(e.arg()))?;
+        let sealed = sealed(&plan.offer, &files);
         let passphrase = self.passphrase.read(Twice::Yes)?;
         let draft = Draft { unit: &unit, place, offer: plan.offer, files };
         let sealer = Sealer {
@@ -154,6 +159,7 @@ impl Seal {
         let [bid, identity] = [&made.bid, &made.identity].map(|path| path.display().to_string());
         let values = args([("bid", bid), ("identity", identity)]);
         let report = Report::said("cli-say-sealed", values)
+            .with(sealed)
             .and("cli-say-deadline", vec![("deadline", Arg::Time(deadline))]);
         Ok(held.told(included(report, &unit)))
     }
@@ -188,6 +194,32 @@ struct Known {
     view: UnitView,
     standing: Option<Standing>,
     held: Held,
+}
+
+/// What stands in the envelope, before anything leaves the machine.
+fn sealed(offer: &Offer, files: &[Attachment]) -> Report {
+    let price = match &offer.price {
+        Some(price) => {
+            let values = [("price", price.clone()), ("currency", offer.currency.clone())];
+            Report::said("cli-say-sealed-price", args(values))
+        }
+        None => Report::said("cli-say-sealed-no-price", args([])),
+    };
+    let report = match offer.duration_days {
+        Some(days) => price.and("cli-say-sealed-days", args([("days", days.to_string())])),
+        None => price.and("cli-say-sealed-no-days", args([])),
+    };
+    let promised = |report: Report, text: &String| {
+        report.and("cli-say-sealed-promise", args([("text", text.clone())]))
+    };
+    let report = offer.promises.iter().fold(report, promised);
+    if files.is_empty() {
+        return report.and("cli-say-sealed-no-files", args([]));
+    }
+    files.iter().fold(report, |report, file| {
+        let values = [("name", file.name().to_owned()), ("size", file.size().to_string())];
+        report.and("cli-say-sealed-file", args(values))
+    })
 }
 
 /// Says so where nothing showed that the record holds the unit.

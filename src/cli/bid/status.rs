@@ -14,6 +14,7 @@ use crate::enterprise::credentials::{credential, enterprise_of};
 use crate::error::Said;
 use crate::ids::UnitId;
 
+use super::ended::ended;
 use super::folder::{Chain, Folder};
 use super::send::Standing;
 use crate::cli::client::Client;
@@ -41,20 +42,23 @@ impl Status {
             require_remembered(folder.chain()?.as_ref(), standing.as_ref())?;
         }
         let Some(standing) = standing else {
-            return Ok(Report::said("cli-say-no-bid", args([])));
+            let report = Report::said("cli-say-no-bid", args([]));
+            return Ok(report.with(ended(&client, &pinned, &self.unit, None).await?));
         };
         let checked = pinned.receipt(standing.receipt.as_bytes())?;
         require_own(&client, &pinned, &self.unit, (&standing, &checked)).await?;
         let report = told(&standing, &checked);
-        let Some(close) = client.seen(&self.unit).await?.close else { return Ok(report) };
-        let (close, _) = pinned.close(&close, &self.unit)?;
-        if standing.kind() == ChainKind::Withdrawal {
-            return Ok(report.and("cli-say-out-of-close", args([])));
-        }
         let line = line(checked.receipt.salt.as_bytes(), &standing.sha256);
+        let is_live = standing.kind() == ChainKind::Manifest;
+        let end = ended(&client, &pinned, &self.unit, is_live.then_some(line)).await?;
+        let Some(close) = client.seen(&self.unit).await?.close else { return Ok(report.with(end)) };
+        let (close, _) = pinned.close(&close, &self.unit)?;
+        if !is_live {
+            return Ok(report.and("cli-say-out-of-close", args([])).with(end));
+        }
         let is_in = close.body().lines.contains(&line);
         let key = if is_in { "cli-say-in-close" } else { "cli-say-close-wrong" };
-        Ok(report.and(key, args([("line", line.to_string())])))
+        Ok(report.and(key, args([("line", line.to_string())])).with(end))
     }
 }
 

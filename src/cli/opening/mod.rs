@@ -4,9 +4,12 @@
 //! Invariant: what is shown as final is the platform's signed opening record; everything before it is
 //! called provisional. An order is signed in a file and sent when both have signed.
 
-mod names;
+pub(super) mod end;
+mod lines;
+pub(super) mod names;
+mod order;
 mod seen;
-mod show;
+pub(super) mod show;
 mod stops;
 
 use std::path::{Path, PathBuf};
@@ -17,20 +20,20 @@ use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::error::{Reason, Said};
 use crate::ids::UnitId;
-use crate::opening::rules::is_ascending;
-use crate::opening::statements::{Order, Suspension, SuspensionState};
-use crate::tender::statements::{Amendment, AmendmentReason, Outage, ReleaseBy, Unit};
+use crate::opening::statements::{Suspension, SuspensionState};
+use crate::tender::statements::{Amendment, AmendmentReason, Outage, Unit};
 
 pub use self::seen::{LastAnswer, Seen};
 pub(super) use self::stops::stops;
 use super::bid::Accepted;
 use super::client::{Access, Client};
-use super::enterprise::{recorded, signed};
+use super::enterprise::signed;
 use super::failed::Failed;
-use super::output::{Access as FileAccess, Report, write_new};
+use super::output::{Access as FileAccess, Report};
+use super::recorded::recorded;
 use super::stated::proposed;
 use super::trust::Pinned;
-use super::{Context, args, read_file};
+use super::{Context, args};
 
 /// `sealbid opening …`
 #[derive(Debug, clap::Subcommand)]
@@ -216,15 +219,16 @@ impl OpeningCommand {
             Self::Documents { unit, line, out } => {
                 documents(context, unit, line, out.as_deref()).await
             }
-            Self::Order { unit, lines, out } => order(context, unit, lines, out).await,
-            Self::SignOrder { file, out } => sign_order(context, file, out.as_deref()).await,
-            Self::SendOrder { file } => send_order(context, file).await,
+            Self::Order { unit, lines, out } => order::order(context, unit, lines, out).await,
+            Self::SignOrder { file, out } => order::sign_order(context, file, out.as_deref()).await,
+            Self::SendOrder { file } => order::send_order(context, file).await,
             Self::Suspend { unit, reason } => suspend(context, *unit, Suspended, reason).await,
             Self::Lift { unit, reason } => suspend(context, *unit, Lifted, reason).await,
             Self::Outage { unit, reason } => {
                 let pinned = context.pinned().await?;
-                let done = context.client()?.register_outage(&pinned, *unit, reason).await?;
-                recorded(context, &done, "outage")
+                let client = context.client()?;
+                let done = client.register_outage(&pinned, *unit, reason).await?;
+                recorded(context, (&client, &pinned), &done, "outage").await
             }
         }
     }
@@ -237,8 +241,9 @@ async fn suspend(
     reason: &str,
 ) -> Result<Report, Failed> {
     let pinned = context.pinned().await?;
-    let done = context.client()?.suspend(&pinned, unit, state, reason).await?;
-    recorded(context, &done, "suspension")
+    let client = context.client()?;
+    let done = client.suspend(&pinned, unit, state, reason).await?;
+    recorded(context, (&client, &pinned), &done, "suspension").await
 }
 
 async fn documents(
@@ -282,76 +287,4 @@ fn document_path(unit: &UnitId, line: &Hash, name: &str) -> Result<String, Faile
         .map_err(|()| wrong(Said::bare("cli-say-why-no-address")))?
         .extend(segments.split('/').chain([name]));
     Ok(url.path().trim_start_matches('/').replacen("api", "/api", 1))
-}
-
-async fn order(
-    context: &Context,
-    unit: &UnitId,
-    lines: &[Hash],
-    out: &Path,
-) -> Result<Report, Failed> {
-    let (client, pinned) = (context.client()?, context.pinned().await?);
-    let seen = client.seen(unit).await?;
-    let terms = Statement::<Unit>::parse(seen.unit.as_bytes()).map_err(wrong)?;
-    if terms.body().release != ReleaseBy::Order {
-        return Err(no_order("cli-say-why-by-hour"));
-    }
-    let close = seen.close.ok_or_else(|| no_order("cli-say-why-not-closed"))?;
-    let (close, _) = pinned.close(&close, unit)?;
-    let mut lines = lines.to_vec();
-    lines.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
-    lines.dedup();
-    if let Some(stranger) = lines.iter().find(|line| !close.body().lines.contains(line)) {
-        return Err(Failed::content(stranger.to_string(), Said::bare("cli-say-why-no-line")));
-    }
-    let body = Order { close_sha256: close.sha256(), lines, unit_id: *unit };
-    let order = signed(body, client.key()?)?;
-    write_new(out, order.encode().as_bytes(), FileAccess::Usual)?;
-    Ok(Report::said("cli-say-order-signed", args([("path", out.display().to_string())])))
-}
-
-fn no_order(why: &'static str) -> Failed {
-    Failed::NoOrder(Said::bare(why).arg())
-}
-
-fn read_order(file: &Path) -> Result<Statement<Order>, Failed> {
-    Statement::parse(&read_file(file)?).map_err(|e| Failed::in_file(file, e))
-}
-
-/// Compares an order with the unit's close, tells what it does, and signs it where that is asked.
-async fn sign_order(context: &Context, file: &Path, out: Option<&Path>) -> Result<Report, Failed> {
-    let mut order = read_order(file)?;
-    let (client, pinned) = (context.client()?, context.pinned().await?);
-    let body = order.body();
-    let seen = client.seen(&body.unit_id).await?;
-    let close = seen.close.ok_or_else(|| no_order("cli-say-why-not-closed"))?;
-    let (close, _) = pinned.close(&close, &body.unit_id)?;
-    if body.close_sha256 != close.sha256() {
-        return Err(no_order("cli-say-why-other-close"));
-    }
-    let lines = &close.body().lines;
-    if !is_ascending(&body.lines) || body.lines.iter().any(|line| !lines.contains(line)) {
-        return Err(no_order("cli-say-why-other-lines"));
-    }
-    let unit = body.unit_id.to_string();
-    let count = [body.lines.len(), lines.len()].map(|count| count.to_string());
-    let [chosen, all] = count;
-    let head = args([("unit", unit), ("chosen", chosen), ("all", all)]);
-    let mut report = Report::said("cli-say-order-is", head);
-    for line in lines {
-        let is_chosen = body.lines.contains(line);
-        let key = if is_chosen { "cli-say-order-opens" } else { "cli-say-order-deletes" };
-        report = report.and(key, args([("line", line.to_string())]));
-    }
-    let Some(out) = out else { return Ok(report.and("cli-say-order-unsigned", args([]))) };
-    order.sign(client.key()?);
-    write_new(out, order.encode().as_bytes(), FileAccess::Usual)?;
-    Ok(report.and("cli-say-order-signed", args([("path", out.display().to_string())])))
-}
-
-async fn send_order(context: &Context, file: &Path) -> Result<Report, Failed> {
-    let (order, pinned) = (read_order(file)?, context.pinned().await?);
-    let path = format!("/units/{}/order", order.body().unit_id);
-    let done = context.client()?.state(&pinned, &path, &order).await?;
-    recorded(context, &done, "order")
 }

@@ -15,14 +15,14 @@ use crate::cli::failed::Failed;
 use crate::cli::trust::Pinned;
 
 /// Bodies by name.
-pub(super) struct Names(BTreeMap<EnterpriseId, String>);
+pub(in crate::cli) struct Names(BTreeMap<EnterpriseId, String>);
 
 impl Names {
     /// Asks for these bodies, each once.
     ///
     /// # Errors
     /// [`Failed`], but not where the platform does not know or show one.
-    pub(super) async fn of(
+    pub(in crate::cli) async fn of(
         client: &Client,
         pinned: &Pinned,
         bodies: impl Iterator<Item = EnterpriseId>,
@@ -51,7 +51,7 @@ impl Names {
     }
 
     /// A body as people read it.
-    pub(super) fn say(&self, body: &EnterpriseId) -> String {
+    pub(in crate::cli) fn say(&self, body: &EnterpriseId) -> String {
         let name = self.0.get(body);
         name.map_or_else(|| body.to_string(), |name| format!("{name} ({body})"))
     }

@@ -27,6 +27,9 @@ pub struct Seen {
     /// The effective close.
     #[serde(default)]
     pub close: Option<String>,
+    /// The order of second envelopes.
+    #[serde(default)]
+    pub order: Option<String>,
     /// The regulator's suspensions, in order.
     #[serde(default)]
     pub suspensions: Vec<String>,

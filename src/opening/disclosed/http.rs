@@ -6,8 +6,11 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::lines::OwnedLine;
 use super::sight;
 use crate::clock::Time;
+use crate::crypto::hash::Hash;
+use crate::ids::EnterpriseId;
 use crate::opening::casefile::head_for;
 use crate::record::store as record;
 use crate::verify::casefile::OpenedLeaf;
@@ -74,6 +77,22 @@ pub struct WaitingUnit {
     pub open_at: Time,
 }
 
+/// Whose a line of a close is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LineView {
+    /// The line.
+    #[schema(value_type = String)]
+    pub line: Hash,
+    /// Who bid.
+    #[schema(value_type = String)]
+    pub bidder: EnterpriseId,
+    /// The entry that accepted the bid.
+    pub index: u64,
+    /// Its `.tlog-proof`, with the cosignatures so far: from the salt and the signed manifest in it
+    /// follows the line.
+    pub receipt: String,
+}
+
 fn view(leaf: &OpenedLeaf) -> EntryView {
     let event = String::from_utf8_lossy(&leaf.event).into_owned();
     EntryView { index: leaf.index, salt: hex::encode(leaf.salt.as_bytes()), event }
@@ -106,6 +125,25 @@ pub async fn entries(app: web::Data<App>, caller: Caller, piece: web::Query<Piec
     let entries = page.leaves.iter().map(view).collect();
     let view = EntriesView { from: page.from, next: page.next, entries };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private")).json(view))
+}
+
+/// Whose the lines of second envelopes are: for the unit's buyer and the regulator, who order
+///
+/// Shown once the unit is closed and the technical envelopes of its lot are opened.
+///
+/// # Errors
+/// `opening-lines-sealed` before, and of every other unit; `opening-not-found`, `auth-…`.
+#[utoipa::path(get, path = "/api/v1/units/{id}/lines", tag = "openings",
+    params(("id" = String, Path, description = "The unit")),
+    responses((status = 200, body = Vec<LineView>)), security(("session" = [])))]
+pub async fn lines(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Answer {
+    let owned = super::lines::lines(&app.platform, &caller.actor, id(&path)?).await?;
+    let mut views = Vec::with_capacity(owned.len());
+    for OwnedLine { line, bidder, accepted_index: index } in owned {
+        let receipt = app.platform.receipt(index).await?.encode();
+        views.push(LineView { line, bidder, index, receipt });
+    }
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private")).json(views))
 }
 
 /// Where a copy of the record can end: the last checkpoint with a quorum's cosignatures

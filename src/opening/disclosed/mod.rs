@@ -5,6 +5,7 @@
 //! answers' time either. The regulator opens every leaf, pads too, up to the first unit still to end.
 
 pub mod http;
+pub mod lines;
 pub mod sight;
 
 use std::collections::{BTreeMap, BTreeSet};

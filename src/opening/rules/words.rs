@@ -23,6 +23,21 @@ pub fn takes_order(
     if is_due { Ok(()) } else { Err(Misplaced::NoOrderNow) }
 }
 
+/// Whether those who order are shown whose a unit's lines are: they choose among second envelopes, so it
+/// must be closed, and the technical one of its lot opened. Before that nobody learns who bids there.
+///
+/// # Errors
+/// [`Misplaced::LinesSealed`].
+pub fn shows_lines(
+    state: UnitState,
+    release: ReleaseBy,
+    technical: Option<UnitState>,
+) -> Result<(), Misplaced> {
+    let is_chosen_from = matches!(state, UnitState::Closed | UnitState::Opened);
+    let is_second = release == ReleaseBy::Order && technical == Some(UnitState::Opened);
+    if is_chosen_from && is_second { Ok(()) } else { Err(Misplaced::LinesSealed) }
+}
+
 /// Whether an order chooses from this close: each line once, in their order.
 ///
 /// # Errors

@@ -63,7 +63,7 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     let at = |name: &str| folder.join(name).display().to_string();
     let (_, platform) = new_key(&folder, "platform");
     let (_, log) = new_key(&folder, "log");
-    let (_, operator) = new_key(&folder, "operator");
+    let (operator_file, operator) = new_key(&folder, "operator");
     let (regulator_file, regulator) = new_key(&folder, "regulator");
     let mut source = format!(
         "origin = \"{ORIGIN}\"\nt = 2\nlog_key = \"{log}\"\nplatform_key = \"{platform}\"\n\
@@ -83,6 +83,11 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     assert!(unsigned.contains("a signature that must be there is missing"), "{unsigned}");
     let sign = ["roster", "sign", &at("draft"), "--out", &at("roster.note")];
     refused_with(2, &sign);
+    let by_operator = [&sign[..], &["--key", &operator_file]].concat();
+    let (foreign, hint) = refused(&by_operator);
+    assert!(foreign.contains(&operator) && hint.contains(&regulator), "{foreign} {hint}");
+    assert!(!folder.join("roster.note").exists());
+    in_both(&by_operator, "");
     done(&[&sign[..], &["--key", &regulator_file]].concat());
     let pin = done(&["roster", "pin", &at("roster.note")]);
     let roster = std::fs::read(at("roster.note")).unwrap();

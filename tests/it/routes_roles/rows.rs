@@ -326,6 +326,13 @@ fn deciding() -> Vec<Row> {
             (409, "opening-no-order-now"),
         ),
         row(
+            "GET",
+            "/api/v1/units/{id}/lines",
+            Table(Act::Order, buyers),
+            |s| (of_unit(s, "/lines"), Body::None),
+            (409, "opening-lines-sealed"),
+        ),
+        row(
             "POST",
             "/api/v1/units/{id}/suspensions",
             Table(Act::Suspend, nobodys),
