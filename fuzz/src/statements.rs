@@ -6,6 +6,7 @@ use sealbid::crypto::json;
 use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::{Body, Statement, type_of};
 use sealbid::custodian::roster::Roster;
+use sealbid::draw::statements::{Contribution, Draw, DrawResult, DrawVoid};
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Verified,
 };
@@ -51,7 +52,7 @@ fn body<B: Body>(text: &str) -> Option<bool> {
 /// default is filled in.
 pub fn statement(bytes: &[u8]) -> bool {
     let Some(text) = text(bytes) else { return false };
-    let known: [fn(&str) -> Option<bool>; 23] = [
+    let known: [fn(&str) -> Option<bool>; 26] = [
         body::<Application>,
         body::<Verified>,
         body::<Declined>,
@@ -74,12 +75,19 @@ pub fn statement(bytes: &[u8]) -> bool {
         body::<Release>,
         body::<Opening>,
         body::<Void>,
+        body::<Draw>,
+        body::<DrawResult>,
+        body::<DrawVoid>,
         body::<Succession>,
     ];
     known.iter().find_map(|read| read(text)).unwrap_or(false)
 }
 
-/// The same for events, and for what is read first in a sealed bid.
+/// The same for events, and for what is read first in a sealed bid or contribution: neither of these is
+/// ever read as the other.
 pub fn event(bytes: &[u8]) -> bool {
-    typed::<BidEvent>(bytes) || typed::<OpeningEvent>(bytes) || typed::<BidJson>(bytes)
+    let of_record = typed::<BidEvent>(bytes) || typed::<OpeningEvent>(bytes);
+    let sealed = [typed::<BidJson>(bytes), typed::<Contribution>(bytes)];
+    assert!(sealed != [true, true]);
+    of_record || sealed.contains(&true)
 }

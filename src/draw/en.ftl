@@ -44,6 +44,7 @@ draw-strata = The strata have { $drawn } seats together, and the committee needs
 draw-say-other = it is about another draw, unit or close
 draw-say-lines = its contributions are not the lines of the close
 draw-say-contributors = its contributors are not the draw's, each once and in their order
+draw-say-signature = the manifest of { $contributor } is not signed by its key alone
 draw-say-identity = the identity shown for { $contributor } is not the one that its manifest names
 draw-say-few-custodians = fewer of its contributions are custodians' than it takes custodians to open
 draw-say-beacon = it has a beacon's value where the draw names no beacon, or the other way round

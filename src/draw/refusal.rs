@@ -143,6 +143,12 @@ pub enum ResultFault {
     /// Contributors out of order, twice, or not the draw's.
     #[error("its contributors are not the draw's in their order")]
     Contributors,
+    /// A manifest that its contributor did not sign, or not alone.
+    #[error("{contributor} did not sign its manifest")]
+    Signature {
+        /// Whose contribution.
+        contributor: Contributor,
+    },
     /// The identity shown does not open what the manifest describes.
     #[error("the identity shown for {contributor} is not that of its manifest")]
     Identity {
@@ -180,13 +186,16 @@ pub enum ResultFault {
 impl Reason for ResultFault {
     fn said(&self) -> Said {
         let text = |label: &Label| ("label", Arg::from(label.as_str()));
+        let who = |contributor: &Contributor| ("contributor", contributor.to_string().into());
         match self {
             Self::Other => Said::bare("draw-say-other"),
             Self::Lines => Said::bare("draw-say-lines"),
             Self::Contributors => Said::bare("draw-say-contributors"),
+            Self::Signature { contributor } => {
+                Said::new("draw-say-signature", vec![who(contributor)])
+            }
             Self::Identity { contributor } => {
-                let contributor = contributor.to_string().into();
-                Said::new("draw-say-identity", vec![("contributor", contributor)])
+                Said::new("draw-say-identity", vec![who(contributor)])
             }
             Self::FewCustodians => Said::bare("draw-say-few-custodians"),
             Self::Beacon => Said::bare("draw-say-beacon"),

@@ -44,6 +44,7 @@ draw-strata = 各层席位合计 { $drawn } 个，而评标委员会需要 { $ex
 draw-say-other = 它所说的是另一次抽取、另一个单元或另一份截标
 draw-say-lines = 其中的随机数与截标所列的各行不符
 draw-say-contributors = 其提供方与抽取声明不符，或有重复，或顺序不对
+draw-say-signature = { $contributor } 的清单不是仅由其密钥签署的
 draw-say-identity = 所示 { $contributor } 的密钥不是其清单所写的密钥
 draw-say-few-custodians = 由托管方提供的随机数少于开启所需的托管方数
 draw-say-beacon = 抽取声明没有信标而它有信标值，或者相反

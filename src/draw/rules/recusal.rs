@@ -173,11 +173,7 @@ pub fn sort(
     Ok(Sorted { drums, excluded, exclusions })
 }
 
-fn committed(
-    excluded: &[(usize, ExclusionReason)],
-    names: &[String],
-    blind: &Blind,
-) -> Exclusions {
+fn committed(excluded: &[(usize, ExclusionReason)], names: &[String], blind: &Blind) -> Exclusions {
     let mut counts: BTreeMap<ExclusionReason, u32> = BTreeMap::new();
     let mut leaves: Vec<Hash> = Vec::new();
     for (place, reason) in excluded {

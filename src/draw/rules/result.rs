@@ -6,10 +6,12 @@
 use crate::bid::rules::line;
 use crate::bid::statements::Manifest;
 use crate::crypto::hash::Hash;
+use crate::crypto::key::VerifyingKey;
 use crate::crypto::seal::{Identity, Recipient};
 use crate::crypto::statement::Statement;
+use crate::custodian::roster::Roster;
 use crate::draw::refusal::ResultFault;
-use crate::draw::rules::seed::seed;
+use crate::draw::rules::seed::{key_of, seed};
 use crate::draw::rules::selection::select_stratum;
 use crate::draw::rules::strata::{Cap, Walk, is_at_its_end};
 use crate::draw::statements::{
@@ -29,8 +31,10 @@ pub struct Held<'a> {
     pub close: &'a Close,
     /// Of its text.
     pub close_sha256: Hash,
-    /// How many custodians must have contributed.
-    pub t: usize,
+    /// The roster of its unit: whose keys custodians and platform sign with, and how many must contribute.
+    pub roster: &'a Roster,
+    /// The procuring entity's key in force where its contribution was accepted.
+    pub procuring_entity: &'a VerifyingKey,
 }
 
 /// Recomputes a result: contributions, seed, and every position of every stratum. Whether a value is
@@ -72,8 +76,7 @@ pub fn check_result(result: &DrawResult, held: &Held<'_>) -> Result<(), ResultFa
 fn check_contributions(result: &DrawResult, held: &Held<'_>) -> Result<(), ResultFault> {
     let mut expected = held.draw.contributors.iter();
     // An iterator that is searched from where the last one was found: in order, and none twice.
-    let in_order =
-        result.contributions.iter().all(|it| expected.any(|who| *who == it.contributor));
+    let in_order = result.contributions.iter().all(|it| expected.any(|who| *who == it.contributor));
     if !in_order {
         return Err(ResultFault::Contributors);
     }
@@ -84,10 +87,15 @@ fn check_contributions(result: &DrawResult, held: &Held<'_>) -> Result<(), Resul
     }
     result.contributions.iter().try_for_each(|it| check_contribution(held, it))?;
     let custodians = result.contributions.iter().filter(|it| it.contributor.is_custodian());
-    if custodians.count() < held.t { Err(ResultFault::FewCustodians) } else { Ok(()) }
+    if custodians.count() < usize::from(held.roster.t) {
+        Err(ResultFault::FewCustodians)
+    } else {
+        Ok(())
+    }
 }
 
-/// The manifest is the line's, for this unit, and the identity is the one that it names.
+/// The manifest is the line's, for this unit and by its contributor alone, and the identity is the one
+/// that it names.
 fn check_contribution(held: &Held<'_>, it: &Contributed) -> Result<(), ResultFault> {
     let manifest =
         Statement::<Manifest>::parse(it.manifest.as_bytes()).map_err(|_| ResultFault::Lines)?;
@@ -95,6 +103,13 @@ fn check_contribution(held: &Held<'_>, it: &Contributed) -> Result<(), ResultFau
         && manifest.body().unit_id == held.draw.unit_id;
     if !is_lines {
         return Err(ResultFault::Lines);
+    }
+    let key = key_of(&it.contributor, held.roster, held.procuring_entity);
+    let is_signed = key.is_some_and(|key| {
+        manifest.note().require(key).is_ok() && manifest.note().signatures().len() == 1
+    });
+    if !is_signed {
+        return Err(ResultFault::Signature { contributor: it.contributor.clone() });
     }
     let wrong = || ResultFault::Identity { contributor: it.contributor.clone() };
     let identity: Identity = it.identity.parse().map_err(|_| wrong())?;
@@ -110,7 +125,8 @@ fn check_stratum(
     walk: &mut Walk,
 ) -> Result<(), ResultFault> {
     let label = || stratum.label.clone();
-    let is_capped = matches!(&draw.source, Source::Register(it) if it.filter.per_employer.is_some());
+    let is_capped =
+        matches!(&draw.source, Source::Register(it) if it.filter.per_employer.is_some());
     let mut selection = select_stratum(seed, &stratum.label, pool.count);
     for (position, pick) in drawn.picks.iter().enumerate() {
         if walk.is_complete() {

@@ -111,8 +111,7 @@ pub fn settle(draw: &Draw, lines: &[Line], t: usize) -> Settled {
         let line = lines.iter().find(|line| line.contributor == *contributor)?;
         line.value.as_ref().ok().map(|value| (contributor.clone(), *value))
     };
-    let present: Vec<(Contributor, Hash)> =
-        draw.contributors.iter().filter_map(value_of).collect();
+    let present: Vec<(Contributor, Hash)> = draw.contributors.iter().filter_map(value_of).collect();
     if present.iter().filter(|(contributor, _)| contributor.is_custodian()).count() < t {
         return Settled::FewCustodians(present.into_iter().map(|(who, _)| who).collect());
     }

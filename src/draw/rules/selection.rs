@@ -51,17 +51,25 @@ pub fn select_stratum(
 impl<H> Selection<H> {
     /// Takes out the member that stands at `rank` among those left, which keep their order.
     fn take(&mut self, rank: u64) -> u64 {
-        let (mut index, mut before) = (rank, 0);
-        for earlier in &self.selected {
-            if *earlier > index {
-                break;
+        let (mut low, mut high) = (0, self.selected.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            // So many that are left stand before the one selected there.
+            let left_before = |index: &u64| index.saturating_sub(wide(middle));
+            if self.selected.get(middle).map(left_before).is_some_and(|left| left <= rank) {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
-            index += 1;
-            before += 1;
         }
-        self.selected.insert(before, index);
+        let index = rank + wide(low);
+        self.selected.insert(low, index);
         index
     }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl<H, D> Iterator for Selection<H>

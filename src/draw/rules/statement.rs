@@ -12,7 +12,8 @@ use crate::draw::rules::seed::barred;
 use crate::draw::rules::selection::POSITIONS;
 use crate::draw::rules::strata::{Shortage, called};
 use crate::draw::statements::{
-    Contributor, Draw, DrawResult, DrawVoid, Label, RedrawReason, Register, Source, Subject, ValueList,
+    Contributor, Draw, DrawResult, DrawVoid, Label, RedrawReason, Register, Source, Subject,
+    ValueList,
 };
 use crate::ids::EnterpriseId;
 use crate::tender::statements::{ReleaseBy, Unit};
@@ -177,8 +178,7 @@ pub fn follows(draw: &Draw, earlier: &[Earlier<'_>]) -> Result<(), Refused> {
         return if is_first { Ok(()) } else { Err(Refused::Chain) };
     };
     let previous = draw.previous.as_ref().ok_or(Refused::Chain)?;
-    let is_new =
-        |it: &Earlier<'_>| draw.draw != it.draw.draw && draw.unit_id != it.draw.unit_id;
+    let is_new = |it: &Earlier<'_>| draw.draw != it.draw.draw && draw.unit_id != it.draw.unit_id;
     let is_next = last.draw.no.checked_add(1) == Some(draw.no)
         && previous.draw_sha256 == last.draw_sha256
         && previous.ended_sha256 == last.ended_sha256;
@@ -222,9 +222,8 @@ fn serving(it: &Earlier<'_>, label: &Label) -> u32 {
     let refused = refused.iter().chain(std::iter::repeat(&nobody));
     let mut strata = it.draw.strata.iter().zip(&result.strata).zip(refused);
     let found = strata.find(|((stratum, _), _)| stratum.label == *label);
-    let count = found.map_or(0, |((stratum, drawn), refused)| {
-        called(stratum, drawn, refused).len()
-    });
+    let count =
+        found.map_or(0, |((stratum, drawn), refused)| called(stratum, drawn, refused).len());
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

@@ -1,9 +1,9 @@
 //! The walk through every stratum in its order: seats, then reserves, and who is passed over.
 //!
 //! Invariant: seats and reserves count alike. Who is either is taken for the whole draw, and whoever
-//! is called later, the cap on one employer holds. More reserves never change who is seated, and what is
-//! drawn in a stratum never changes what was drawn before it. Platform and verifier take each step by
-//! the same [`Walk`].
+//! is called later, the cap on one employer holds. What is drawn never depends on what comes after it: more
+//! reserves change nobody's seat in their stratum or in those before it. Platform and verifier take each
+//! step by the same [`Walk`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,9 +159,12 @@ pub struct Shortage {
 #[must_use]
 pub fn shortage(strata: &[Stratum], drums: &[Drum], per_employer: Option<u32>) -> Option<Shortage> {
     strata.iter().zip(drums).enumerate().find_map(|(at, (stratum, drum))| {
-        let before: u64 = strata.iter().zip(drums).take(at).map(|(earlier, other)| {
-            needed(earlier).min(in_the_way(drum, other, per_employer))
-        }).sum();
+        let before: u64 = strata
+            .iter()
+            .zip(drums)
+            .take(at)
+            .map(|(earlier, other)| needed(earlier).min(in_the_way(drum, other, per_employer)))
+            .sum();
         let there = most_of(drum, per_employer).saturating_sub(before);
         (there < needed(stratum)).then(|| Shortage {
             label: stratum.label.clone(),
