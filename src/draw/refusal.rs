@@ -1,5 +1,6 @@
 //! Why a draw is not made, and what is wrong with a result.
 
+use crate::clock::Time;
 use crate::draw::rules::strata::Shortage;
 use crate::draw::statements::{Contributor, Label, NotACode, NotALabel};
 use crate::error::{Arg, Args, Reason, Refusal, Said};
@@ -46,6 +47,15 @@ pub enum Refused {
     /// A filter that says nothing.
     #[error("the filter's times or numbers contradict each other")]
     Filter,
+    /// Numbers or dates that are not the rule pack's.
+    #[error("the filter's numbers and dates are not those of the rule pack")]
+    Law,
+    /// Drawn before the committee may be known.
+    #[error("no draw before {earliest}")]
+    Early {
+        /// From then on.
+        earliest: Time,
+    },
     /// Not the roster's custodians, the procuring entity and the platform, in that order.
     #[error("the contributors are not custodians, procuring entity and platform in their order")]
     Contributors,
@@ -90,6 +100,8 @@ impl Refusal for Refused {
             Self::Source => "draw-source",
             Self::Exclusions => "draw-exclusions",
             Self::Filter => "draw-filter",
+            Self::Law => "draw-law",
+            Self::Early { .. } => "draw-early",
             Self::Contributors => "draw-contributors",
             Self::FewCustodians { .. } => "draw-few-custodians",
             Self::Unit => "draw-unit",
@@ -103,7 +115,9 @@ impl Refusal for Refused {
 
     fn status(&self) -> u16 {
         match self {
-            Self::Short(_) | Self::Chain | Self::UnderWay | Self::NoReason => 409,
+            Self::Short(_) | Self::Early { .. } | Self::Chain | Self::UnderWay | Self::NoReason => {
+                409
+            }
             _ => 422,
         }
     }
@@ -120,6 +134,7 @@ impl Refusal for Refused {
                 [label(&short.label), vec![("there", there.into()), ("needed", needed.into())]]
                     .concat()
             }
+            Self::Early { earliest } => vec![("earliest", Arg::Time(*earliest))],
             Self::FewCustodians { t } => {
                 vec![("t", i64::try_from(*t).unwrap_or(i64::MAX).into())]
             }

@@ -1,7 +1,10 @@
 //! How many experts a committee needs (rules.md: odd, at least so many, outside experts for two thirds).
 
-use crate::draw::statements::Stratum;
+use crate::clock::Time;
+use crate::draw::refusal::Refused;
+use crate::draw::statements::{Filter, Stratum};
 use crate::error::{Args, Refusal};
+use crate::rulepack::committee::{Committee as Law, Recusal};
 
 /// What the law wants of a committee; its numbers come from the rule pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +13,12 @@ pub struct CommitteeRule {
     pub least: u32,
     /// Outside experts are at least `outside.0 / outside.1` of the members.
     pub outside: (u32, u32),
+}
+
+impl From<&Law> for CommitteeRule {
+    fn from(law: &Law) -> Self {
+        Self { least: law.least.value, outside: (law.outside.share, law.outside.whole) }
+    }
 }
 
 /// A committee as its buyer plans it.
@@ -120,4 +129,28 @@ pub fn need(rule: &CommitteeRule, committee: &Committee) -> Result<u32, NoCommit
 pub fn check_strata(experts: u32, strata: &[Stratum]) -> Result<(), NoCommittee> {
     let drawn = strata.iter().fold(0_u32, |sum, stratum| sum.saturating_add(stratum.k));
     if drawn == experts { Ok(()) } else { Err(NoCommittee::Strata { drawn, experts }) }
+}
+
+/// Checks that a filter keeps out whom the rule pack keeps out, by the dates that follow from the hour at
+/// which the committee meets, and nobody else.
+///
+/// # Errors
+/// [`Refused::Law`].
+pub fn check_filter(filter: &Filter, law: &Recusal) -> Result<(), Refused> {
+    let stated = Recusal {
+        look_back: filter.look_back,
+        drawn_most: filter.drawn_most,
+        drawn_since: filter.drawn_since,
+        per_employer: filter.per_employer,
+    };
+    if stated == *law { Ok(()) } else { Err(Refused::Law) }
+}
+
+/// Checks that a draw is made no earlier than the rule pack allows: the longer members are known before
+/// they meet, the more there are who could ask them for something.
+///
+/// # Errors
+/// [`Refused::Early`].
+pub fn check_hour(now: Time, earliest: Time) -> Result<(), Refused> {
+    if now >= earliest { Ok(()) } else { Err(Refused::Early { earliest }) }
 }

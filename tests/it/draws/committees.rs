@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use sealbid::clock::Time;
 use sealbid::draw::refusal::Refused;
-use sealbid::draw::rules::committee::{Committee, CommitteeRule, NoCommittee, check_strata, need};
+use sealbid::draw::rules::committee::{
+    Committee, CommitteeRule, NoCommittee, check_filter, check_hour, check_strata, need,
+};
 use sealbid::draw::rules::pool::{exclusion_leaf, exclusions_root, leaf};
 use sealbid::draw::rules::recusal::{Concerned, Expert, Span, Tie, TieKind, exclusion, fits, sort};
 use sealbid::draw::statements::{Criterion, ExclusionCount, ExclusionReason, Filter};
+use sealbid::rulepack::committee::Recusal;
+use sealbid::rulepack::{Pack, PackError};
 
 use super::{blind, body, code, expert_id, label, stratum};
 
@@ -39,6 +43,79 @@ fn the_strata_draw_the_experts_that_are_needed() {
     assert_eq!(check_strata(5, &strata), Ok(()));
     for experts in [4, 6] {
         assert_eq!(check_strata(experts, &strata), Err(NoCommittee::Strata { drawn: 5, experts }));
+    }
+}
+
+/// The demonstration's pack, but counting as a government's purchases are counted.
+fn pack() -> Pack {
+    let demo = include_str!("../../../rulepacks/demo.toml");
+    let text = demo
+        .replace("value = 2, unit = \"hour\"", "value = 2, unit = \"working_day\"")
+        .replace("weekend = []", "weekend = [\"saturday\", \"sunday\"]");
+    assert_ne!(text, demo);
+    Pack::parse(&text).unwrap()
+}
+
+/// An instant in China.
+fn at(text: &str) -> Time {
+    let stamp: jiff::Timestamp = format!("{text}+08:00").parse().unwrap();
+    Time::from_millis(stamp.as_millisecond())
+}
+
+#[test]
+fn the_packs_numbers_are_the_committees() {
+    let pack = pack();
+    assert_eq!(CommitteeRule::from(&pack.committee), RULE);
+    let recusal = pack.recusal(at("2027-03-02T09:30:00")).unwrap();
+    let expected = Recusal {
+        look_back: at("2024-03-02T00:00:00"),
+        drawn_most: 3,
+        drawn_since: at("2027-01-31T00:00:00"),
+        per_employer: Some(1),
+    };
+    assert_eq!(recusal, expected);
+    let stated = Filter {
+        look_back: expected.look_back,
+        drawn_most: 3,
+        drawn_since: expected.drawn_since,
+        per_employer: Some(1),
+        ..filter()
+    };
+    assert_eq!(check_filter(&stated, &expected), Ok(()));
+    for wrong in [
+        Filter { look_back: expected.look_back.plus(1), ..stated.clone() },
+        Filter { drawn_most: 4, ..stated.clone() },
+        Filter { drawn_since: expected.drawn_since.plus(1), ..stated.clone() },
+        Filter { per_employer: None, ..stated.clone() },
+    ] {
+        assert_eq!(check_filter(&wrong, &expected), Err(Refused::Law));
+    }
+}
+
+#[test]
+fn no_committee_is_drawn_earlier_than_two_working_days_before_it_meets() {
+    // A Tuesday: the weekend does not count.
+    let earliest = pack().draw_from(at("2027-03-02T09:30:00")).unwrap();
+    assert_eq!(earliest, at("2027-02-26T00:00:00"));
+    assert_eq!(check_hour(earliest.plus(-1), earliest), Err(Refused::Early { earliest }));
+    assert_eq!(check_hour(earliest, earliest), Ok(()));
+    let demo = Pack::parse(include_str!("../../../rulepacks/demo.toml")).unwrap();
+    assert_eq!(demo.draw_from(NINE), Ok(NINE.plus(-2 * HOUR)));
+}
+
+#[test]
+fn a_pack_without_a_lawful_committee_is_refused() {
+    let demo = include_str!("../../../rulepacks/demo.toml");
+    for (from, to) in [
+        ("share = 2", "share = 4"),
+        ("whole = 3", "whole = 0"),
+        ("[committee.least]\nvalue = 5", "[committee.least]\nvalue = 0"),
+        ("most = 3", "most = 0"),
+        ("start = \"evaluation\"", "start = \"deadline\""),
+        ("[committee.look_back]\nyears = 3", "[committee.look_back]\nyears = 300"),
+    ] {
+        let text = demo.replace(from, to);
+        assert!(text != demo && matches!(Pack::parse(&text), Err(PackError::Shape(_))), "{to}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Is who is drawn decided by nobody, and recomputed by anybody?
 
 mod again;
+mod by_hand;
 mod committees;
 mod drums;
 mod results;

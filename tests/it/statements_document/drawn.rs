@@ -120,7 +120,7 @@ impl Story {
             draw_sha256: self.draw_sha256(),
             seq: 1,
             unit_id: self.unit_id,
-            value: Hash::from_bytes([1; 32]),
+            value: Hash::from_bytes([7; 32]),
         }
     }
 
@@ -141,7 +141,7 @@ impl Story {
                 line: line(salt.as_bytes(), &manifest.sha256()),
                 manifest: manifest.encode(),
                 salt,
-                value: Hash::from_bytes([n; 32]),
+                value: Hash::from_bytes([6 + n; 32]),
             }
         };
         vec![
