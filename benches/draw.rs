@@ -4,6 +4,7 @@
 #![allow(
     missing_docs,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a bench that meets the unexpected must stop loudly"
 )]
 
@@ -18,7 +19,7 @@ use sealbid::draw::rules::pool::{Blind, PoolKey};
 use sealbid::draw::rules::recusal::{Concerned, Expert, Sorted, sort};
 use sealbid::draw::rules::selection::select_stratum;
 use sealbid::draw::rules::strata::{draw, shortage};
-use sealbid::draw::statements::{Criterion as Fits, Filter, Stratum};
+use sealbid::draw::statements::{Code, Criterion as Fits, Filter, Stratum};
 use sealbid::enterprise::uscc::Uscc;
 use sealbid::ids::{DrawId, ExpertId};
 use sealbid::record::tree::{leaf_hash, verify_inclusion};
@@ -32,8 +33,8 @@ fn bodies() -> Vec<Uscc> {
 }
 
 fn register(bodies: &[Uscc]) -> Vec<Expert> {
-    let specialty = "A0801".parse().expect("a code");
-    let region = "3401".parse().expect("a code");
+    let specialty: Code = "A0801".parse().expect("a code");
+    let region: Code = "3401".parse().expect("a code");
     let of = |(number, employer): (u64, &Uscc)| Expert {
         id: ExpertId::of(&Hash::of(&number.to_be_bytes())),
         specialties: vec![specialty.clone()],

@@ -6,6 +6,7 @@
 //! left out, or its sealer could choose between two seeds after having seen the others' values.
 
 use crate::bid::statements::{Fault, Manifest};
+use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::key::VerifyingKey;
 use crate::crypto::labels;
@@ -94,16 +95,44 @@ pub enum Settled {
     Drawn(Vec<(Contributor, Hash)>),
     /// These lines count for nothing, by their place in the close: the draw is void.
     Unopened(Vec<(usize, ContributionFault)>),
+    /// The platform cannot read these lines, by their place in the close: nothing is drawn until their
+    /// contributors have brought them again, or it would be drawn anew whenever a platform that has seen
+    /// the seed loses something.
+    Missing(Vec<usize>),
     /// Only these contributed, fewer than t custodians among them: the draw is void.
     FewCustodians(Vec<Contributor>),
 }
 
+/// What becomes of lines that the platform lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Their contributors may still bring them again.
+    Awaited,
+    /// Nobody did, for [`LOST_MS`].
+    GivenUp,
+}
+
+/// So long a lost contribution is waited for, in milliseconds.
+pub const LOST_MS: i64 = 86_400_000;
+
+impl Lost {
+    /// A day after the first of them was named as missing they are given up.
+    #[must_use]
+    pub fn since(missing_from: Time, now: Time) -> Self {
+        if now.since(missing_from) < LOST_MS { Self::Awaited } else { Self::GivenUp }
+    }
+}
+
 /// Judges every line of the close. Contributors without a line are absent, and named by being so.
 #[must_use]
-pub fn settle(draw: &Draw, lines: &[Line], t: usize) -> Settled {
+pub fn settle(draw: &Draw, lines: &[Line], t: usize, lost: Lost) -> Settled {
     let fault = |(at, line)| line_fault(draw, lines, line).map(|fault| (at, fault));
     let unopened: Vec<(usize, ContributionFault)> =
         lines.iter().enumerate().filter_map(fault).collect();
+    let only_lost = unopened.iter().all(|(_, fault)| *fault == ContributionFault::Lost);
+    if !unopened.is_empty() && only_lost && lost == Lost::Awaited {
+        return Settled::Missing(unopened.into_iter().map(|(at, _)| at).collect());
+    }
     if !unopened.is_empty() {
         return Settled::Unopened(unopened);
     }

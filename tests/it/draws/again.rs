@@ -58,7 +58,7 @@ fn nothing() -> DrawVoid {
 }
 
 /// The draw with the next number and these seats.
-fn next(before: &Draw, reason: RedrawReason, strata: Vec<Stratum>) -> Draw {
+fn next(before: &Draw, reason: RedrawReason, strata: &[Stratum]) -> Draw {
     let no = before.no + 1;
     let place = u8::try_from(no).unwrap();
     let previous = Previous { draw_sha256: sha256(before), ended_sha256: ENDED, reason };
@@ -67,7 +67,7 @@ fn next(before: &Draw, reason: RedrawReason, strata: Vec<Stratum>) -> Draw {
         no,
         previous: Some(previous),
         unit_id: unit_id(place),
-        ..expert_draw(strata.clone(), &drums(&strata), None)
+        ..expert_draw(strata.to_vec(), &drums(strata), None)
     }
 }
 
@@ -83,7 +83,7 @@ fn refused(sets: [&[u16]; 2]) -> Vec<BTreeSet<u16>> {
 fn the_first_is_number_one_and_follows_nothing() {
     assert_eq!(follows(&first(), &[]), Ok(()));
     assert_eq!(follows(&Draw { no: 2, ..first() }, &[]), Err(Refused::Chain));
-    let second = next(&first(), RedrawReason::Voided, first().strata);
+    let second = next(&first(), RedrawReason::Voided, &first().strata);
     assert_eq!(follows(&Draw { no: 1, ..second }, &[]), Err(Refused::Chain));
 }
 
@@ -91,7 +91,7 @@ fn the_first_is_number_one_and_follows_nothing() {
 fn after_a_void_the_same_seats_are_drawn_under_the_next_number() {
     let (one, void) = (first(), nothing());
     let before = [earlier(&one, Ended::Void(&void))];
-    let second = next(&one, RedrawReason::Voided, one.strata.clone());
+    let second = next(&one, RedrawReason::Voided, &one.strata);
     assert_eq!(follows(&second, &before), Ok(()));
     let with = |change: fn(&mut Draw)| {
         let mut it = second.clone();
@@ -127,7 +127,7 @@ fn a_result_that_is_unwelcome_stands() {
     let result = result(&one);
     for set in [refused([&[], &[]]), refused([&[0], &[1]]), Vec::new()] {
         let before = [earlier(&one, Ended::Result(&result, &set))];
-        let second = next(&one, RedrawReason::Exhausted, one.strata.clone());
+        let second = next(&one, RedrawReason::Exhausted, &one.strata);
         assert_eq!(follows(&second, &before), Err(Refused::NoReason));
     }
 }
@@ -136,7 +136,7 @@ fn a_result_that_is_unwelcome_stands() {
 fn nobody_draws_twice_at_once() {
     let one = first();
     let before = [earlier(&one, Ended::UnderWay)];
-    let second = next(&one, RedrawReason::Voided, one.strata.clone());
+    let second = next(&one, RedrawReason::Voided, &one.strata);
     assert_eq!(follows(&second, &before), Err(Refused::UnderWay));
 }
 
@@ -148,16 +148,16 @@ fn when_reserves_are_used_up_exactly_the_empty_seats_are_drawn() {
     let set = refused([&[0, 2], &[]]);
     let before = [earlier(&one, Ended::Result(&result, &set))];
     assert_eq!(empty_seats(&before), [(stratum("roads", 1, 0).label, 1)]);
-    let second = |strata| next(&one, RedrawReason::Exhausted, strata);
-    assert_eq!(follows(&second(vec![stratum("roads", 1, 2)]), &before), Ok(()));
+    let second = |strata: &[Stratum]| next(&one, RedrawReason::Exhausted, strata);
+    assert_eq!(follows(&second(&[stratum("roads", 1, 2)]), &before), Ok(()));
     for more in [
         vec![stratum("roads", 2, 1)],
         vec![stratum("roads", 1, 0), stratum("bridges", 1, 0)],
         vec![stratum("bridges", 1, 0)],
     ] {
-        assert_eq!(follows(&second(more), &before), Err(Refused::Otherwise));
+        assert_eq!(follows(&second(&more), &before), Err(Refused::Otherwise));
     }
-    let voided = next(&one, RedrawReason::Voided, vec![stratum("roads", 1, 2)]);
+    let voided = next(&one, RedrawReason::Voided, &[stratum("roads", 1, 2)]);
     assert_eq!(follows(&voided, &before), Err(Refused::Otherwise));
 }
 
@@ -165,7 +165,7 @@ fn when_reserves_are_used_up_exactly_the_empty_seats_are_drawn() {
 fn seats_are_counted_over_all_draws_for_one_subject() {
     let one = first();
     let of_one = result(&one);
-    let two = next(&one, RedrawReason::Exhausted, vec![stratum("roads", 1, 0)]);
+    let two = next(&one, RedrawReason::Exhausted, &[stratum("roads", 1, 0)]);
     let of_two = result(&two);
     // The second filled the roads; since then both bridges' refused, of the first draw.
     let (set, later) = (refused([&[0, 2], &[0, 1]]), refused([&[], &[]]));
@@ -173,13 +173,13 @@ fn seats_are_counted_over_all_draws_for_one_subject() {
         earlier(&one, Ended::Result(&of_one, &set)),
         earlier(&two, Ended::Result(&of_two, &later)),
     ];
-    let third = next(&two, RedrawReason::Exhausted, vec![stratum("bridges", 1, 1)]);
+    let third = next(&two, RedrawReason::Exhausted, &[stratum("bridges", 1, 1)]);
     assert_eq!(follows(&third, &before), Ok(()));
     // A void in between changes nobody's seat.
     let void = nothing();
     let before = [before[0], earlier(&two, Ended::Void(&void))];
     let open = vec![stratum("roads", 1, 0), stratum("bridges", 1, 0)];
-    assert_eq!(follows(&next(&two, RedrawReason::Voided, open), &before), Ok(()));
+    assert_eq!(follows(&next(&two, RedrawReason::Voided, &open), &before), Ok(()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use sealbid::draw::refusal::Refused;
 use sealbid::draw::rules::committee::{
     Committee, CommitteeRule, NoCommittee, check_filter, check_hour, check_strata, need,
 };
-use sealbid::draw::rules::pool::{exclusion_leaf, exclusions_root, leaf};
+use sealbid::draw::rules::pool::{Drum, exclusion_leaf, exclusions_root, leaf};
 use sealbid::draw::rules::recusal::{Concerned, Expert, Span, Tie, TieKind, exclusion, fits, sort};
 use sealbid::draw::statements::{Criterion, ExclusionCount, ExclusionReason, Filter};
 use sealbid::rulepack::committee::Recusal;
@@ -288,7 +288,7 @@ fn everybody_who_fits_is_in_a_pool_or_excluded_and_never_both() {
         exclusion_leaf(&blind().salt(&name(*place)), *reason, &name(*place))
     });
     assert_eq!(sorted.exclusions.root, exclusions_root(leaves.collect()));
-    for entrant in sorted.drums.iter().flat_map(|drum| drum.entrants()) {
+    for entrant in sorted.drums.iter().flat_map(Drum::entrants) {
         let name = name(entrant.place);
         assert_eq!(entrant.leaf, leaf(&blind().salt(&name), &name));
         assert_eq!(entrant.employer, register[entrant.place].employer);

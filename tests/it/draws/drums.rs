@@ -50,9 +50,7 @@ fn a_candidate_has_one_leaf_in_a_draw_and_another_in_every_other() {
 #[test]
 fn values_that_everybody_reads_have_a_salt_of_zeros() {
     assert_eq!(Blind::Open.salt("0.95"), Salt::from_bytes([0; 32]));
-    let by_hand = Hash::of(
-        b"sealbid/pool/v1\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\00.95",
-    );
+    let by_hand = Hash::of(&[b"sealbid/pool/v1\n".as_slice(), &[0; 32], b"0.95"].concat());
     assert_eq!(leaf(&Blind::Open.salt("0.95"), "0.95"), by_hand);
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use sealbid::bid::statements::{BlobRef, Fault, Manifest};
+use sealbid::clock::Time;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::Statement;
 use sealbid::draw::rules::seed::{
-    Decrypted, Line, Settled, barred, key_of, seed, settle, value_of,
+    Decrypted, LOST_MS, Line, Lost, Settled, barred, key_of, seed, settle, value_of,
 };
 use sealbid::draw::statements::{
     Contribution, ContributionFault, Contributor, Draw, UnopenedLine, VoidedBy,
@@ -57,8 +58,8 @@ fn values_count_in_the_draws_order_however_the_close_sorts_them() {
         everybody().into_iter().zip((1..).map(value)).collect();
     let mut turned = lines();
     turned.reverse();
-    assert_eq!(settle(&draw(), &lines(), T), Settled::Drawn(expected.clone()));
-    assert_eq!(settle(&draw(), &turned, T), Settled::Drawn(expected));
+    assert_eq!(settle(&draw(), &lines(), T, Lost::Awaited), Settled::Drawn(expected.clone()));
+    assert_eq!(settle(&draw(), &turned, T, Lost::Awaited), Settled::Drawn(expected));
 }
 
 #[test]
@@ -66,7 +67,9 @@ fn whoever_is_silent_is_left_out_and_hinders_nobody() {
     let mut some = lines();
     // Two custodians and the buyer.
     some.retain(|it| ![1, 2, 6].map(|at| Ok(value(at))).contains(&it.value));
-    let Settled::Drawn(values) = settle(&draw(), &some, T) else { panic!("{some:?}") };
+    let Settled::Drawn(values) = settle(&draw(), &some, T, Lost::Awaited) else {
+        panic!("{some:?}")
+    };
     assert!(values.into_iter().map(|(_, it)| it).eq([3, 4, 5, 7].map(value)));
 }
 
@@ -75,8 +78,8 @@ fn with_fewer_custodians_than_open_there_is_no_seed() {
     let mut some = lines();
     some.drain(..3);
     let present = everybody()[3..].to_vec();
-    assert_eq!(settle(&draw(), &some, T), Settled::FewCustodians(present));
-    assert_eq!(settle(&draw(), &[], T), Settled::FewCustodians(Vec::new()));
+    assert_eq!(settle(&draw(), &some, T, Lost::Awaited), Settled::FewCustodians(present));
+    assert_eq!(settle(&draw(), &[], T, Lost::Awaited), Settled::FewCustodians(Vec::new()));
 }
 
 /// Were it left out instead, its sealer could choose: let it open, or have the seed without it.
@@ -85,7 +88,24 @@ fn one_that_does_not_open_voids_the_draw() {
     let mut some = lines();
     some[5].value = Err(ContributionFault::WrongSecret);
     let expected = Settled::Unopened(vec![(5, ContributionFault::WrongSecret)]);
-    assert_eq!(settle(&draw(), &some, T), expected);
+    assert_eq!(settle(&draw(), &some, T, Lost::Awaited), expected);
+}
+
+/// A platform that has seen the seed could otherwise lose an envelope and have another one.
+#[test]
+fn nothing_is_drawn_before_a_lost_contribution_is_brought_again_or_given_up() {
+    let mut some = lines();
+    some[2].value = Err(ContributionFault::Lost);
+    assert_eq!(settle(&draw(), &some, T, Lost::Awaited), Settled::Missing(vec![2]));
+    let given_up = Settled::Unopened(vec![(2, ContributionFault::Lost)]);
+    assert_eq!(settle(&draw(), &some, T, Lost::GivenUp), given_up);
+    // A spoilt one beside it voids the draw whatever is brought again.
+    some[0].value = Err(ContributionFault::Garbage);
+    let both = vec![(0, ContributionFault::Garbage), (2, ContributionFault::Lost)];
+    assert_eq!(settle(&draw(), &some, T, Lost::Awaited), Settled::Unopened(both));
+    let from = Time::from_millis(1);
+    assert_eq!(Lost::since(from, from.plus(LOST_MS - 1)), Lost::Awaited);
+    assert_eq!(Lost::since(from, from.plus(LOST_MS)), Lost::GivenUp);
 }
 
 #[test]
@@ -93,7 +113,7 @@ fn a_stranger_a_double_and_a_superseded_line_void_the_draw() {
     let stranger = Contributor::ProcuringEntity(who(7).0);
     let mut some = lines();
     some.push(line(stranger, Ok(value(9))));
-    let found = |lines: &[Line]| match settle(&draw(), lines, T) {
+    let found = |lines: &[Line]| match settle(&draw(), lines, T, Lost::Awaited) {
         Settled::Unopened(found) => found,
         other => panic!("{other:?}"),
     };
