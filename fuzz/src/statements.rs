@@ -6,6 +6,7 @@ use sealbid::crypto::json;
 use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::{Body, Statement, type_of};
 use sealbid::custodian::roster::Roster;
+use sealbid::draw::rules::statement::check;
 use sealbid::draw::statements::{Contribution, Draw, DrawResult, DrawVoid};
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Verified,
@@ -80,6 +81,11 @@ pub fn statement(bytes: &[u8]) -> bool {
         body::<DrawVoid>,
         body::<Succession>,
     ];
+    if let Ok(Ok(draw)) = Note::new(text.to_owned()).map(Statement::<Draw>::from_note) {
+        // Whatever it says, it is judged; and what is taken asks no stratum for more than its pool holds.
+        let mut pools = draw.body().strata.iter().zip(&draw.body().pools);
+        assert!(check(draw.body()).is_err() || pools.all(|(it, pool)| it.k <= pool.count));
+    }
     known.iter().find_map(|read| read(text)).unwrap_or(false)
 }
 

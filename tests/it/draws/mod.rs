@@ -9,6 +9,7 @@ mod seeds;
 mod selection;
 mod statement;
 mod strata;
+mod words;
 
 use sealbid::clock::Time;
 use sealbid::crypto::entropy::SeededEntropy;

@@ -107,7 +107,7 @@ fn another_label_another_seed_and_another_size_are_another_walk() {
 }
 
 /// Pearson's statistic of counts that should be equal, rounded down: Σ (c − T/m)² / (T/m) = m·Σc²/T − T.
-fn chi_square(counts: &[u64]) -> u64 {
+pub fn chi_square(counts: &[u64]) -> u64 {
     let total: u64 = counts.iter().sum();
     let squares: u64 = counts.iter().map(|count| count * count).sum();
     (counts.len() as u64 * squares - total * total) / total

@@ -12,6 +12,7 @@ use sealbid::draw::rules::strata::{Shortage, called, draw, shortage};
 use sealbid::draw::statements::{DrawnStratum, Outcome, Pick, Skip, Stratum};
 use sealbid::enterprise::uscc::Uscc;
 
+use super::selection::chi_square;
 use super::{body, drum, label, list, nobodys, seed_of, stratum};
 
 fn of(drawn: &DrawnStratum, outcome: Outcome) -> Vec<Hash> {
@@ -124,6 +125,33 @@ fn bids_that_tie_are_all_put_in_order() {
         orders.insert(order);
     }
     assert_eq!(orders.len(), 6, "every order comes about");
+}
+
+/// Of ten experts in each of three pools, how often did each sit in 2,000 draws?
+#[test]
+fn in_every_stratum_everybody_sits_equally_often() {
+    let names = ["a", "b", "c"];
+    let drums: Vec<Drum> = names
+        .iter()
+        .zip([0, 10, 20])
+        .map(|(it, from)| drum(it, from..from + 10, nobodys))
+        .collect();
+    let strata = strata_of([(3, 1), (2, 2), (1, 0)]);
+    let mut sat = BTreeMap::<Hash, u64>::new();
+    for number in 0..2_000 {
+        let drawn = draw(&seed_of(number), &strata, &drums, Some(1)).unwrap();
+        drawn.iter().flat_map(|it| of(it, Outcome::Seated)).for_each(|leaf| {
+            *sat.entry(leaf).or_default() += 1;
+        });
+    }
+    for (stratum, drum) in strata.iter().zip(&drums) {
+        let counts =
+            drum.entrants().iter().map(|it| sat.get(&it.leaf).copied().unwrap_or_default());
+        let counts: Vec<u64> = counts.collect();
+        assert_eq!(counts.iter().sum::<u64>(), u64::from(stratum.k) * 2_000);
+        // With 9 degrees of freedom, 45 is passed by chance in one of a million.
+        assert!(chi_square(&counts) < 45, "{}: {counts:?}", stratum.label);
+    }
 }
 
 /// Three pools that overlap, of experts with few employers.
