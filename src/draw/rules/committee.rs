@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 use crate::draw::refusal::Refused;
-use crate::draw::statements::{Filter, Stratum};
+use crate::draw::statements::{Draw, Filter, Stratum, Subject};
 use crate::error::{Args, Refusal};
 use crate::rulepack::committee::{Committee as Law, Recusal};
 
@@ -129,6 +129,18 @@ pub fn need(rule: &CommitteeRule, committee: &Committee) -> Result<u32, NoCommit
 pub fn check_strata(experts: u32, strata: &[Stratum]) -> Result<(), NoCommittee> {
     let drawn = strata.iter().fold(0_u32, |sum, stratum| sum.saturating_add(stratum.k));
     if drawn == experts { Ok(()) } else { Err(NoCommittee::Strata { drawn, experts }) }
+}
+
+/// Checks that a committee is lawful, and that its first draw has a seat for each of its outside experts.
+/// A further draw has those that are empty, which [`follows`](super::statement::follows) sees to. What is
+/// drawn for anything else needs no committee.
+///
+/// # Errors
+/// [`NoCommittee`].
+pub fn check_seats(draw: &Draw, rule: &CommitteeRule) -> Result<(), NoCommittee> {
+    let Subject::Committee { members, representatives, .. } = draw.subject else { return Ok(()) };
+    let experts = need(rule, &Committee { members, representatives })?;
+    if draw.no == 1 { check_strata(experts, &draw.strata) } else { Ok(()) }
 }
 
 /// Checks that a filter keeps out whom the rule pack keeps out, by the dates that follow from the hour at

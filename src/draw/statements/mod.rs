@@ -96,6 +96,10 @@ pub enum Subject {
     Committee {
         /// Which lot it evaluates.
         lot: LotId,
+        /// How many members it has, those of the buyer's own with them.
+        members: u32,
+        /// How many the buyer names itself; they are never drawn.
+        representatives: u32,
         /// Of which tender.
         tender: TenderId,
     },

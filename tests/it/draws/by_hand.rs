@@ -34,7 +34,8 @@ fn the_documents_draw_is_recomputed_by_the_script() {
     let expected = [
         "roads 0 seated",
         "roads 1 seated",
-        "roads 2 reserve",
+        "roads 2 seated",
+        "roads 3 reserve",
         "money 1 seated",
         "money 2 reserve",
     ];
@@ -44,10 +45,10 @@ fn the_documents_draw_is_recomputed_by_the_script() {
 #[test]
 fn the_script_finds_what_does_not_follow() {
     for (from, to) in [
-        ("\"index\":3", "\"index\":4"),
+        ("\"index\":4", "\"index\":5"),
         ("\"outcome\":\"seated\"", "\"outcome\":\"reserve\""),
         ("{\"skipped\":\"taken\"}", "\"seated\""),
-        ("\"value\":\"07", "\"value\":\"17"),
+        ("\"value\":\"08", "\"value\":\"18"),
         ("\"seed\":\"", "\"seed\":\"0"),
         ("\"proof\":[\"", "\"proof\":[\"00"),
     ] {

@@ -5,15 +5,20 @@ use std::collections::BTreeSet;
 use sealbid::clock::Time;
 use sealbid::draw::refusal::Refused;
 use sealbid::draw::rules::committee::{
-    Committee, CommitteeRule, NoCommittee, check_filter, check_hour, check_strata, need,
+    Committee, CommitteeRule, NoCommittee, check_filter, check_hour, check_seats, check_strata,
+    need,
 };
 use sealbid::draw::rules::pool::{Drum, exclusion_leaf, exclusions_root, leaf};
 use sealbid::draw::rules::recusal::{Concerned, Expert, Span, Tie, TieKind, exclusion, fits, sort};
-use sealbid::draw::statements::{Criterion, ExclusionCount, ExclusionReason, Filter};
+use sealbid::draw::statements::{
+    Criterion, Draw, ExclusionCount, ExclusionReason, Filter, Subject,
+};
 use sealbid::rulepack::committee::Recusal;
 use sealbid::rulepack::{Pack, PackError};
 
-use super::{blind, body, code, expert_id, label, stratum};
+use super::{
+    blind, body, code, drum, expert_draw, expert_id, label, list, nobodys, stratum, value_draw,
+};
 
 /// TL37: odd, at least five, outside experts for two thirds.
 const RULE: CommitteeRule = CommitteeRule { least: 5, outside: (2, 3) };
@@ -44,6 +49,26 @@ fn the_strata_draw_the_experts_that_are_needed() {
     for experts in [4, 6] {
         assert_eq!(check_strata(experts, &strata), Err(NoCommittee::Strata { drawn: 5, experts }));
     }
+}
+
+#[test]
+fn anybody_sees_from_the_draw_whether_its_committee_is_lawful() {
+    let draw = |members, representatives, no, k| {
+        let strata = vec![stratum("roads", k, 2)];
+        let drums = [drum("roads", 0..50, nobodys)];
+        let mut draw = Draw { no, ..expert_draw(strata, &drums, None) };
+        let Subject::Committee { lot, tender, .. } = draw.subject else { panic!("a committee") };
+        draw.subject = Subject::Committee { lot, members, representatives, tender };
+        check_seats(&draw, &RULE)
+    };
+    assert_eq!(draw(7, 2, 1, 5), Ok(()));
+    assert_eq!(draw(7, 2, 1, 4), Err(NoCommittee::Strata { drawn: 4, experts: 5 }));
+    assert_eq!(draw(7, 2, 2, 1), Ok(()), "what is empty is drawn later");
+    assert_eq!(draw(6, 1, 2, 1), Err(NoCommittee::Even { members: 6 }));
+    let few = NoCommittee::FewExperts { experts: 4, members: 7, needed: 5 };
+    assert_eq!(draw(7, 3, 1, 4), Err(few));
+    let values = value_draw(vec![stratum("k", 1, 0)], vec![list("k", &["0.95"])]);
+    assert_eq!(check_seats(&values, &RULE), Ok(()));
 }
 
 /// The demonstration's pack, but counting as a government's purchases are counted.

@@ -112,7 +112,7 @@ pub fn everybody() -> Vec<Contributor> {
 
 pub fn committee() -> Subject {
     let Unit { lot, tender, .. } = unit(1);
-    Subject::Committee { lot, tender }
+    Subject::Committee { lot, members: 7, representatives: 2, tender }
 }
 
 /// A draw from drums of experts.

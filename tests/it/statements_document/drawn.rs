@@ -44,7 +44,7 @@ fn drums() -> Vec<Drum> {
 impl Story {
     /// A committee of four from ten experts, two of them in both pools; one is left out for kin.
     fn committee(&self) -> Draw {
-        let strata = vec![stratum("roads", 2, 1), stratum("money", 1, 1)];
+        let strata = vec![stratum("roads", 3, 1), stratum("money", 1, 1)];
         let criterion = |label: &str, regions: &[&str], specialty: &str| Criterion {
             label: label.parse().unwrap(),
             regions: regions.iter().map(|code| code.parse().unwrap()).collect(),
@@ -82,7 +82,12 @@ impl Story {
             rule_pack_sha256: Hash::of(b"pack"),
             source: Source::Register(Box::new(register)),
             strata,
-            subject: Subject::Committee { lot: unit().lot, tender: unit().tender },
+            subject: Subject::Committee {
+                lot: unit().lot,
+                members: 5,
+                representatives: 1,
+                tender: unit().tender,
+            },
             unit_id: self.unit_id,
         }
     }
@@ -120,7 +125,7 @@ impl Story {
             draw_sha256: self.draw_sha256(),
             seq: 1,
             unit_id: self.unit_id,
-            value: Hash::from_bytes([7; 32]),
+            value: Hash::from_bytes([8; 32]),
         }
     }
 
@@ -141,7 +146,7 @@ impl Story {
                 line: line(salt.as_bytes(), &manifest.sha256()),
                 manifest: manifest.encode(),
                 salt,
-                value: Hash::from_bytes([6 + n; 32]),
+                value: Hash::from_bytes([7 + n; 32]),
             }
         };
         vec![
