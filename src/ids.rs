@@ -106,6 +106,12 @@ ids! {
     DocumentId = "doc";
     /// A login session.
     SessionId = "ses";
+    /// An expert of a library: what is drawn is this id, never a name.
+    ExpertId = "exp";
+    /// A library of experts.
+    LibraryId = "lib";
+    /// A draw. Salts of its pools are bound to it, so that no leaf of one draw is known in the next.
+    DrawId = "drw";
 }
 
 /// An opening unit (tender + lot + stage): SHA-256 over its canonical draft.

@@ -25,6 +25,7 @@ pub mod crypto;
 pub mod custodian;
 pub mod db;
 pub mod demo;
+pub mod draw;
 pub mod enterprise;
 pub mod error;
 pub mod ids;

@@ -6,6 +6,8 @@ use sealbid::crypto::json;
 use sealbid::crypto::note::Note;
 use sealbid::crypto::statement::{Body, Statement, type_of};
 use sealbid::custodian::roster::Roster;
+use sealbid::draw::rules::statement::check;
+use sealbid::draw::statements::{Contribution, Draw, DrawResult, DrawVoid};
 use sealbid::enterprise::statements::{
     Application, Declined, KeyRevocation, KeyRotation, Verified,
 };
@@ -51,7 +53,7 @@ fn body<B: Body>(text: &str) -> Option<bool> {
 /// default is filled in.
 pub fn statement(bytes: &[u8]) -> bool {
     let Some(text) = text(bytes) else { return false };
-    let known: [fn(&str) -> Option<bool>; 23] = [
+    let known: [fn(&str) -> Option<bool>; 26] = [
         body::<Application>,
         body::<Verified>,
         body::<Declined>,
@@ -74,12 +76,24 @@ pub fn statement(bytes: &[u8]) -> bool {
         body::<Release>,
         body::<Opening>,
         body::<Void>,
+        body::<Draw>,
+        body::<DrawResult>,
+        body::<DrawVoid>,
         body::<Succession>,
     ];
+    if let Ok(Ok(draw)) = Note::new(text.to_owned()).map(Statement::<Draw>::from_note) {
+        // Whatever it says, it is judged; and what is taken asks no stratum for more than its pool holds.
+        let mut pools = draw.body().strata.iter().zip(&draw.body().pools);
+        assert!(check(draw.body()).is_err() || pools.all(|(it, pool)| it.k <= pool.count));
+    }
     known.iter().find_map(|read| read(text)).unwrap_or(false)
 }
 
-/// The same for events, and for what is read first in a sealed bid.
+/// The same for events, and for what is read first in a sealed bid or contribution: neither of these is
+/// ever read as the other.
 pub fn event(bytes: &[u8]) -> bool {
-    typed::<BidEvent>(bytes) || typed::<OpeningEvent>(bytes) || typed::<BidJson>(bytes)
+    let of_record = typed::<BidEvent>(bytes) || typed::<OpeningEvent>(bytes);
+    let sealed = [typed::<BidJson>(bytes), typed::<Contribution>(bytes)];
+    assert!(sealed != [true, true]);
+    of_record || sealed.contains(&true)
 }

@@ -10,8 +10,12 @@ use sealbid::clock::Time;
 use sealbid::config::{Config, Origin};
 use sealbid::crypto::hash::Hash;
 use sealbid::custodian::roster::CustodianId;
+use sealbid::draw::statements::{Code, Label};
 use sealbid::enterprise::uscc::Uscc;
-use sealbid::ids::{BidId, DocumentId, EnterpriseId, LotId, SessionId, TenderId, UnitId, UploadId};
+use sealbid::ids::{
+    BidId, DocumentId, DrawId, EnterpriseId, ExpertId, LibraryId, LotId, SessionId, TenderId,
+    UnitId, UploadId,
+};
 use sealbid::rulepack::Pack;
 use sealbid::rulepack::timeline::{Measure, Timeline, check_amendment, check_timeline};
 use sealbid::verify::casefile::MemberName;
@@ -26,13 +30,18 @@ pub fn names(bytes: &[u8]) -> bool {
     let Some(text) = text(bytes) else { return false };
     one::<BidId>(text)
         || one::<DocumentId>(text)
+        || one::<DrawId>(text)
         || one::<EnterpriseId>(text)
+        || one::<ExpertId>(text)
+        || one::<LibraryId>(text)
         || one::<LotId>(text)
         || one::<SessionId>(text)
         || one::<TenderId>(text)
         || one::<UploadId>(text)
         || one::<UnitId>(text)
         || one::<CustodianId>(text)
+        || one::<Label>(text)
+        || one::<Code>(text)
         || one::<Hash>(text)
         || one::<Actor>(text)
         || one::<MemberName>(text)

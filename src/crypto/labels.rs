@@ -25,3 +25,11 @@ pub const LOGIN: &str = "sealbid/login/v1";
 pub const LOGIN_NONCE_KEY: &str = "sealbid/login-nonce-key/v1\n";
 /// HMAC message of a login challenge: label ‖ expiry (8 bytes, big-endian) ‖ 8 random bytes.
 pub const LOGIN_NONCE: &str = "sealbid/login-nonce/v1\n";
+/// Leaf of a draw's pool: label ‖ salt (32 bytes) ‖ the candidate's printed id, or the value's text.
+pub const POOL: &str = "sealbid/pool/v1\n";
+/// HMAC message of a pool leaf's salt: label ‖ the draw's printed id ‖ "\n" ‖ candidate.
+pub const POOL_SALT: &str = "sealbid/pool-salt/v1\n";
+/// Leaf of a draw's exclusions: label ‖ salt (the candidate's in this draw) ‖ reason ‖ "\n" ‖ candidate.
+pub const EXCLUSION: &str = "sealbid/exclusion/v1\n";
+/// Seed of a draw: label ‖ SHA-256 of the draw ‖ of its close ‖ the contributions ‖ the beacon's value.
+pub const DRAW_SEED: &str = "sealbid/draw-seed/v1\n";

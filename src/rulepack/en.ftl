@@ -29,3 +29,4 @@ rulepack-say-outage-next-day = The outage from { $from } to { $recovered } moved
 rulepack-say-start = { $name } does not start at { $start }
 rulepack-say-in-days = a length of time in it is counted in days
 rulepack-say-both = { $day } is both off and worked
+rulepack-say-committee = a number of the committee is 0, or a part is larger than its whole

@@ -6,6 +6,7 @@
 //! absent: floats, and defaults for anything that a statute sets.
 
 pub mod calendar;
+pub mod committee;
 pub mod outage;
 pub mod timeline;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use crate::crypto::hash::Hash;
 use crate::error::{Arg, Args, Reason as _, Refusal, Said, TomlFault};
 use calendar::Calendar;
+use committee::Committee;
 
 /// The one format that this program reads.
 const FORMAT: &str = "sealbid/rulepack/v1";
@@ -101,6 +103,8 @@ pub enum Start {
     Objected,
     /// The deadline; the period lies before it.
     Deadline,
+    /// The evaluation; the period lies before it.
+    Evaluation,
 }
 
 /// A period of a statute.
@@ -264,6 +268,7 @@ struct File {
     title: Title,
     periods: Periods,
     opening: Opening,
+    committee: Committee,
     outage: Outage,
     calendar: Calendar,
 }
@@ -281,6 +286,8 @@ pub struct Pack {
     pub periods: Periods,
     /// The opening's rules.
     pub opening: Opening,
+    /// Who evaluates, and how it is drawn.
+    pub committee: Committee,
     /// The outage rule.
     pub outage: Outage,
     /// Days off and make-up working days.
@@ -309,6 +316,7 @@ impl Pack {
             title: file.title,
             periods: file.periods,
             opening: file.opening,
+            committee: file.committee,
             outage: file.outage,
             calendar: file.calendar,
             zone,
@@ -325,6 +333,7 @@ impl Pack {
             ("amendment_to_deadline", &self.periods.amendment_to_deadline, Start::Amended),
             ("objection_before_deadline", &self.periods.objection_before_deadline, Start::Deadline),
             ("objection_answer", &self.periods.objection_answer, Start::Objected),
+            ("draw_before", &self.committee.draw_before, Start::Evaluation),
         ];
         for (name, period, start) in periods {
             if period.start != start {
@@ -350,6 +359,7 @@ impl Pack {
         if spans.iter().any(|span| span.millis().is_none()) {
             return Err(PackError::Shape(Said::bare("rulepack-say-in-days").into()));
         }
+        self.committee.check()?;
         self.calendar.check()
     }
 

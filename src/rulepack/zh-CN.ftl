@@ -29,3 +29,4 @@ rulepack-say-outage-next-day = 系统故障（{ $from } 至 { $recovered }）使
 rulepack-say-start = { $name } 的起算点不是 { $start }
 rulepack-say-in-days = 其中有一个时长以天计算
 rulepack-say-both = { $day } 既是休息日又是工作日
+rulepack-say-committee = 评标委员会的某个数字为零，或者部分大于整体

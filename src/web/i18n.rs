@@ -44,6 +44,7 @@ pub const FEATURES: &[Feature] = features![
     "custodian",
     "db",
     "demo",
+    "draw",
     "enterprise",
     "opening",
     "record",

@@ -38,7 +38,7 @@ fn lines(name: &str) -> Vec<Vec<u8>> {
 
 /// The texts of every statement in the document, two lines each.
 fn statements() -> Vec<Vec<u8>> {
-    ["bodies", "tender", "bid", "opening", "record"]
+    ["bodies", "tender", "bid", "opening", "draw", "record"]
         .iter()
         .flat_map(|part| lines(&format!("statements-{part}")))
         .collect::<Vec<_>>()
@@ -68,7 +68,10 @@ fn names() -> Vec<Vec<u8>> {
     let hash = Hash::of(b"unit").to_string();
     let id = |prefix: &str| format!("{prefix}_{:032x}", 7);
     let mut names = texts([&hash, "c1", "public", "bids.example/record", "kind.json"]);
-    names.extend(["bid", "doc", "ent", "lot", "ses", "tnd", "upl"].map(|p| id(p).into_bytes()));
+    names.extend(
+        ["bid", "doc", "drw", "ent", "exp", "lib", "lot", "ses", "tnd", "upl"]
+            .map(|p| id(p).into_bytes()),
+    );
     names.extend(texts(["entry-0000000000000007", "roster-0000000000000001", "operator:wang"]));
     names.push(format!("sealed-{hash}").into_bytes());
     names
@@ -141,7 +144,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "checkpoint" => vec![checkpoint.text().into(), b"7\n".to_vec()],
         "config" => texts([LEAST]),
         "cosignatures" => vec![example("checkpoint"), checkpoint.signatures()[1].line().into()],
-        "event" => [lines("events"), lines("bid-json")].concat(),
+        "event" => [lines("events"), lines("bid-json"), lines("contribution")].concat(),
         "json" => [lines("events"), texts(["null", "-1", "[\"é\"]"])].concat(),
         "keys" => {
             let recipient = KEY.parse::<Identity>().unwrap().recipient().to_string();

@@ -51,6 +51,7 @@ mod databases;
 mod demo;
 mod described;
 mod door;
+mod draws;
 mod dropped_closes;
 mod envelopes;
 mod exports;

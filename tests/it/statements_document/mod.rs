@@ -1,5 +1,6 @@
 //! Is every statement and event in docs/FORMATS.md what the code writes, and is none left out?
 
+mod drawn;
 mod signed;
 
 use std::collections::BTreeSet;
@@ -300,6 +301,9 @@ fn examples() -> Vec<(&'static str, String)> {
         ("statements-tender", story.of_tender().concat()),
         ("statements-bid", story.of_bid().concat()),
         ("statements-opening", story.of_opening().concat()),
+        ("statements-draw", story.of_draw().concat()),
+        ("contribution", event(&story.contribution())),
+        ("draw", story.draw_said()),
         ("statements-record", story.of_record().concat()),
         ("events", story.events().concat()),
         ("bid-json", story.bid_json()),
