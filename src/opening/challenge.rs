@@ -15,7 +15,7 @@ use super::rules::challenge::{answers_finding, denies};
 use super::statements::{Challenged, OpeningEvent, QueryAbout, Verdict};
 use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
 use crate::clock::Time;
-use crate::crypto::json;
+use crate::crypto::json::{self, JsonError};
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask;
 use crate::custodian::roster::CustodianId;
@@ -204,14 +204,7 @@ impl Opener {
         if denied && !denies(&keys, account, against, body.line) {
             return Err(Misplaced::NothingDenied.into());
         }
-        let shown = OpeningEvent::Challenge {
-            account: account.clone(),
-            challenged_sha256: found.sha256(),
-            unit_id: id,
-        };
-        let (kind, level) = (SHOWN, Level::Sealed(id));
-        let bytes = json::to_string(&shown)?.into_bytes();
-        let shown = denied.then_some(Event { kind, level, unit: Some(id), bytes });
+        let shown = denied.then(|| shown_event(&found, account)).transpose()?;
         let now = self.db().clock().now();
         self.db()
             .write_after_entries(move |tx| {
@@ -232,6 +225,16 @@ impl Opener {
             })
             .await
     }
+}
+
+/// What a custodian was shown, sealed until the unit's end.
+fn shown_event(found: &Statement<Challenged>, account: &Shown) -> Result<Event, JsonError> {
+    let unit_id = found.body().unit_id;
+    let (account, challenged_sha256) = (account.clone(), found.sha256());
+    let event = OpeningEvent::Challenge { account, challenged_sha256, unit_id };
+    let (kind, level) = (SHOWN, Level::Sealed(unit_id));
+    let bytes = json::to_string(&event)?.into_bytes();
+    Ok(Event { kind, level, unit: Some(unit_id), bytes })
 }
 
 /// What the record tells of a custodian's word already.
