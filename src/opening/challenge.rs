@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 
@@ -150,8 +151,11 @@ impl Opener {
     /// Takes up what one agent was shown, a page at a time. What is beyond the last page is asked for
     /// when the first have been answered.
     async fn take_challenges_of(&self, row: &UnitRow, from: &CustodianId) -> Result<(), Error> {
-        let mut after = None;
+        let (mut after, started) = (None, Instant::now());
         for _ in 0..MAX_PAGES {
+            if started.elapsed() >= self.parts.patience {
+                return Ok(());
+            }
             let query = self.query((row.id, QueryAbout::Challenges), from)?;
             let asked = AskChallenges { after, query };
             let page = match ask(self.wire(row)?, from, &asked).await {

@@ -41,7 +41,7 @@ impl Opener {
     /// request leaves.
     pub(super) async fn propose_close(&self, case: &Case, size: u64) -> Result<(), Error> {
         // A bid lodged elsewhere needs a later freeze: the next step finds it.
-        if self.fetch_lodged(&case.row).await? != Lodgings::Known {
+        if self.ask_for_lodged(&case.row).await? != Lodgings::Known {
             return Ok(());
         }
         let row = case.row.clone();
