@@ -227,7 +227,7 @@ pub async fn withdrawal(
 /// cannot read what it was given; the bid itself does not change.
 ///
 /// # Errors
-/// `bid-not-missing`, `bid-not-open`, `bid-envelope`, `bid-not-found`, `auth-…`.
+/// `bid-not-missing`, `bid-not-open`, `bid-envelope`, `bid-shares`, `bid-not-found`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/bids/{manifest}/resupply", tag = "bids",
     params(("id" = String, Path, description = "The unit"),
         ("manifest" = String, Path, description = "SHA-256 of the manifest's text")),

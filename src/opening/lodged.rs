@@ -31,7 +31,7 @@ use crate::tender::units::UnitRow;
 /// How long a custodian is listened to that did not tell all in time before.
 const BRIEF: Duration = Duration::from_secs(1);
 /// So many bids of one custodian that are new are looked at in one step, at most.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 1_000;
 
 /// What asking the custodians for lodged bids came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::custodian::roster::Roster;
 use crate::db::schema::{alive, downtime};
 use crate::db::{self, Conn, Tx};
 use crate::on_each;
-use crate::opening::rules::waiting::{Standing, WaitsFor};
+use crate::opening::rules::waiting::{Standing, WaitsFor, is_freeze_over};
 use crate::opening::rules::{FREEZE_MS, UnitState};
 use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::record::store as record;
@@ -121,11 +121,11 @@ pub async fn waits_for(p: &Platform, row: &UnitRow) -> Result<Option<WaitsFor>, 
     }
     let (roster, row) = (p.roster_of(row.unit.body())?.clone(), row.clone());
     let waits = p.db.query(move |conn| {
-        let standing = Standing {
-            amending: row.pending.is_some(),
-            outage_undecided: is_undecided(conn, &row)?,
-            freeze: units::freeze(conn, &row, &roster)?,
-        };
+        // Nobody's question reads where bids stand before it must.
+        let is_over = is_freeze_over(&row.terms, now);
+        let freeze = if is_over { units::freeze(conn, &row, &roster)? } else { None };
+        let (amending, outage_undecided) = (row.pending.is_some(), is_undecided(conn, &row)?);
+        let standing = Standing { amending, outage_undecided, freeze };
         Ok::<_, db::Error>(WaitsFor::of((row.state, &row.terms), standing, now))
     });
     Ok(waits.await?)

@@ -9,7 +9,7 @@ use sealbid::crypto::json;
 use sealbid::crypto::statement::{Body as _, Statement};
 use sealbid::custodian::wire::{LodgedBid, LodgedReply};
 use sealbid::opening::rules::lodged::lodged_line;
-use sealbid::opening::rules::{LODGED_MS, UnitState};
+use sealbid::opening::rules::{LODGED_MS, Step, UnitState};
 use sealbid::opening::statements::{Close, LineStatus, Lodged, OpenedLine};
 
 use crate::on_both;
@@ -53,13 +53,13 @@ fn are_opened(lines: &[OpenedLine]) -> usize {
 on_both! {
     fn a_lodged_bid_whose_file_takes_longer_than_a_set_is_frozen_is_opened_when_it_comes(base: TestBase) {
         let (world, _) = closed_without_its_file(base);
-        world.to(DEADLINE.plus(50_000));
+        world.to(DEADLINE.plus(48_000));
         world.settle(2);
         assert!(world.events("sealbid/resupplied/v1").is_empty());
         world.agents.hang(&[], FILE);
         world.step();
         assert!(world.events("sealbid/resupplied/v1").is_empty(), "it was asked just now");
-        world.to(DEADLINE.plus(61_000 - 1_000));
+        world.to(DEADLINE.plus(58_500));
         world.step();
         assert_eq!(world.events("sealbid/resupplied/v1").len(), 1);
         let lines = opened(&world);
@@ -84,14 +84,12 @@ on_both! {
     fn what_comes_when_others_prices_can_be_read_counts_no_more(base: TestBase) {
         let (world, _) = closed_without_its_file(base);
         world.to(OPEN_AT);
-        while world.events("sealbid/released/v1").len() < 3 {
-            world.step();
-        }
-        if world.row().state == UnitState::Closed {
-            world.agents.hang(&[], FILE);
-            world.base.clock.advance(20_000);
-            world.fetch();
-        }
+        let are_released = |world: &World| world.events("sealbid/released/v1").len() >= 3;
+        assert!((0..6).any(|_| world.step() == Step::AskRelease && are_released(&world)));
+        assert_eq!(world.row().state, UnitState::Closed);
+        world.agents.hang(&[], FILE);
+        world.base.clock.advance(20_000);
+        world.fetch();
         world.settle(3);
         assert_eq!(outcome_of(&opening(&world).lines, 4), LineStatus::Lost);
         assert!(world.events("sealbid/resupplied/v1").is_empty());
@@ -186,8 +184,7 @@ on_both! {
     fn a_custodian_that_invents_without_end_holds_nothing_up(base: TestBase) {
         let world = with_bids(base);
         world.agents.lodge(3, &world.seal(4, 4, Spoil::Nothing)).unwrap();
-        let pages = invented(&world);
-        let mut next = pages.clone().into_iter();
+        let mut next = invented(&world).into_iter();
         *world.agents.inventing.lock().unwrap() = Some((id(2), Box::new(move || next.next())));
         world.to(DEADLINE);
         world.settle(4);

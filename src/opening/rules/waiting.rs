@@ -30,6 +30,12 @@ pub struct Standing {
     pub freeze: Option<u64>,
 }
 
+/// Whether no set can be frozen any more that is not frozen yet.
+#[must_use]
+pub fn is_freeze_over(terms: &Terms, now: Time) -> bool {
+    is_closed(now, terms.deadline.plus(FREEZE_MS + ARRIVE_MS))
+}
+
 impl WaitsFor {
     /// What a unit waits for at `now`; `None` while it takes bids, and once its close is proposed.
     #[must_use]
@@ -37,7 +43,7 @@ impl WaitsFor {
         if state != UnitState::Open || !is_closed(now, terms.deadline) {
             return None;
         }
-        let is_over = is_closed(now, terms.deadline.plus(FREEZE_MS + ARRIVE_MS));
+        let is_over = is_freeze_over(terms, now);
         Some(match standing {
             Standing { amending: true, .. } => Self::Amendment,
             Standing { outage_undecided: true, .. } => Self::Outage,
