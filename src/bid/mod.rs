@@ -24,7 +24,7 @@ pub mod withdraw;
 mod words;
 
 pub use refusal::Error;
-pub use resupply::{bring, resupply};
+pub use resupply::{bring, is_awaited, resupply};
 pub use standing::{standings, status};
 pub use store::uploads::Purpose;
 pub use submit::{Answer, Outcome, Submission, submit};

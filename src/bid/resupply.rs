@@ -172,6 +172,17 @@ pub fn bring(
     Ok(true)
 }
 
+/// Whether a bid is live and its envelope still awaited.
+///
+/// # Errors
+/// The database's.
+pub fn is_awaited(conn: &mut db::Conn, unit: UnitId, id: EnvelopeId) -> Result<bool, db::Error> {
+    match store::kept(conn, unit, id) {
+        Err(db::Error::NotFound) => Ok(false),
+        kept => Ok(kept?.is_awaited),
+    }
+}
+
 /// Whether t custodians have released.
 fn can_be_opened(conn: &mut db::Conn, unit: UnitId) -> Result<bool, db::Error> {
     let t = usize::from(units::unit(conn, unit)?.unit.body().t);

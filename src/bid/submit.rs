@@ -41,7 +41,8 @@ pub struct Submission {
     pub unit: UnitId,
     /// The signed manifest.
     pub manifest: String,
-    /// The sealed shares, in the manifest's order; none yet of a bid that came through a custodian.
+    /// The sealed shares, in the manifest's order; of a bid that came through a custodian they count for
+    /// nothing, and come with its file.
     pub shares: Vec<Vec<u8>>,
     /// When the last byte of this statement was in.
     pub arrived_at: Time,
@@ -236,11 +237,14 @@ fn prepare(
         manifest_sha256: manifest.sha256(),
         unit_id: submission.unit,
     })?;
-    let checked = match through {
-        Through::Us => check_shares(manifest, &submission.shares),
-        Through::Custodian { .. } => Ok(()),
+    let shares = match through {
+        Through::Us => {
+            check_shares(manifest, &submission.shares).map(|()| pack_shares(&submission.shares))
+        }
+        // They come with its file.
+        Through::Custodian { .. } => Ok(Vec::new()),
     };
-    let content = checked.map(|()| (submission.manifest.clone(), pack_shares(&submission.shares)));
+    let content = shares.map(|shares| (submission.manifest.clone(), shares));
     Ok(Prepared {
         bidder: *bidder,
         line,

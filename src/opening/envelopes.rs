@@ -13,13 +13,15 @@ use super::rules::lodged::lodged_line;
 use super::statements::QueryAbout;
 use super::{Error, Opener, custodians, store};
 use crate::bid::envelope::EnvelopeId;
+use crate::bid::is_awaited;
 use crate::bid::statements::Manifest;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
-use crate::custodian::client::lodged_bid;
+use crate::custodian::client::{AskError, lodged_bid};
 use crate::custodian::roster::CustodianId;
 use crate::custodian::wire::AskLodgedBid;
+use crate::db;
 use crate::ids::UnitId;
 use crate::tender::units::{self, UnitRow};
 
@@ -65,15 +67,16 @@ impl Opener {
     /// # Errors
     /// When that cannot be listed.
     pub async fn errands(&self) -> Result<Vec<Errand>, Error> {
-        let mut errands = Vec::new();
-        for id in self.db().query(store::units_that_await).await? {
-            let row = self.db().query(move |conn| units::unit(conn, id)).await?;
-            for custodian in custodians(self.roster(&row)?) {
-                let errand = Errand { unit: id, custodian };
-                if !self.wanted(&errand).await?.is_empty() {
-                    errands.push(errand);
-                }
-            }
+        let (mut errands, now) = (Vec::new(), self.db().clock().now());
+        self.fetched(|fetched| fetched.retain(|_, last| !is_due(Some(*last), now)));
+        for unit in self.db().query(store::units_that_await).await? {
+            let found = self.db().query(move |conn| {
+                Ok::<_, db::Error>((units::unit(conn, unit)?, store::awaited(conn, &unit)?))
+            });
+            let (row, awaited) = found.await?;
+            let all = custodians(self.roster(&row)?).into_iter();
+            let is_wanted = |errand: &Errand| awaited.iter().any(|it| self.is_due(errand, it, now));
+            errands.extend(all.map(|custodian| Errand { unit, custodian }).filter(is_wanted));
         }
         Ok(errands)
     }
@@ -87,13 +90,18 @@ impl Opener {
     }
 
     async fn fetch(&self, errand: &Errand) -> Result<(), Error> {
-        let unit = errand.unit;
-        let row = self.db().query(move |conn| units::unit(conn, unit)).await?;
-        for awaited in self.wanted(errand).await? {
-            // Another custodian may have brought it meanwhile.
+        let (unit, now) = (errand.unit, self.db().clock().now());
+        let found = self.db().query(move |conn| {
+            Ok::<_, db::Error>((units::unit(conn, unit)?, store::awaited(conn, &unit)?))
+        });
+        let (row, mut wanted) = found.await?;
+        wanted.retain(|awaited| self.is_due(errand, awaited, now));
+        wanted.sort_by_key(|awaited| awaited.manifest.body().bid.size);
+        for awaited in wanted {
             let asked = (awaited.line(), errand.custodian.clone());
             let now = self.db().clock().now();
             self.fetched(|fetched| fetched.insert(asked, now));
+            // Another custodian may have brought it meanwhile.
             if !self.is_awaited(unit, awaited.id).await? {
                 continue;
             }
@@ -106,22 +114,14 @@ impl Opener {
         Ok(())
     }
 
-    /// What this custodian has not been asked for lately, small files first.
-    async fn wanted(&self, errand: &Errand) -> Result<Vec<Awaited>, Error> {
-        let (unit, now) = (errand.unit, self.db().clock().now());
-        let mut awaited = self.db().query(move |conn| store::awaited(conn, &unit)).await?;
-        awaited.retain(|bid| {
-            let asked = (bid.line(), errand.custodian.clone());
-            let last = self.fetched(|fetched| fetched.get(&asked).copied());
-            last.is_none_or(|last| last > now || now.since(last) >= AGAIN_MS)
-        });
-        awaited.sort_by_key(|bid| bid.manifest.body().bid.size);
-        Ok(awaited)
+    /// Whether this custodian has not been asked for this lately.
+    fn is_due(&self, errand: &Errand, awaited: &Awaited, now: Time) -> bool {
+        let asked = (awaited.line(), errand.custodian.clone());
+        is_due(self.fetched(|fetched| fetched.get(&asked).copied()), now)
     }
 
     async fn is_awaited(&self, unit: UnitId, id: EnvelopeId) -> Result<bool, Error> {
-        let all = self.db().query(move |conn| store::awaited(conn, &unit)).await?;
-        Ok(all.iter().any(|bid| bid.id == id))
+        Ok(self.db().query(move |conn| is_awaited(conn, unit, id)).await?)
     }
 
     fn fetched<T>(&self, with: impl FnOnce(&mut Fetched) -> T) -> T {
@@ -140,10 +140,17 @@ impl Opener {
         let asked = lodged_bid(self.wire(row)?, from, &AskLodgedBid { line, query }, &file).await;
         let brought = match asked {
             Ok(()) => self.parts.intake.bring(awaited, &file).await,
+            // It has no such bid: nobody says who was lodged which.
+            Err(AskError::Refused { .. }) => Ok(()),
             Err(error) => Err(error.to_string()),
         };
         // It may not be there; it is named after what it holds, so it cannot be mistaken later.
         drop(tokio::fs::remove_file(&file).await);
         Ok(brought)
     }
+}
+
+/// Whether it is time to ask again.
+fn is_due(last: Option<Time>, now: Time) -> bool {
+    last.is_none_or(|last| last > now || now.since(last) >= AGAIN_MS)
 }
