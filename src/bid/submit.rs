@@ -27,12 +27,13 @@ use crate::record::disclosure::Level;
 use crate::tender::{Held, Platform, units};
 
 use super::envelope::{EnvelopeId, MAX_MANIFEST, pack_shares};
+use super::held::Through;
 use super::refusing::{Refusal, in_time, lodged_in_time, refuse};
 use super::resupply::bring;
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, NewEnvelope, Place, uploads};
-use super::{Error, held, upload};
+use super::{Error, upload};
 
 /// A bid as it is handed in, its envelope uploaded before.
 #[derive(Clone, Debug)]
@@ -198,15 +199,6 @@ async fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Res
     if fits { Ok(body.clone()) } else { Err(Error::Lodged) }
 }
 
-/// Whom a bid reached first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Through {
-    /// The platform.
-    Us,
-    /// A custodian, whose hour counts. Its file is awaited; until then nothing bears this name.
-    Custodian { file: UploadId },
-}
-
 /// A submission with everything ready that does not depend on the database.
 struct Prepared {
     bidder: EnterpriseId,
@@ -286,10 +278,7 @@ impl Prepared {
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
         let decided = self.in_time(&place, decided, tx.now()).and(self.content);
         let (about, known) = ((self.bidder, &*self.manifest), (place.upload, self.without));
-        let found = match self.through {
-            Through::Us => held::with_envelope(tx, blobs, decided, about, known)?,
-            Through::Custodian { file } => Some(decided.map(|content| (content, file))),
-        };
+        let found = self.through.found(tx, blobs, decided, about, known)?;
         let ((manifest, shares), blob) = match found {
             None => return Ok(None),
             Some(Ok(found)) => found,

@@ -136,10 +136,9 @@ impl Agents {
         self.hung.lock().unwrap().contains(&(custodian.clone(), path))
     }
 
-    fn invented(&self, to: &CustodianId, path: &str) -> Option<Option<LodgedReply>> {
-        let mut inventing = self.inventing.lock().unwrap();
-        let own = inventing.as_mut().filter(|it| it.0 == *to && path == "/lodged");
-        own.map(|(_, next)| next())
+    fn is_inventing(&self, to: &CustodianId, path: &str) -> bool {
+        let inventing = self.inventing.lock().unwrap();
+        inventing.as_ref().is_some_and(|it| it.0 == *to && path == "/lodged")
     }
 
     /// What a custodian remembers.
@@ -349,9 +348,10 @@ impl Custodians for Agents {
             if self.hung.lock().unwrap().iter().any(is_on) {
                 std::future::pending::<()>().await;
             }
-            if let Some(page) = self.invented(to, path) {
+            if self.is_inventing(to, path) {
                 // As on any wire, others have their turn.
                 tokio::task::yield_now().await;
+                let page = self.inventing.lock().unwrap().as_mut().and_then(|(_, next)| next());
                 let Some(page) = page else { return std::future::pending().await };
                 return Ok(answer(Ok(page)));
             }
