@@ -25,7 +25,8 @@ pub(super) fn in_time(
     now: Option<Time>,
 ) -> Result<(), Refused> {
     decided?;
-    while_open(place, now.is_some_and(|now| is_undecided(place.terms.deadline, now)))
+    let over = now.is_some_and(|now| is_undecided(place.terms.deadline, now));
+    if place.state == UnitState::Open && !over { Ok(()) } else { Err(Refused::Undecided) }
 }
 
 /// The same for what came in time to a custodian. No set could be frozen any more that holds what is
@@ -36,11 +37,8 @@ pub(super) fn lodged_in_time(
     now: Time,
 ) -> Result<(), Refused> {
     decided?;
-    while_open(place, is_closed(now, place.terms.deadline.plus(LODGED_MS)))
-}
-
-fn while_open(place: &Place, is_over: bool) -> Result<(), Refused> {
-    if place.state == UnitState::Open && !is_over { Ok(()) } else { Err(Refused::Undecided) }
+    let over = is_closed(now, place.terms.deadline.plus(LODGED_MS));
+    if place.state == UnitState::Open && !over { Ok(()) } else { Err(Refused::Undecided) }
 }
 
 /// A statement to be refused.

@@ -208,7 +208,7 @@ pub async fn unit(app: web::Data<App>, path: web::Path<String>) -> Answer {
     });
     let (row, mut view) = found.await.map_err(super::Error::from)?;
     let effective = row.effective_index;
-    let waits = outage::waits_for(&app.platform, &row).await.map_err(super::Error::from)?;
+    let waits = outage::waits_for(&app.platform, &row).await?;
     view.waits_for = waits.map(WaitsFor::code);
     if row.state == UnitState::Proposed {
         view.answers = consent::answers(&app.platform, &row).map_err(super::Error::from)?;
