@@ -109,8 +109,7 @@ on_both! {
     fn a_bid_lodged_while_the_portal_is_down_is_taken_in_and_opened(base: TestBase) {
         let mut play = Play::new(&base, 3);
         let unit = play.publish(&[Stage::Single])[0];
-        play.bid(0, &unit);
-        play.bid(1, &unit);
+        assert!(play.bid(0, &unit) < play.bid(1, &unit));
         let bid = play.seal(2, &unit, first(), 300_000);
         let shown = shown(&play, 2);
         play.server.stop();
@@ -134,16 +133,12 @@ on_both! {
     fn a_lodged_bid_whose_custodian_lost_its_file_is_brought_by_its_bidder(base: TestBase) {
         let play = Play::new(&base, 3);
         let unit = play.publish(&[Stage::Single])[0];
-        play.bid(0, &unit);
-        play.bid(1, &unit);
+        assert!(play.bid(0, &unit) < play.bid(1, &unit));
         let bid = play.seal(2, &unit, first(), 0);
         lodge(&play, 2, &bid).unwrap();
-        for file in kept(&play, &unit) {
-            fs::remove_file(kept_in(&play, &unit).join(file)).unwrap();
-        }
+        fs::remove_dir_all(kept_in(&play, &unit)).unwrap();
         assert_eq!(close(&play, &unit).body().lines.len(), 3);
-        let client = play.client(&play.bidders[2].key);
-        let envelope = read_bid(&bid).unwrap();
+        let (client, envelope) = (play.client(&play.bidders[2].key), read_bid(&bid).unwrap());
         let sending = Sending { kept: None, progress: &Silent };
         wait(client.resupply(&play.pinned, &envelope, sending)).unwrap();
         play.server.tick();
@@ -159,8 +154,8 @@ fn line_of_third(play: &Play, unit: &UnitId) -> OpenedLine {
     let db = &play.server.app().platform.db;
     let opening = db.read(|conn| record::entries_of_unit(conn, unit, Opening::TYPE)).unwrap();
     let opening = Statement::<Opening>::parse(&opening[0].event).unwrap();
-    let mut lines = opening.body().lines.iter();
-    lines.find(|line| line.bidder == play.bidders[2].id).unwrap().clone()
+    let is_its = |line: &&OpenedLine| line.bidder == play.bidders[2].id;
+    opening.body().lines.iter().find(is_its).unwrap().clone()
 }
 
 on_both! {
