@@ -105,7 +105,6 @@ cli-say-accepted = Accepted as entry { $index } of the record, cosigned by { $co
 cli-say-withdrawn = Withdrawn as entry { $index } of the record, cosigned by { $count } custodians. Receipt: { $path }
 cli-say-receipt = Entry { $index } of the record is cosigned by { $count } custodians. Receipt: { $path }
 cli-say-final = The receipt is final: a quorum of custodians has seen it.
-cli-say-provisional = The receipt is provisional until a quorum has cosigned: sealbid bid receipt completes it.
 cli-say-completed-by = The receipt is provisional until a quorum of custodians has cosigned. This completes it: { $command }
 cli-say-completed-by-others = The receipt is provisional: its entry is shown to its author, once vouched for, and to the regulator alone. They complete it with: { $command }
 cli-say-no-bid = The platform holds no statement of yours in this unit.

@@ -105,7 +105,6 @@ cli-say-accepted = 已受理，为记录第 { $index } 条，{ $count } 个保�
 cli-say-withdrawn = 已撤回，为记录第 { $index } 条，{ $count } 个保管人已联署。回执：{ $path }
 cli-say-receipt = 记录第 { $index } 条已由 { $count } 个保管人联署。回执：{ $path }
 cli-say-final = 回执已最终成立：法定数量的保管人已见证。
-cli-say-provisional = 在法定数量的保管人联署前，回执为临时；用 sealbid bid receipt 补全。
 cli-say-completed-by = 在法定数量的保管人联署前，回执为临时。用此命令补全：{ $command }
 cli-say-completed-by-others = 回执为临时：该条目仅向其作者（核实之后）和监管部门显示，由其用此命令补全：{ $command }
 cli-say-no-bid = 平台没有您在该单元的声明。
