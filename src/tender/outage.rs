@@ -113,7 +113,7 @@ pub fn is_undecided(conn: &mut Conn, row: &UnitRow) -> Result<bool, db::Error> {
 /// What an open unit waits for whose deadline has passed.
 ///
 /// # Errors
-/// [`Error`](super::Error) when it cannot be read.
+/// [`Error`] when it cannot be read.
 pub async fn waits_for(p: &Platform, row: &UnitRow) -> Result<Option<WaitsFor>, super::Error> {
     let now = p.now();
     if row.state != UnitState::Open || !is_closed(now, row.terms.deadline) {
