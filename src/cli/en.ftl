@@ -146,6 +146,7 @@ cli-say-next-home-lost = Start it once with “sealbid custodian serve --recover
 cli-say-next-home-exists = Nothing is made anew over what is there: choose another folder, or leave this one as it is.
 cli-say-next-home-other = Take the roster that names this agent: the regulator puts into it what “sealbid custodian member” prints.
 cli-say-next-home-in-use = Stop that process first: two agents with one memory could sign two closes.
+cli-say-next-home-whole = It needs no --recover: start it without. Where the folder is a backup's, what it remembers is older than what it signed: start it once with --recover --restored.
 cli-say-next-serve = Next: run `sealbid serve`. The roster is in place: { $path }
 cli-say-next-roster = Next: have the regulator sign the roster, put it at { $path }, then run `sealbid serve`.
 cli-say-migrated = Steps applied to the database: { $count }

@@ -146,6 +146,7 @@ cli-say-next-home-lost = 请用“sealbid custodian serve --recover”启动一�
 cli-say-next-home-exists = 已有的内容不会被覆盖：请换一个目录，或保留原目录不动。
 cli-say-next-home-other = 请使用写有该代理的名册：监管部门须把“sealbid custodian member”的输出写入名册。
 cli-say-next-home-in-use = 请先停止该进程：两个代理共用一份记忆，可能签出两份截标清单。
+cli-say-next-home-whole = 无需 --recover：请直接启动。如该目录是由备份恢复的，其记忆早于它已签署的内容：请用 --recover --restored 启动一次。
 cli-say-next-serve = 下一步：运行 `sealbid serve`。名册已就位：{ $path }
 cli-say-next-roster = 下一步：请行政监督部门签署名册，放到 { $path }，然后运行 `sealbid serve`。
 cli-say-migrated = 已对数据库执行的步骤数：{ $count }

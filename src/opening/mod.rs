@@ -24,6 +24,7 @@ mod recheck;
 pub mod refusal;
 mod release;
 pub mod rules;
+mod standing;
 pub mod statements;
 pub mod store;
 mod words;

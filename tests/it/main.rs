@@ -20,7 +20,9 @@
 mod access;
 mod adopting;
 mod after_acts;
+mod agent_bodies;
 mod agent_crash;
+mod agent_folders;
 mod agent_log;
 mod agreement;
 mod answers;
@@ -74,6 +76,7 @@ mod killed;
 mod languages;
 mod last_second;
 mod late_amendments;
+mod late_findings;
 mod liar;
 mod lied_to;
 mod limits;
