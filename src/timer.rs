@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::fmt::Display;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -44,6 +45,14 @@ pub async fn run(opener: &Opener, platform: &Platform) {
                 Ok(())
             },
         ),
+        side_by_side(
+            usize::MAX,
+            async || Ok(opener.errands().await?),
+            async |errand| {
+                opener.run_errand(&errand).await;
+                Ok(())
+            },
+        ),
         consent(Waiting::Amendment),
         consent(Waiting::Unit),
         every(EVERY, async || Ok(keep_house(platform).await?)),
@@ -53,15 +62,15 @@ pub async fn run(opener: &Opener, platform: &Platform) {
 
 /// Works on units side by side, `most` of them at once: one that waits for a sleeping custodian, or
 /// reads a large lot out, keeps no other from its hour. Each is worked on by one hand at a time.
-async fn side_by_side(
+async fn side_by_side<K: Ord + Clone + Display>(
     most: usize,
-    due: impl AsyncFn() -> Result<Vec<UnitId>, Box<dyn Error>>,
-    act: impl AsyncFn(UnitId) -> Result<(), Box<dyn Error>>,
+    due: impl AsyncFn() -> Result<Vec<K>, Box<dyn Error>>,
+    act: impl AsyncFn(K) -> Result<(), Box<dyn Error>>,
 ) {
     let mut ticks = ticks(EVERY);
     let mut steps = FuturesUnordered::new();
     let (mut stepped, mut last) = (BTreeSet::new(), None);
-    let act = async |unit| (unit, act(unit).await);
+    let act = async |unit: K| (unit.clone(), act(unit).await);
     loop {
         tokio::select! {
             Some((unit, done)) = steps.next() => {
@@ -73,12 +82,12 @@ async fn side_by_side(
             _ = ticks.tick() => match due().await {
                 Ok(due) => {
                     // Where there is no room for all, it goes round: nobody waits for the same few.
-                    let (done, next): (Vec<_>, Vec<_>) =
-                        due.into_iter().partition(|unit| last.is_some_and(|last| *unit <= last));
+                    let is_done = |unit: &K| last.as_ref().is_some_and(|last| unit <= last);
+                    let (done, next): (Vec<_>, Vec<_>) = due.into_iter().partition(is_done);
                     let room = most.saturating_sub(stepped.len());
                     let next = next.into_iter().chain(done);
-                    for unit in next.filter(|unit| stepped.insert(*unit)).take(room) {
-                        last = Some(unit);
+                    for unit in next.filter(|unit| stepped.insert(unit.clone())).take(room) {
+                        last = Some(unit.clone());
                         steps.push(act(unit));
                     }
                 }

@@ -16,13 +16,39 @@ use super::statements::Manifest;
 use super::store::{self, uploads};
 use super::submit::WithoutUpload;
 
+/// Whom a bid reached first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Through {
+    /// The platform.
+    Us,
+    /// A custodian, whose hour counts. Its file is awaited; until then nothing bears this name.
+    Custodian { file: UploadId },
+}
+
+impl Through {
+    /// What was decided, with the file that the bid's envelope is or will be.
+    pub(super) fn found<T>(
+        self,
+        tx: &mut Tx<'_>,
+        blobs: &dyn Blobs,
+        decided: Result<T, Refused>,
+        about: (EnterpriseId, &Statement<Manifest>),
+        known: (Option<UploadId>, WithoutUpload),
+    ) -> Result<Found<T>, Error> {
+        match self {
+            Self::Us => with_envelope(tx, blobs, decided, about, known),
+            Self::Custodian { file } => Ok(Some(decided.map(|content| (content, file)))),
+        }
+    }
+}
+
 /// `None` when it is to be looked into first.
 type Found<T> = Option<Result<(T, UploadId), Refused>>;
 
 /// What was decided of a bid, with the upload of its envelope that the store holds, or why it is
 /// refused for want of one. `known` is the one that the database has for complete; one look at it
 /// is all that a bid costs whose file is there.
-pub(super) fn with_envelope<T>(
+fn with_envelope<T>(
     tx: &mut Tx<'_>,
     blobs: &dyn Blobs,
     decided: Result<T, Refused>,

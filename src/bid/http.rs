@@ -18,7 +18,8 @@ use super::arrivals::Arrival;
 use super::envelope::{MAX_MANIFEST, SHARES};
 use super::resupply::is_missing;
 use super::rules::{ChainHead, ChainKind};
-use super::submit::{Answer as Decided, Outcome, Submission, standings, status, submit};
+use super::standing::{standings, status};
+use super::submit::{Answer as Decided, Outcome, Submission, submit};
 use super::{resupply as supply, withdraw};
 use crate::auth::table::{Act, Owner};
 use crate::crypto::hash::Hash;
@@ -226,7 +227,7 @@ pub async fn withdrawal(
 /// cannot read what it was given; the bid itself does not change.
 ///
 /// # Errors
-/// `bid-not-missing`, `bid-not-open`, `bid-envelope`, `bid-not-found`, `auth-…`.
+/// `bid-not-missing`, `bid-not-open`, `bid-envelope`, `bid-shares`, `bid-not-found`, `auth-…`.
 #[utoipa::path(post, path = "/api/v1/units/{id}/bids/{manifest}/resupply", tag = "bids",
     params(("id" = String, Path, description = "The unit"),
         ("manifest" = String, Path, description = "SHA-256 of the manifest's text")),

@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod refusing;
 mod resupply;
 pub mod rules;
+mod standing;
 pub mod statements;
 pub mod store;
 pub mod submit;
@@ -23,7 +24,8 @@ pub mod withdraw;
 mod words;
 
 pub use refusal::Error;
-pub use resupply::resupply;
+pub use resupply::{bring, is_awaited, resupply};
+pub use standing::{standings, status};
 pub use store::uploads::Purpose;
-pub use submit::{Answer, Outcome, Submission, status, submit};
+pub use submit::{Answer, Outcome, Submission, submit};
 pub use withdraw::{sweep, withdraw};

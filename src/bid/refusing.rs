@@ -6,20 +6,19 @@ use super::rules::{self, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, Place};
 use super::submit::{Answer, Outcome};
-use crate::clock::Time;
+use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
 use crate::ids::{EnterpriseId, UnitId};
-use crate::opening::rules::UnitState;
+use crate::opening::rules::{LODGED_MS, UnitState};
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 use crate::tender::Platform;
 
 /// What came in time and is decided after the unit went on, or when it might have, is the platform's
-/// fault. `now` is absent for what came through a custodian, and where the clock is doubtful: then no
-/// unit goes on by it.
+/// fault. `now` is absent where the clock is doubtful: then no unit goes on by it.
 pub(super) fn in_time(
     place: &Place,
     decided: Result<(), Refused>,
@@ -27,6 +26,18 @@ pub(super) fn in_time(
 ) -> Result<(), Refused> {
     decided?;
     let over = now.is_some_and(|now| is_undecided(place.terms.deadline, now));
+    if place.state == UnitState::Open && !over { Ok(()) } else { Err(Refused::Undecided) }
+}
+
+/// The same for what came in time to a custodian. No set could be frozen any more that holds what is
+/// accepted later than this, and so none at all: its custodian's word then stays a challenge.
+pub(super) fn lodged_in_time(
+    place: &Place,
+    decided: Result<(), Refused>,
+    now: Time,
+) -> Result<(), Refused> {
+    decided?;
+    let over = is_closed(now, place.terms.deadline.plus(LODGED_MS));
     if place.state == UnitState::Open && !over { Ok(()) } else { Err(Refused::Undecided) }
 }
 

@@ -17,7 +17,7 @@ use crate::opening::statements::OpeningEvent;
 use crate::record::append::Event;
 use crate::record::disclosure::Level;
 use crate::record::store as record;
-use crate::tender::Platform;
+use crate::tender::{Platform, units};
 
 use super::envelope::EnvelopeId;
 use super::rules::{Refused, line};
@@ -28,12 +28,14 @@ use super::{Error, upload};
 
 const RESUPPLIED: &str = "sealbid/resupplied/v1";
 const MISSING: &str = "sealbid/missing/v1";
+const RELEASED: &str = "sealbid/released/v1";
 
 /// Puts a complete upload in the place of a live bid's ciphertext that cannot be read back. A repeat
 /// is answered with the same entry.
 ///
 /// # Errors
 /// [`Error::NotMissing`] while the platform holds it, [`Refused::Envelope`] without the upload,
+/// [`Refused::Shares`] where all that came is a custodian's word: then the bid is submitted again,
 /// [`Refused::NotOpen`] from the opening on, [`Error::NotFound`] for what is not the actor's live
 /// bid, or why the actor may not.
 pub async fn resupply(
@@ -46,6 +48,9 @@ pub async fn resupply(
     let bidder = actor.enterprise().ok_or(Error::NoKey)?;
     let id = EnvelopeId { bidder, manifest_sha256: manifest };
     let kept = p.db.query(move |conn| store::kept(conn, unit, id)).await?;
+    if kept.is_awaited {
+        return Err(Error::Refused(Refused::Shares));
+    }
     if is_whole(p, kept.blob, &kept.bid).await? {
         let index = p.db.query(move |conn| last_about(conn, &unit, RESUPPLIED, &kept)).await?;
         return index.map(|index| Answer::again(Outcome::Accepted, index)).ok_or(Error::NotMissing);
@@ -138,6 +143,60 @@ fn line_of(kept: &Kept) -> Hash {
     line(kept.salt.as_bytes(), &kept.id.manifest_sha256)
 }
 
+/// Puts the envelope of a bid that was accepted by its custodian's word in its place, and says whether
+/// it was still awaited. It is not once t identities are recorded: whoever could still bring it, or
+/// not, would know by then what others bid.
+///
+/// # Errors
+/// The database's; a conflict when the upload is not complete, or used.
+pub fn bring(
+    tx: &mut Tx<'_>,
+    unit: UnitId,
+    id: EnvelopeId,
+    (upload, shares): (UploadId, Vec<u8>),
+) -> Result<bool, Error> {
+    let kept = match store::kept(tx.conn(), unit, id) {
+        Err(db::Error::NotFound) => return Ok(false),
+        kept => kept?,
+    };
+    let state = store::place(tx.conn(), unit, id.bidder, None)?.state;
+    if !kept.is_awaited || !can_be_brought(state) || can_be_opened(tx.conn(), unit)? {
+        return Ok(false);
+    }
+    uploads::claim(tx, upload)?;
+    store::fill(tx, &kept, upload, shares)?;
+    let named = last_about(tx.conn(), &unit, MISSING, &kept)?;
+    if named > last_about(tx.conn(), &unit, RESUPPLIED, &kept)? {
+        tx.record_by(Some(id.bidder), resupplied(unit, &kept)?)?;
+    }
+    Ok(true)
+}
+
+/// Whether a bid is live and its envelope still awaited.
+///
+/// # Errors
+/// The database's.
+pub fn is_awaited(conn: &mut db::Conn, unit: UnitId, id: EnvelopeId) -> Result<bool, db::Error> {
+    match store::kept(conn, unit, id) {
+        Err(db::Error::NotFound) => Ok(false),
+        kept => Ok(kept?.is_awaited),
+    }
+}
+
+/// Whether t custodians have released.
+fn can_be_opened(conn: &mut db::Conn, unit: UnitId) -> Result<bool, db::Error> {
+    let t = usize::from(units::unit(conn, unit)?.unit.body().t);
+    Ok(record::entries_of_unit(conn, &unit, RELEASED)?.len() >= t)
+}
+
+/// The event that a bid's ciphertext is here again.
+fn resupplied(unit: UnitId, kept: &Kept) -> Result<Event, json::JsonError> {
+    let sha256 = kept.bid.sha256;
+    let event = OpeningEvent::Resupplied { line: line_of(kept), sha256, unit_id: unit };
+    let bytes = json::to_string(&event)?.into_bytes();
+    Ok(Event { kind: RESUPPLIED, level: Level::Sealed(unit), unit: Some(unit), bytes })
+}
+
 fn swap(
     tx: &mut Tx<'_>,
     unit: UnitId,
@@ -149,16 +208,13 @@ fn swap(
     if kept.blob != judged.blob {
         return Err(db::Error::lost_race("the envelope").into());
     }
-    let BlobRef { sha256, .. } = kept.bid;
     let place = store::place(tx.conn(), unit, bidder, None)?;
     if !can_be_brought(place.state) {
         return Err(Error::Refused(Refused::NotOpen));
     }
     let brought = brought.ok_or(Error::Refused(Refused::Envelope))?;
-    let event = OpeningEvent::Resupplied { line: line_of(&kept), sha256, unit_id: unit };
-    let bytes = json::to_string(&event)?.into_bytes();
-    let (kind, level) = (RESUPPLIED, Level::Sealed(unit));
-    let event = Event { kind, level, unit: Some(unit), bytes: bytes.clone() };
+    let event = resupplied(unit, &kept)?;
+    let bytes = event.bytes.clone();
     let recorded = tx.record_by(Some(bidder), event)?;
     uploads::claim(tx, brought)?;
     store::swap(tx, &kept, brought)?;

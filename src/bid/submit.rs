@@ -3,6 +3,9 @@
 //! What costs time (parsing, signatures, hashes) happens before the door; inside it stand one query,
 //! one look at the envelope's length in the store, and the few rows. A known bidder's key is taken from memory, so that nothing is read before the
 //! door; it is compared there: a key revoked meanwhile binds nobody.
+//!
+//! A bid that a custodian was lodged is accepted by its manifest and that custodian's word, before its
+//! file is here: what names the set of bids must not hang on when bytes arrive.
 
 use std::sync::Arc;
 
@@ -17,18 +20,20 @@ use crate::crypto::shares::check_share;
 use crate::crypto::statement::Statement;
 use crate::db::{self, Tx};
 use crate::enterprise::credentials::signer;
-use crate::ids::{EnterpriseId, UnitId};
+use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::opening::statements::Lodged;
 use crate::record::append::{Event, Recorded};
 use crate::record::disclosure::Level;
 use crate::tender::{Held, Platform, units};
 
 use super::envelope::{EnvelopeId, MAX_MANIFEST, pack_shares};
-use super::refusing::{Refusal, in_time, refuse};
+use super::held::Through;
+use super::refusing::{Refusal, in_time, lodged_in_time, refuse};
+use super::resupply::bring;
 use super::rules::{self, ChainHead, ChainKind, Refused};
 use super::statements::{BidEvent, Manifest};
 use super::store::{self, NewEnvelope, Place, uploads};
-use super::{Error, held, upload};
+use super::{Error, upload};
 
 /// A bid as it is handed in, its envelope uploaded before.
 #[derive(Clone, Debug)]
@@ -37,7 +42,8 @@ pub struct Submission {
     pub unit: UnitId,
     /// The signed manifest.
     pub manifest: String,
-    /// The sealed shares, in the manifest's order.
+    /// The sealed shares, in the manifest's order; of a bid that came through a custodian they count for
+    /// nothing, and come with its file.
     pub shares: Vec<Vec<u8>>,
     /// When the last byte of this statement was in.
     pub arrived_at: Time,
@@ -99,10 +105,15 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
         Some(_) => signer(manifest.note()).ok_or(Error::Refused(Refused::Signature))?,
         None => actor.enterprise().ok_or(Error::NoKey)?,
     };
+    let through = match &lodged {
+        Some(_) => Through::Custodian { file: UploadId::random(p.db.entropy())? },
+        None => Through::Us,
+    };
     let arrived_at = lodged.map_or(submission.arrived_at, |lodged| lodged.arrived_at);
     let coming = Coming {
         bidder,
         arrived_at,
+        through,
         doubted: p.hours.is_doubtful(),
         manifest: Arc::new(manifest),
         submission,
@@ -124,6 +135,7 @@ pub async fn submit(p: &Platform, actor: &Actor, submission: Submission) -> Resu
 struct Coming {
     bidder: EnterpriseId,
     arrived_at: Time,
+    through: Through,
     /// Whether the clock that said so is far from the witnesses'.
     doubted: bool,
     manifest: Arc<Statement<Manifest>>,
@@ -187,15 +199,6 @@ async fn lodged(p: &Platform, note: &str, manifest: &Statement<Manifest>) -> Res
     if fits { Ok(body.clone()) } else { Err(Error::Lodged) }
 }
 
-/// Whom a bid reached first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Through {
-    /// The platform.
-    Us,
-    /// A custodian, whose hour counts.
-    Custodian,
-}
-
 /// A submission with everything ready that does not depend on the database.
 struct Prepared {
     bidder: EnterpriseId,
@@ -218,8 +221,7 @@ fn prepare(
     statements: i64,
     without: WithoutUpload,
 ) -> Result<Prepared, Error> {
-    let Coming { bidder, arrived_at, doubted, manifest, submission } = coming;
-    let through = submission.lodged.as_ref().map_or(Through::Us, |_| Through::Custodian);
+    let Coming { bidder, arrived_at, through, doubted, manifest, submission } = coming;
     let event = json::to_string(&BidEvent::Accepted {
         arrived_at: *arrived_at,
         lodged: submission.lodged.clone(),
@@ -227,8 +229,14 @@ fn prepare(
         manifest_sha256: manifest.sha256(),
         unit_id: submission.unit,
     })?;
-    let content = check_shares(manifest, &submission.shares)
-        .map(|()| (submission.manifest.clone(), pack_shares(&submission.shares)));
+    let shares = match through {
+        Through::Us => {
+            check_shares(manifest, &submission.shares).map(|()| pack_shares(&submission.shares))
+        }
+        // They come with its file.
+        Through::Custodian { .. } => Ok(Vec::new()),
+    };
+    let content = shares.map(|shares| (submission.manifest.clone(), shares));
     Ok(Prepared {
         bidder: *bidder,
         line,
@@ -238,7 +246,7 @@ fn prepare(
         content,
         without,
         arrived_at: *arrived_at,
-        through,
+        through: *through,
         doubted: *doubted,
     })
 }
@@ -262,25 +270,24 @@ impl Prepared {
             return Err(Error::NoKey);
         }
         if let Some(answer) = accepted_before(&place, &manifest_sha256) {
+            self.bring(tx, &place)?;
             return Ok(Some(answer));
         }
         let (head, author) = (place.head.as_ref().map(|(head, _)| head), Some(self.bidder));
         let (line, arrived_at, id) = (&self.line, self.arrived_at, body.unit_id);
         let decided = rules::decide(&place.terms, head, &self.manifest, line, arrived_at);
-        // What was lodged with a custodian is decided when it is fetched.
-        let now = (self.through == Through::Us && !self.doubted).then(|| tx.now());
-        let decided = in_time(&place, decided, now).and(self.content);
+        let decided = self.in_time(&place, decided, tx.now()).and(self.content);
         let (about, known) = ((self.bidder, &*self.manifest), (place.upload, self.without));
-        let ((manifest, shares), blob) =
-            match held::with_envelope(tx, blobs, decided, about, known)? {
-                None => return Ok(None),
-                Some(Ok(found)) => found,
-                Some(Err(refused)) => {
-                    let (note, doubted) = (self.manifest.encode(), self.doubted);
-                    let statement = Refusal { author, note, arrived_at, doubted };
-                    return refuse(tx, &place, refused, statement).map(Some);
-                }
-            };
+        let found = self.through.found(tx, blobs, decided, about, known)?;
+        let ((manifest, shares), blob) = match found {
+            None => return Ok(None),
+            Some(Ok(found)) => found,
+            Some(Err(refused)) => {
+                let (note, doubted) = (self.manifest.encode(), self.doubted);
+                let statement = Refusal { author, note, arrived_at, doubted };
+                return refuse(tx, &place, refused, statement).map(Some);
+            }
+        };
         let recorded = tx.record_by(author, accepted(id, self.event.clone()))?;
         let envelope = NewEnvelope {
             unit: id,
@@ -296,6 +303,31 @@ impl Prepared {
         let key = line.last().cloned().ok_or(Error::NoKey)?;
         store_accepted(tx, &place, Advance { body, key, envelope }, &recorded)?;
         Ok(Some(Answer::fresh(Outcome::Accepted, recorded, self.event)))
+    }
+}
+
+impl Prepared {
+    fn in_time(
+        &self,
+        place: &Place,
+        decided: Result<(), Refused>,
+        now: Time,
+    ) -> Result<(), Refused> {
+        match self.through {
+            Through::Us => in_time(place, decided, (!self.doubted).then_some(now)),
+            Through::Custodian { .. } => lodged_in_time(place, decided, now),
+        }
+    }
+
+    /// A bidder brings itself what its custodian has not handed out.
+    fn bring(self, tx: &mut Tx<'_>, place: &Place) -> Result<(), Error> {
+        let (Through::Us, Ok((_, shares)), Some(upload)) =
+            (self.through, self.content, place.upload)
+        else {
+            return Ok(());
+        };
+        let id = EnvelopeId { bidder: self.bidder, manifest_sha256: self.manifest.sha256() };
+        bring(tx, place.terms.unit_id, id, (upload, shares)).map(drop)
     }
 }
 
@@ -332,7 +364,10 @@ fn store_accepted(
         let before = EnvelopeId { bidder: envelope.bidder, manifest_sha256: before.sha256 };
         store::retire(tx, &before, "replaced")?;
     }
-    uploads::claim(tx, envelope.blob)?;
+    // Of a lodged bid there is no file yet.
+    if !envelope.shares.is_empty() {
+        uploads::claim(tx, envelope.blob)?;
+    }
     let new = ChainHead {
         bid_id: body.bid_id,
         seq: body.seq,
@@ -343,31 +378,4 @@ fn store_accepted(
     store::advance(tx, place, envelope.bidder, &new, recorded.index)?;
     store::insert(tx, envelope, &recorded.salt, recorded.index)?;
     Ok(())
-}
-
-/// A bidder's own standing in a unit: its last accepted statement and the entry that accepted it.
-///
-/// # Errors
-/// [`Error::NotFound`] for an unknown unit, or why the actor may not.
-pub async fn status(
-    p: &Platform,
-    actor: &Actor,
-    unit: UnitId,
-) -> Result<Option<(ChainHead, u64)>, Error> {
-    allow(actor, Act::ReadOwnBid, &Owner::Actor)?;
-    let bidder = actor.enterprise().ok_or(Error::NotFound)?;
-    Ok(p.db.query(move |conn| store::place(conn, unit, bidder, None)).await?.head)
-}
-
-/// Where all bids of the actor stand: its own, and nobody else's, whoever asks.
-///
-/// # Errors
-/// Why the actor may not.
-pub async fn standings(
-    p: &Platform,
-    actor: &Actor,
-) -> Result<Vec<(UnitId, ChainHead, u64)>, Error> {
-    allow(actor, Act::ReadOwnBid, &Owner::Actor)?;
-    let bidder = actor.enterprise().ok_or(Error::NotFound)?;
-    Ok(p.db.query(move |conn| store::heads_of(conn, bidder)).await?)
 }

@@ -108,6 +108,9 @@ pub struct Serve {
     /// The memory was lost: release for earlier units only, and sign none of them again
     #[arg(long)]
     recover: bool,
+    /// Recover though the memory can be read: the folder was put back from a backup
+    #[arg(long, requires = "recover")]
+    restored: bool,
     /// The largest lodged bid's sealed payload, in bytes; at most 2 GiB
     #[arg(long, default_value_t = MAX_BID)]
     max_bid: u64,
@@ -139,7 +142,7 @@ impl CustodianCommand {
                 enrol(context, dir, memory)
             }
             Self::SignRoster { dir, file, out } => {
-                let (loaded, roster) = (Home::open(dir, Start::Suspicious)?, statement(file)?);
+                let (loaded, roster) = (Home::read(dir)?, statement(file)?);
                 let signed = by_hand::sign_roster(&loaded, roster)?;
                 write_new(out, signed.encode().as_bytes(), Access::Usual)?;
                 let values = args([("pin", signed.sha256().to_string())]);
@@ -193,7 +196,7 @@ fn sign_succession(
 ) -> Result<Report, Failed> {
     let succession = statement(file)?;
     let held = Note::parse(&read_file(checkpoint)?).map_err(|e| Failed::in_file(checkpoint, e))?;
-    let loaded = Home::open(dir, Start::Suspicious)?;
+    let loaded = Home::read(dir)?;
     let signed = by_hand::sign_succession(&loaded, succession, &held)?;
     write_new(out, signed.encode().as_bytes(), Access::Usual)?;
     let values = args([("sha256", signed.sha256().to_string())]);
@@ -225,20 +228,23 @@ fn member(
 
 impl Serve {
     fn run(&self, context: &Context) -> Result<Report, Failed> {
-        let start =
-            if self.recover { Start::Recover(context.clock.now()) } else { Start::Suspicious };
-        // What it remembers is read under the lock: nobody else signs from here on.
-        let taken = self.dir.join("seed").exists().then(|| Home::take(&self.dir)).transpose()?;
-        let loaded = Home::open(&self.dir, start)?;
+        let now = context.clock.now();
+        let start = match (self.recover, self.restored) {
+            (false, _) => Start::Suspicious,
+            (true, false) => Start::Recover(now),
+            (true, true) => Start::Restored(now),
+        };
+        let taken = Home::take(&self.dir)?;
         let listen = |e: std::io::Error| Failed::Machine(format!("{}: {e}", self.listen));
         let listener = TcpListener::bind(self.listen).map_err(listen)?;
+        // A start that fails up to here has changed nothing.
+        let loaded = taken.open(start)?;
         super::log::begin();
         let address = listener.local_addr().map_err(listen)?;
         let values = vec![("address", format!("http://{address}").into())];
         context.progress.say(&Said::new("cli-say-listening", values));
         let served = actix_web::rt::System::new().block_on(self.serve(loaded, listener, context));
         served.map_err(|e| Failed::Machine(e.to_string()))?;
-        drop(taken);
         Ok(Report::default())
     }
 
@@ -249,7 +255,7 @@ impl Serve {
         context: &Context,
     ) -> std::io::Result<()> {
         let challenge_floor_ms = i64::from(self.challenge_floor).saturating_mul(1000);
-        let limits = Limits { max_bid: self.max_bid, challenge_floor_ms };
+        let limits = Limits::new(self.max_bid, challenge_floor_ms);
         let service = Service::new(loaded, Arc::clone(&context.clock), limits);
         let service = web::Data::new(service);
         let app = move || App::new().app_data(service.clone()).configure(routes);

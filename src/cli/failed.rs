@@ -343,7 +343,7 @@ impl Refusal for Failed {
 
     fn status(&self) -> u16 {
         match self {
-            Self::Unreachable { .. } => 503,
+            Self::Unreachable { .. } | Self::Home(HomeError::InUse(_)) => 503,
             Self::Refused(told) => told.status,
             Self::ByHand(refused) => refused.status(),
             Self::Machine(_) => 500,

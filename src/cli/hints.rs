@@ -57,5 +57,6 @@ pub(super) fn of_home(error: &HomeError) -> &'static str {
         HomeError::Exists(_) => "cli-say-next-home-exists",
         HomeError::NotEnrolled => "cli-say-next-home-other",
         HomeError::InUse(_) => "cli-say-next-home-in-use",
+        HomeError::Whole(_) => "cli-say-next-home-whole",
     }
 }

@@ -43,7 +43,6 @@ struct ToldUnit {
     unit_id: UnitId,
     lot: LotId,
     stage: Stage,
-    state: String,
     deadline: Time,
     open_at: Time,
 }
@@ -131,7 +130,7 @@ async fn published(
             let unit = unit.body();
             let mut values = times(it.stage, it.deadline, it.open_at, unit.challenge_ms);
             values.push(("unit", it.unit_id.to_string().into()));
-            values.push(("state", state_word(&it.state)));
+            values.push(("state", seen.state_word()));
             report = report.and("cli-say-tender-unit", values);
             let release = match unit.release {
                 ReleaseBy::Time => "cli-say-tender-by-time",

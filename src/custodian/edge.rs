@@ -11,17 +11,14 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::error::Error;
+use crate::error::{Error, Refusal as _};
 use crate::ids::UnitId;
 use crate::record::witness::WitnessRefusal;
 use crate::web::answer::language;
-use crate::web::edge::Edge;
+pub(super) use crate::web::edge::Edge;
 use crate::web::problem::{PROBLEM_JSON, problem};
 
 use super::agent::Refusal;
-
-/// JSON bodies above this are refused: a close of many thousand lines with its accounts fits.
-pub(super) const MAX_JSON: usize = 64 << 20;
 
 /// A refusal on its way out.
 #[derive(Debug)]
@@ -81,7 +78,8 @@ pub(super) async fn worded(
     let lang = language(request.headers());
     let response = next.call(request).await?.map_into_boxed_body();
     let Some(error) = response.response().error() else { return Ok(response) };
-    let of_actix = error.as_error::<Problem>().is_none().then(|| Problem::from(edge_of(error)));
+    let of_actix =
+        error.as_error::<Problem>().is_none().then(|| Edge::unread_by_actix(error).into());
     let Some(Problem { error, unit }) = error.as_error::<Problem>().or(of_actix.as_ref()) else {
         return Ok(response);
     };
@@ -94,18 +92,18 @@ pub(super) async fn worded(
         tracing::info!(path, code, unit, "refused");
     }
     let status = StatusCode::from_u16(error.status());
-    let answer = HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .content_type(PROBLEM_JSON)
-        .json(problem(error, lang, None));
+    let mut answer = HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    // What is still to come of its body is waited for no longer.
+    if is_unread(error) {
+        answer.force_close();
+    }
+    let answer = answer.content_type(PROBLEM_JSON).json(problem(error, lang, None));
     Ok(ServiceResponse::new(response.into_parts().0, answer))
 }
 
-/// What actix itself refused, before the agent saw it.
-fn edge_of(error: &actix_web::Error) -> Edge {
-    match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => Edge::BodySize(MAX_JSON),
-        _ => Edge::unread_by_actix(error),
-    }
+/// Whether the request's body was not read to its end.
+fn is_unread(error: &Error) -> bool {
+    [Edge::BROKEN_OFF.code(), Edge::BodySize(0).code(), Edge::Busy.code()].contains(&error.code())
 }
 
 /// Logs why a checkpoint was not cosigned; its answer is tlog-witness's own.

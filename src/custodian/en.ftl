@@ -139,6 +139,7 @@ custodian-say-chain-empty = there is no roster in it, or not at its beginning
 custodian-say-home-file = { $path }: { $reason }
 custodian-say-home-lost = this agent has a roster but no memory of what it signed
 custodian-say-home-in-use = another process works on { $path }
+custodian-say-home-whole = what the agent in { $path } remembers is whole; nothing was changed
 custodian-say-home-exists = { $path } exists already; it is not touched
 custodian-say-home-other = the roster does not name the keys of this seed
 custodian-say-home-elsewhere = the chain does not go on from this agent's

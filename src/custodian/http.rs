@@ -2,6 +2,7 @@
 //! pure agent between a lock and an fsync.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
@@ -14,7 +15,8 @@ use crate::crypto::statement::{Body, Statement};
 use crate::record::witness::{AddCheckpoint, SIZE_TYPE, WitnessRefusal, encode_cosignatures};
 
 use super::agent::{self, Agent, Change, Refusal, State};
-use super::edge::{MAX_JSON, Problem, Reply, not_cosigned, nothing_here, worded};
+use super::body::{Asked, Bodies, Whole};
+use super::edge::{Edge, Problem, Reply, not_cosigned, nothing_here, worded};
 use super::home::Loaded;
 use super::lodging::{Arrivals, close, lodge, lodged, lodged_bid};
 use super::wire::{
@@ -32,6 +34,7 @@ pub struct Service {
     awake_since: Time,
     pub(super) limits: Limits,
     pub(super) arrivals: Arrivals,
+    pub(super) bodies: Bodies,
 }
 
 /// What an agent's operator decides.
@@ -41,6 +44,18 @@ pub struct Limits {
     pub max_bid: u64,
     /// The shortest challenge window that it agrees to, in milliseconds.
     pub challenge_floor_ms: i64,
+    /// Who sends nothing for so long in the middle of a body has gone.
+    pub silence: Duration,
+    /// What all bodies that are read into memory may hold together, in bytes.
+    pub bodies: usize,
+}
+
+impl Limits {
+    /// With a time of silence and a memory as they are served with.
+    #[must_use]
+    pub const fn new(max_bid: u64, challenge_floor_ms: i64) -> Self {
+        Self { max_bid, challenge_floor_ms, silence: Duration::from_secs(20), bodies: 192 << 20 }
+    }
 }
 
 impl Service {
@@ -50,8 +65,8 @@ impl Service {
         let state = Mutex::new(std::mem::take(&mut loaded.state));
         let log_keys = loaded.rosters.log_keys().cloned().collect();
         let limits = Limits { max_bid: limits.max_bid.min(MAX_BID), ..limits };
-        let (awake_since, arrivals) = (clock.now(), Arrivals::default());
-        Self { loaded, log_keys, state, clock, awake_since, limits, arrivals }
+        let (awake_since, arrivals, bodies) = (clock.now(), Arrivals::default(), Bodies::default());
+        Self { loaded, log_keys, state, clock, awake_since, limits, arrivals, bodies }
     }
 
     /// Decides under the lock, stores the change, then lets the reply go.
@@ -104,7 +119,7 @@ pub(super) fn note<B: Body>(statement: &Statement<B>) -> HttpResponse {
 
 macro_rules! signing_handlers {
     ($($name:ident($ask:ty) = $decide:path;)*) => {$(
-        async fn $name(service: web::Data<Service>, ask: web::Json<$ask>) -> Reply {
+        async fn $name(service: web::Data<Service>, Asked(ask): Asked<$ask>) -> Reply {
             let statement = blocking(service, move |agent| $decide(agent, &ask)).await?;
             Ok(note(&statement))
         }
@@ -118,7 +133,7 @@ signing_handlers! {
     answer(AskAnswer) = agent::answer;
 }
 
-async fn recipient(service: web::Data<Service>, ask: web::Json<AskRecipient>) -> Reply {
+async fn recipient(service: web::Data<Service>, Asked(ask): Asked<AskRecipient>) -> Reply {
     let reply = blocking(service, move |agent| {
         agent::recipient(agent, &ask).map(|reply| (Change::Nothing, reply))
     });
@@ -127,7 +142,7 @@ async fn recipient(service: web::Data<Service>, ask: web::Json<AskRecipient>) ->
 
 /// The window's end is remembered even when the release itself is refused as too early, so that a
 /// challenge after it is a finding and never a stop.
-async fn release(service: web::Data<Service>, ask: web::Json<AskRelease>) -> Reply {
+async fn release(service: web::Data<Service>, Asked(ask): Asked<AskRelease>) -> Reply {
     let (close_receipt, unit) = (ask.close_receipt.clone(), ask.unit.clone());
     let ask_window = AskWindow { close_receipt, unit };
     let noted = move |agent: &Agent<'_>| Ok((agent::note_window(agent, &ask_window)?, ()));
@@ -136,30 +151,31 @@ async fn release(service: web::Data<Service>, ask: web::Json<AskRelease>) -> Rep
     Ok(note(&statement))
 }
 
-async fn window(service: web::Data<Service>, ask: web::Json<AskWindow>) -> Reply {
+async fn window(service: web::Data<Service>, Asked(ask): Asked<AskWindow>) -> Reply {
     let done = blocking(service, move |agent| Ok((agent::note_window(agent, &ask)?, ())));
     done.await?;
     Ok(HttpResponse::Ok().json(Done {}))
 }
 
-async fn challenges(service: web::Data<Service>, ask: web::Json<AskChallenges>) -> Reply {
+async fn challenges(service: web::Data<Service>, Asked(ask): Asked<AskChallenges>) -> Reply {
     let told = move |agent: &Agent<'_>| Ok((Change::Nothing, agent::challenges(agent, &ask)?));
     Ok(HttpResponse::Ok().json(blocking(service, told).await?))
 }
 
-async fn suspend(service: web::Data<Service>, ask: web::Json<AskSuspend>) -> Reply {
+async fn suspend(service: web::Data<Service>, Asked(ask): Asked<AskSuspend>) -> Reply {
     let done = blocking(service, move |agent| Ok((agent::suspend(agent, &ask)?, ())));
     done.await?;
     Ok(HttpResponse::Ok().json(Done {}))
 }
 
-async fn cancel(service: web::Data<Service>, ask: web::Json<AskCancel>) -> Reply {
+async fn cancel(service: web::Data<Service>, Asked(ask): Asked<AskCancel>) -> Reply {
     let done = blocking(service, move |agent| Ok((agent::cancel(agent, &ask)?, ())));
     done.await?;
     Ok(HttpResponse::Ok().json(Done {}))
 }
 
-async fn adopt(service: web::Data<Service>, checkpoint: String) -> Reply {
+async fn adopt(service: web::Data<Service>, Whole(body): Whole) -> Reply {
+    let checkpoint = String::from_utf8(body.to_vec()).map_err(|fault| Edge::unread(&fault))?;
     let done = blocking(service, move |agent| Ok((agent::adopt(agent, &checkpoint)?, ())));
     done.await?;
     Ok(HttpResponse::Ok().json(Done {}))
@@ -177,7 +193,7 @@ impl From<Refusal> for NotCosigned {
     }
 }
 
-async fn add_checkpoint(service: web::Data<Service>, body: web::Bytes) -> Reply {
+async fn add_checkpoint(service: web::Data<Service>, Whole(body): Whole) -> Reply {
     let decided = web::block(move || {
         let request = AddCheckpoint::parse(&body).map_err(NotCosigned::Witness)?;
         service.decide(|agent| agent::cosign(agent, &request).map_err(NotCosigned::Witness))
@@ -216,8 +232,6 @@ async fn status(service: web::Data<Service>) -> Reply {
 /// The agent's routes, all of them.
 pub fn routes(config: &mut web::ServiceConfig) {
     let agent = web::scope("")
-        .app_data(web::JsonConfig::default().limit(MAX_JSON))
-        .app_data(web::PayloadConfig::default().limit(MAX_JSON))
         .wrap(from_fn(worded))
         .route("/", web::get().to(status))
         .route("/checkpoint", web::get().to(last_checkpoint))

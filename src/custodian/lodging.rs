@@ -24,14 +24,13 @@ use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Close, Lodged};
 
 use super::agent::{self, Change, Coming, Refusal, Welcome};
+use super::body::Asked;
 use super::edge::{Problem, Reply};
 use super::http::{Service, blocking, note};
 use super::wire::{AskClose, AskLodge, AskLodged, AskLodgedBid, LodgedReply, MAX_ASK_LODGE};
 
 /// Files leave in pieces of this many bytes.
 const PIECE: usize = 64 << 10;
-/// A bidder that sends nothing for so long has gone.
-const SILENCE: Duration = Duration::from_secs(30);
 /// What a refused sender may still send before the connection is cut: so it reads why.
 const DRAINED: u64 = 64 << 20;
 
@@ -115,18 +114,20 @@ struct Incoming {
     body: web::Payload,
     /// What is still to come.
     left: u64,
+    /// A bidder that sends nothing for so long has gone.
+    silence: Duration,
 }
 
 impl Incoming {
-    fn new(headers: &HeaderMap, body: web::Payload) -> Result<Self, Refusal> {
+    fn new(headers: &HeaderMap, body: web::Payload, silence: Duration) -> Result<Self, Refusal> {
         let length =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let left = length.ok_or(Refusal::Range("custodian-say-range-length"))?;
-        Ok(Self { body, left })
+        Ok(Self { body, left, silence })
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let next = tokio::time::timeout(SILENCE, self.body.next()).await;
+        let next = tokio::time::timeout(self.silence, self.body.next()).await;
         let broken = Refusal::Internal("custodian-say-internal-upload");
         let chunk = next.map_err(|_| broken.clone())?.transpose().map_err(|_| broken)?;
         if let Some(chunk) = &chunk {
@@ -172,7 +173,7 @@ pub(super) async fn lodge(
     request: HttpRequest,
     body: web::Payload,
 ) -> Reply {
-    let mut incoming = Incoming::new(request.headers(), body)?;
+    let mut incoming = Incoming::new(request.headers(), body, service.limits.silence)?;
     let taken = take(&service, &mut incoming).await;
     incoming.drain().await;
     Ok(note(&taken?))
@@ -268,7 +269,7 @@ fn check(
 }
 
 /// Tells the platform what was lodged.
-pub(super) async fn lodged(service: web::Data<Service>, ask: web::Json<AskLodged>) -> Reply {
+pub(super) async fn lodged(service: web::Data<Service>, Asked(ask): Asked<AskLodged>) -> Reply {
     let arrivals = service.clone();
     let bids = blocking(service, move |agent| {
         let (unit, bids) = agent::lodged(agent, &ask)?;
@@ -279,7 +280,7 @@ pub(super) async fn lodged(service: web::Data<Service>, ask: web::Json<AskLodged
 }
 
 /// Signs a close, once everything that arrived is stored.
-pub(super) async fn close(service: web::Data<Service>, ask: web::Json<AskClose>) -> Reply {
+pub(super) async fn close(service: web::Data<Service>, Asked(ask): Asked<AskClose>) -> Reply {
     let arrivals = service.clone();
     let unit = Statement::<Close>::parse(ask.close.as_bytes()).map_err(Refusal::from)?;
     let unit = unit.body().unit_id;
@@ -293,7 +294,10 @@ pub(super) async fn close(service: web::Data<Service>, ask: web::Json<AskClose>)
 }
 
 /// Gives the platform the file of a lodged bid.
-pub(super) async fn lodged_bid(service: web::Data<Service>, ask: web::Json<AskLodgedBid>) -> Reply {
+pub(super) async fn lodged_bid(
+    service: web::Data<Service>,
+    Asked(ask): Asked<AskLodgedBid>,
+) -> Reply {
     let line = ask.line;
     let unit = blocking(service.clone(), move |agent| {
         Ok((Change::Nothing, agent::lodged_bid(agent, &ask)?))

@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod asking;
+mod body;
 pub mod by_hand;
 pub mod chain;
 pub mod client;

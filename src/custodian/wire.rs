@@ -279,6 +279,12 @@ pub const MAX_ASK_LODGE: usize = 1 << 20;
 /// The most that is shown against a close, in bytes of its JSON: what whoever lodged needs to show of
 /// eight versions fits, and whatever an agent keeps the platform can read and record.
 pub const MAX_SHOWN: usize = 3 << 20;
+/// The most that a close takes beside what is shown against it, in bytes of its JSON: sixty thousand lines.
+pub const MAX_CLOSE: usize = 4 << 20;
+/// Statements about a body's key that anybody shows at once, at most: its own, and a roster for each version.
+pub const MAX_CREDENTIALS: usize = 256;
+/// Receipts that a bidder shows of one bid, at most.
+pub const MAX_RECEIPTS: usize = 64;
 /// The most that an agent tells at once, in bytes: less than the platform reads of an answer.
 pub const MAX_PAGE: usize = 7 << 19;
 

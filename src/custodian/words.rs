@@ -69,6 +69,10 @@ impl Reason for HomeError {
                 let path = path.display().to_string().into();
                 Said::new("custodian-say-home-in-use", vec![("path", path)])
             }
+            Self::Whole(path) => {
+                let path = path.display().to_string().into();
+                Said::new("custodian-say-home-whole", vec![("path", path)])
+            }
             Self::NotEnrolled => Said::bare("custodian-say-home-other"),
         }
     }

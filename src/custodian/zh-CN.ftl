@@ -139,6 +139,7 @@ custodian-say-chain-empty = 其中没有名册，或不在开头
 custodian-say-home-file = { $path }：{ $reason }
 custodian-say-home-lost = 该代理程序有名册，但没有签署记录
 custodian-say-home-in-use = 另一进程正在使用 { $path }
+custodian-say-home-whole = { $path } 中代理程序的记忆完好，未作改动
 custodian-say-home-exists = { $path } 已存在，未作改动
 custodian-say-home-other = 名册中没有该种子的密钥
 custodian-say-home-elsewhere = 该名册链不是此代理程序所持名册链的后续

@@ -87,6 +87,25 @@ impl Opener {
         Ok(done)
     }
 
+    /// Whether the record explains what was shown of a line.
+    pub(super) async fn is_explained(
+        &self,
+        row: &UnitRow,
+        shown: &Shown,
+        line: Hash,
+    ) -> Result<bool, Error> {
+        let Some(close) = row.close.clone() else { return Ok(false) };
+        let (roster, rosters) =
+            (self.roster(row)?.clone(), std::sync::Arc::clone(&self.parts.rosters));
+        let (shown, deadline) = (shown.clone(), row.terms.deadline);
+        let found = self.db().query(move |conn| {
+            let (keys, against) = (keys_of(&rosters, &roster), (close.body(), deadline));
+            let accounts = own_accounts(conn, &keys, against, &shown)?;
+            Ok::<_, db::Error>(answers(&keys, &shown, against, line, &accounts))
+        });
+        Ok(found.await?)
+    }
+
     /// Records that a custodian took an answer; gives why not, if it said anything else.
     async fn take_answer(
         &self,

@@ -8,14 +8,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 
-use super::rules::challenge::{answers_finding, denies};
+use super::rules::challenge::denies;
+use super::standing::{Stands, standing};
 use super::statements::{Challenged, OpeningEvent, QueryAbout, Verdict};
 use super::{Case, Error, Misplaced, Opener, custodians, moves, public};
 use crate::clock::Time;
-use crate::crypto::json;
+use crate::crypto::json::{self, JsonError};
 use crate::crypto::statement::{Body as _, Statement};
 use crate::custodian::client::ask;
 use crate::custodian::roster::CustodianId;
@@ -150,8 +152,11 @@ impl Opener {
     /// Takes up what one agent was shown, a page at a time. What is beyond the last page is asked for
     /// when the first have been answered.
     async fn take_challenges_of(&self, row: &UnitRow, from: &CustodianId) -> Result<(), Error> {
-        let mut after = None;
+        let (mut after, started) = (None, Instant::now());
         for _ in 0..MAX_PAGES {
+            if started.elapsed() >= self.parts.patience {
+                return Ok(());
+            }
             let query = self.query((row.id, QueryAbout::Challenges), from)?;
             let asked = AskChallenges { after, query };
             let page = match ask(self.wire(row)?, from, &asked).await {
@@ -181,7 +186,8 @@ impl Opener {
     }
 
     /// Takes what a custodian found of a challenge onto the record, whoever brings it, and what it
-    /// was shown, for nobody to read before the unit's end.
+    /// was shown, for nobody to read before the unit's end. After that it shows for ever what the close
+    /// left out: it is taken once, and only where the record does not explain it.
     ///
     /// # Errors
     /// [`Error::Misplaced`] when it is not about this unit's close, or the receipts do not deny it, or it
@@ -192,26 +198,9 @@ impl Opener {
         let found = Statement::<Challenged>::parse(note.as_bytes())?;
         let body = found.body().clone();
         let id = body.unit_id;
-        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
-        let roster = self.roster(&row)?;
-        let key = &roster.member(&body.custodian).ok_or(Misplaced::NotACustodian)?.statement_key;
-        found.note().require(key)?;
-        found.note().only_by(std::slice::from_ref(key))?;
-        let close = row.close.as_ref().filter(|close| close.sha256() == body.close_sha256);
-        let close = close.ok_or(Misplaced::OtherClose)?.body();
+        let row = self.check_challenge(&found, account).await?;
         let denied = body.verdict != Verdict::Answered;
-        let (keys, against) = (self.keys_of_receipts(roster), (close, row.terms.deadline));
-        if denied && !denies(&keys, account, against, body.line) {
-            return Err(Misplaced::NothingDenied.into());
-        }
-        let shown = OpeningEvent::Challenge {
-            account: account.clone(),
-            challenged_sha256: found.sha256(),
-            unit_id: id,
-        };
-        let (kind, level) = (SHOWN, Level::Sealed(id));
-        let bytes = json::to_string(&shown)?.into_bytes();
-        let shown = denied.then_some(Event { kind, level, unit: Some(id), bytes });
+        let shown = denied.then(|| shown_event(&found, account)).transpose()?;
         let now = self.db().clock().now();
         self.db()
             .write_after_entries(move |tx| {
@@ -232,45 +221,43 @@ impl Opener {
             })
             .await
     }
+
+    /// Demands that a custodian found this, of this unit's close, and that what it was shown says so; gives
+    /// the unit.
+    async fn check_challenge(
+        &self,
+        found: &Statement<Challenged>,
+        account: &Shown,
+    ) -> Result<UnitRow, Error> {
+        let body = found.body();
+        let id = body.unit_id;
+        let row = self.db().query(move |conn| units::unit(conn, id)).await?;
+        let roster = self.roster(&row)?;
+        let key = &roster.member(&body.custodian).ok_or(Misplaced::NotACustodian)?.statement_key;
+        found.note().require(key)?;
+        found.note().only_by(std::slice::from_ref(key))?;
+        let close = row.close.as_ref().filter(|close| close.sha256() == body.close_sha256);
+        let close = close.ok_or(Misplaced::OtherClose)?.body();
+        let (keys, against) = (self.keys_of_receipts(roster), (close, row.terms.deadline));
+        let denied = body.verdict != Verdict::Answered;
+        if denied && !denies(&keys, account, against, body.line) {
+            return Err(Misplaced::NothingDenied.into());
+        }
+        // An open one is answered, for its custodian waits for that; a late one holds nothing up.
+        let is_late = body.verdict == Verdict::Finding;
+        if is_late && self.is_explained(&row, account, body.line).await? {
+            return Err(Misplaced::NothingDenied.into());
+        }
+        Ok(row)
+    }
 }
 
-/// What the record tells of a custodian's word already.
-enum Stands {
-    /// Nothing: it is to be recorded.
-    New,
-    /// It, or its answer, at this place: neither an old note brought again nor one that was under way
-    /// opens it anew.
-    Known(u64),
-    /// It would answer what nobody found. What a custodian says of receipts that agree with the close
-    /// could be brought first, to silence what it finds next.
-    Unasked,
-}
-
-fn standing(
-    entries: &[record::Entry],
-    note: &[u8],
-    body: &Challenged,
-) -> Result<Stands, db::Error> {
-    if let Some(entry) = entries.iter().find(|entry| entry.event == note) {
-        return Ok(Stands::Known(entry.index));
-    }
-    let corrupt = |_| db::Error::Corrupt("a challenge on the record".to_owned());
-    let parsed = entries.iter().map(|entry| Statement::<Challenged>::parse(&entry.event));
-    let known = parsed.collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
-    let answered_at = |finding: &Challenged| {
-        let mut told = entries.iter().zip(&known);
-        told.find(|(_, word)| answers_finding(word.body(), finding)).map(|(entry, _)| entry.index)
-    };
-    if body.verdict != Verdict::Answered {
-        return Ok(answered_at(body).map_or(Stands::New, Stands::Known));
-    }
-    let open = known
-        .iter()
-        .map(Statement::body)
-        .filter(|finding| finding.verdict == Verdict::Open && answers_finding(body, finding));
-    let answers: Vec<Option<u64>> = open.map(answered_at).collect();
-    if answers.contains(&None) {
-        return Ok(Stands::New);
-    }
-    Ok(answers.into_iter().flatten().next().map_or(Stands::Unasked, Stands::Known))
+/// What a custodian was shown, sealed until the unit's end.
+fn shown_event(found: &Statement<Challenged>, account: &Shown) -> Result<Event, JsonError> {
+    let unit_id = found.body().unit_id;
+    let (account, challenged_sha256) = (account.clone(), found.sha256());
+    let event = OpeningEvent::Challenge { account, challenged_sha256, unit_id };
+    let (kind, level) = (SHOWN, Level::Sealed(unit_id));
+    let bytes = json::to_string(&event)?.into_bytes();
+    Ok(Event { kind, level, unit: Some(unit_id), bytes })
 }

@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::accounts;
 use super::lodged::{ByCustodian, Lodgings};
-use super::rules::{FREEZE_MS, can_agree, is_spare, sorted_lines};
+use super::rules::{LODGED_MS, can_agree, is_spare, sorted_lines};
 use super::statements::{Close, LapseReason, OpeningEvent};
 use super::store::{self, EnvelopeRow};
 use super::{Case, Error, Held, Opener, blocking, lapsed, moves, public};
@@ -41,7 +41,7 @@ impl Opener {
     /// request leaves.
     pub(super) async fn propose_close(&self, case: &Case, size: u64) -> Result<(), Error> {
         // A bid lodged elsewhere needs a later freeze: the next step finds it.
-        if self.fetch_lodged(&case.row).await? != Lodgings::Known {
+        if self.ask_for_lodged(&case.row).await? != Lodgings::Known {
             return Ok(());
         }
         let row = case.row.clone();
@@ -109,7 +109,7 @@ impl Opener {
         let roster = self.roster(row)?;
         let held = self.lodged_with(row).await?;
         let (signed, size) = (signatures(&close, roster)?, (roster.n(), usize::from(roster.t)));
-        let may_drop = is_spare(signed, size.0, size.1) && now < row.terms.deadline.plus(FREEZE_MS);
+        let may_drop = is_spare(signed, size.0, size.1) && now < row.terms.deadline.plus(LODGED_MS);
         if may_drop && self.has_unknown(row, &held).await? {
             return self.drop_close(row, close, &ask, &held).await;
         }

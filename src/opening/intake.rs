@@ -1,20 +1,23 @@
-//! Lodged bids go the way of all bids: uploaded, then submitted at the hour that the custodian's
-//! statement gives. What cannot be accepted is refused on the record, each note by itself, since
-//! custodians sign no close before every bid lodged with them is accounted for.
+//! Lodged bids go the way of all bids, at the hour that the custodian's statement gives; but what is
+//! decided of them is decided without their files, which are brought whenever they are here: until the
+//! opening (docs/decisions/lodged-by-its-word.md). What cannot be accepted is refused on the record,
+//! each note by itself, since custodians sign no close before every bid lodged with them is accounted
+//! for.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Held, Intake, blocking};
+use super::{Awaited, Held, blocking};
 use crate::auth::Actor;
-use crate::bid::envelope::{self, Envelope};
+use crate::bid::envelope::{self, Envelope, pack_shares};
 use crate::bid::refusing::{refuse_late, refuse_unsigned};
 use crate::bid::rules::{Refused, check_signature};
 use crate::bid::statements::Manifest;
 use crate::bid::submit::{Answer, Outcome, Submission, submit};
-use crate::bid::upload;
+use crate::bid::{bring, upload};
 use crate::blob::Append;
+use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
 use crate::custodian::client::Pending;
 use crate::custodian::wire::MAX_BID;
@@ -23,16 +26,47 @@ use crate::enterprise::statements::Kind;
 use crate::ids::{EnterpriseId, UploadId};
 use crate::tender::Platform;
 
+/// Takes in bids that were lodged with custodians.
+///
+/// The contract: the bid is decided by `arrived_at` of the custodian's statement, like one that came
+/// in then, without its file; a repeat changes nothing.
+pub trait Intake: Send + Sync {
+    /// Decides on a lodged bid; whether it was accepted or refused stands on the record.
+    ///
+    /// # Errors
+    /// The reason in words, when it could not be decided.
+    fn take_lodged<'a>(&'a self, held: &'a Held) -> Pending<'a, Result<(), String>>;
+
+    /// Puts the envelope of an accepted bid in its place: `file` is a whole `.bid` file, of any size that
+    /// agents take, and nothing of it is believed.
+    ///
+    /// # Errors
+    /// The reason in words, when it is not that bid, or could not be stored.
+    fn bring<'a>(&'a self, awaited: &'a Awaited, file: &'a Path)
+    -> Pending<'a, Result<(), String>>;
+
+    /// Refuses on the record a lodged bid that came late by its custodian's own hour; there is no file
+    /// of it here.
+    ///
+    /// # Errors
+    /// The reason in words, when it could not be decided.
+    fn refuse_late<'a>(&'a self, held: &'a Held) -> Pending<'a, Result<(), String>>;
+}
+
 /// The platform's own intake.
 pub struct ByPlatform(pub Platform);
 
 impl Intake for ByPlatform {
-    fn take_lodged<'a>(
+    fn take_lodged<'a>(&'a self, held: &'a Held) -> Pending<'a, Result<(), String>> {
+        Box::pin(self.take(held))
+    }
+
+    fn bring<'a>(
         &'a self,
-        held: &'a Held,
+        awaited: &'a Awaited,
         file: &'a Path,
     ) -> Pending<'a, Result<(), String>> {
-        Box::pin(self.take(held, file))
+        Box::pin(self.put(awaited, file))
     }
 
     fn refuse_late<'a>(&'a self, held: &'a Held) -> Pending<'a, Result<(), String>> {
@@ -45,31 +79,19 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 impl ByPlatform {
-    async fn take(&self, held: &Held, file: &Path) -> Result<(), String> {
-        let p = &self.0;
-        let envelope = self.read(file, None).await?;
-        if envelope.manifest_note != held.manifest.encode().as_bytes() {
-            return Err("the file is not the bid that was lodged".to_owned());
+    async fn take(&self, held: &Held) -> Result<(), String> {
+        if let Err(unsigned) = self.bidder(held).await? {
+            return self.refuse(held, unsigned).await;
         }
-        let bidder = match self.bidder(held).await? {
-            Ok(bidder) => bidder,
-            Err(unsigned) => return self.refuse(held, unsigned).await,
-        };
-        let upload = self.upload(bidder, &held.manifest, file).await?;
         let submission = Submission {
             unit: held.lodged.body().unit_id,
             manifest: held.manifest.encode(),
-            shares: envelope.shares,
+            shares: Vec::new(),
             arrived_at: held.lodged.body().arrived_at,
             lodged: Some(held.lodged.encode()),
         };
         let custodian = Actor::Custodian(held.lodged.body().custodian.to_string());
-        let submitted = submit(p, &custodian, submission).await;
-        if !matches!(&submitted, Ok(answer) if answer.outcome == Outcome::Accepted) {
-            // What is left of it would be swept in a day: it may be large.
-            drop(upload::terminate(p, &Actor::Bidder(bidder), upload).await);
-        }
-        match submitted {
+        match submit(&self.0, &custodian, submission).await {
             // It may still be accepted: asked again later.
             Ok(Answer { outcome: Outcome::Refused(refused), .. })
                 if !Refused::is_for_good(refused.code()) =>
@@ -80,6 +102,30 @@ impl ByPlatform {
             // Its key was handed over or revoked since: asked again later.
             Err(error) => Err(said(error)),
         }
+    }
+
+    /// Puts the envelope of an accepted bid in its place.
+    async fn put(&self, awaited: &Awaited, file: &Path) -> Result<(), String> {
+        let (p, manifest, id) = (&self.0, &awaited.manifest, awaited.id);
+        let Envelope { manifest_note, bid, shares } = self.read(file, None).await?;
+        let brought = Statement::<Manifest>::parse(&manifest_note).map_err(said)?;
+        let hashes = shares.iter().map(|share| Hash::of(share));
+        let named = (&manifest.body().bid, &manifest.body().shares);
+        // By its text: the signatures are not what the custodian's word is about.
+        let is_it = brought.sha256() == manifest.sha256()
+            && (bid.sha256, bid.size) == (named.0.sha256, named.0.size)
+            && hashes.eq(named.1.iter().copied());
+        if !is_it {
+            return Err("the file is not the bid that was lodged".to_owned());
+        }
+        let upload = self.upload(id.bidder, manifest, file).await?;
+        let (unit, shares) = (manifest.body().unit_id, pack_shares(&shares));
+        let brought = p.db.write(move |tx| bring(tx, unit, id, (upload, shares))).await;
+        if !matches!(brought, Ok(true)) {
+            // What is left of it would be swept in a day: it may be large.
+            drop(upload::terminate(p, &Actor::Bidder(id.bidder), upload).await);
+        }
+        brought.map(drop).map_err(said)
     }
 
     /// Refuses what came late by its custodian's own hour and the deadline in force.

@@ -1,26 +1,37 @@
-//! Bids that reached a custodian while the portal did not answer: fetched after the deadline, before
+//! Bids that reached a custodian while the portal did not answer: asked for after the deadline, before
 //! the set is frozen, and taken in by the hour they arrived, a bidder's versions in their order.
+//!
+//! Invariant: no custodian alone holds a unit up. What it tells is listened to for a bounded time, a
+//! second once that was not enough, and of what is new a bounded number is looked at in one step; whoever
+//! has not told all counts as untold, and q that have told and whose bids are settled are enough. No
+//! file is waited for: those are [`envelopes`](super::envelopes)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::rules::lodged::lodged_line;
+use super::rules::waiting::{Standing, WaitsFor};
 use super::statements::{Lodged, Query, QueryAbout};
 use super::store::{self, Came};
-use super::{Error, Opener};
+use super::{Case, Error, Opener};
 use crate::bid::envelope::EnvelopeId;
 use crate::bid::statements::Manifest;
 use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::{Statement, StatementError};
-use crate::custodian::client::{lodged, lodged_bid};
+use crate::custodian::client::{AskError, lodged};
 use crate::custodian::roster::{CustodianId, Member};
-use crate::custodian::wire::{AskLodgedBid, LodgedBid};
+use crate::custodian::wire::LodgedBid;
 use crate::enterprise::credentials::signer;
 use crate::ids::UnitId;
 use crate::tender::units::UnitRow;
+
+/// How long a custodian is listened to that did not tell all in time before.
+const BRIEF: Duration = Duration::from_secs(1);
+/// So many bids of one custodian that are new are looked at in one step, at most.
+const AT_ONCE: usize = 1_000;
 
 /// What asking the custodians for lodged bids came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +56,12 @@ pub(super) struct Told {
     by: BTreeSet<CustodianId>,
     /// The manifests' notes for which a close was dropped.
     awaited: BTreeSet<Hash>,
+    /// Who did not tell all in time.
+    slow: BTreeSet<CustodianId>,
+    /// The manifests' notes of which it was said that they are not taken in.
+    said: BTreeSet<Hash>,
+    /// What was said that the unit waits for.
+    waits: BTreeSet<WaitsFor>,
 }
 
 /// A bid that a custodian holds.
@@ -86,7 +103,7 @@ impl Held {
 impl Opener {
     /// Asks the custodians that have not told yet for the bids lodged with them, and takes in those
     /// that the platform does not know. Once told is enough: what is lodged later is late.
-    pub(super) async fn fetch_lodged(&self, row: &UnitRow) -> Result<Lodgings, Error> {
+    pub(super) async fn ask_for_lodged(&self, row: &UnitRow) -> Result<Lodgings, Error> {
         let roster = self.roster(row)?;
         let mut told = self.told(row, |told| told.by.clone());
         let untold = roster.custodians.iter().filter(|member| !told.contains(&member.id));
@@ -99,14 +116,22 @@ impl Opener {
         }
         bids.sort_by_key(|held| (held.lodged.body().arrived_at, held.manifest.body().seq));
         let mut lodgings = Lodgings::Known;
+        let mut looked_at = BTreeMap::<CustodianId, usize>::new();
         for held in bids {
+            let custodian = &held.lodged.body().custodian;
+            let count = looked_at.entry(custodian.clone()).or_default();
+            if *count >= AT_ONCE {
+                told.remove(custodian);
+                continue;
+            }
             match self.take(row, &held).await? {
-                Taken::Known => {}
+                Taken::Known => continue,
                 Taken::New => lodgings = Lodgings::New,
                 Taken::Undecided => {
-                    told.remove(&held.lodged.body().custodian);
+                    told.remove(custodian);
                 }
             }
+            *count = count.saturating_add(1);
         }
         let enough = told.len() >= roster.q();
         self.told(row, |known| known.by = told);
@@ -119,9 +144,36 @@ impl Opener {
         let own = told.entry(row.id).or_default();
         if own.deadline != Some(row.terms.deadline) {
             own.by.clear();
+            own.waits.clear();
             own.deadline = Some(row.terms.deadline);
         }
         with(own)
+    }
+
+    /// Says once for the operator what an open unit waits for that does not come by itself.
+    pub(super) fn say_what_is_waited_for(&self, case: &Case, now: Time) {
+        let (id, facts) = (case.row.id, &case.facts);
+        let standing = Standing {
+            amending: facts.amending,
+            outage_undecided: facts.outage_undecided,
+            freeze: facts.freeze,
+        };
+        let waits = WaitsFor::of((facts.state, &facts.terms), standing, now);
+        let Some(waits) = waits.filter(|it| self.told(&case.row, |told| told.waits.insert(*it)))
+        else {
+            return;
+        };
+        match waits {
+            WaitsFor::Close | WaitsFor::Amendment => {}
+            WaitsFor::Outage => tracing::warn!(
+                unit = %id,
+                "a measured outage covers its deadline: an operator registers it, or nothing is closed"
+            ),
+            WaitsFor::Cancellation => tracing::error!(
+                unit = %id,
+                "no set of bids was frozen in time: it cannot be closed any more, only cancelled"
+            ),
+        }
     }
 
     /// What each custodian that answers was lodged; those that do not are left out.
@@ -183,7 +235,14 @@ impl Opener {
         let query = self.query((row.id, QueryAbout::Lodged), &member.id);
         let query =
             query.inspect_err(|error| tracing::error!(%error, "no question to ask")).ok()?;
-        let bids = lodged(self.wire(row).ok()?, &member.id, &query).await.inspect_err(|error| {
+        let was_slow = self.told(row, |told| told.slow.contains(&member.id));
+        let patience = if was_slow { BRIEF.min(self.parts.patience) } else { self.parts.patience };
+        let telling = lodged(self.wire(row).ok()?, &member.id, &query);
+        let bids = tokio::time::timeout(patience, telling).await.unwrap_or_else(|_| {
+            self.told(row, |told| told.slow.insert(member.id.clone()));
+            Err(AskError::Silent("it did not tell all in time".to_owned()))
+        });
+        let bids = bids.inspect_err(|error| {
             tracing::warn!(unit = %row.id, custodian = %member.id, %error, "no lodged bids told");
         });
         Some(bids.ok()?.iter().filter_map(|told| Held::of(told, row, member)).collect())
@@ -209,31 +268,16 @@ impl Opener {
         }
         let taken = match held.came {
             Came::Late => self.parts.intake.refuse_late(held).await,
-            Came::InTime => self.fetch(row, held).await?,
+            Came::InTime => self.parts.intake.take_lodged(held).await,
         };
-        if let Err(error) = &taken {
+        if let Err(error) = &taken
+            && self.told(row, |told| told.said.insert(held.note_sha256()))
+        {
             let (unit, custodian) = (row.id, &held.lodged.body().custodian);
             // Whose, and which: until the opening that is nobody's to read.
             tracing::error!(%unit, %custodian, error, "a lodged bid not taken in");
         }
         Ok(taken.map_or(Taken::Undecided, |()| Taken::New))
-    }
-
-    /// Fetches a bid's file and has it decided.
-    async fn fetch(&self, row: &UnitRow, held: &Held) -> Result<Result<(), String>, Error> {
-        let Lodged { bidder, custodian, manifest_sha256, .. } = held.lodged.body();
-        let line = lodged_line(*bidder, manifest_sha256);
-        let query = self.query((row.id, QueryAbout::Lodged), custodian)?;
-        let ask = AskLodgedBid { line, query };
-        // Two custodians may hold one bid, and are asked at once.
-        let file = self.parts.spool.join(format!("{custodian}-{line}.bid"));
-        let taken = match lodged_bid(self.wire(row)?, custodian, &ask, &file).await {
-            Ok(()) => self.parts.intake.take_lodged(held, &file).await,
-            Err(error) => Err(error.to_string()),
-        };
-        // It may not be there; it is named after what it holds, so it cannot be mistaken later.
-        drop(tokio::fs::remove_file(&file).await);
-        Ok(taken)
     }
 }
 
@@ -243,6 +287,6 @@ enum Taken {
     Known,
     /// It is settled now.
     New,
-    /// Its custodian does not give the file, or the platform failed: asked again later.
+    /// Too late for any set, by a deadline that may still move, or the platform failed: asked again later.
     Undecided,
 }

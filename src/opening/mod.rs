@@ -13,6 +13,7 @@ mod challenge;
 mod close;
 pub mod decrypt;
 pub mod disclosed;
+mod envelopes;
 pub mod http;
 pub mod instances;
 pub mod intake;
@@ -23,6 +24,7 @@ mod recheck;
 pub mod refusal;
 mod release;
 pub mod rules;
+mod standing;
 pub mod statements;
 pub mod store;
 mod words;
@@ -30,9 +32,12 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
+pub use self::envelopes::{Awaited, Errand};
+pub use self::intake::Intake;
 pub use self::lodged::Held;
 pub use self::refusal::{Error, Misplaced};
 use self::rules::challenge::Keys;
@@ -72,32 +77,6 @@ pub trait Decided: Send + Sync {
     fn decided_through(&self, now: Time) -> Time;
 }
 
-/// Takes in bids that were lodged with custodians.
-///
-/// The contract: the bid is decided by `arrived_at` of the custodian's statement, like one that came
-/// in then; a repeat changes nothing. `file` is a whole `.bid` file, of any size that agents take.
-pub trait Intake: Send + Sync {
-    /// Decides on a lodged bid; whether it was accepted or refused stands on the record.
-    ///
-    /// # Errors
-    /// The reason in words, when it could not be decided.
-    fn take_lodged<'a>(
-        &'a self,
-        held: &'a Held,
-        file: &'a std::path::Path,
-    ) -> crate::custodian::client::Pending<'a, Result<(), String>>;
-
-    /// Refuses on the record a lodged bid that came late by its custodian's own hour; there is no file
-    /// of it here.
-    ///
-    /// # Errors
-    /// The reason in words, when it could not be decided.
-    fn refuse_late<'a>(
-        &'a self,
-        held: &'a Held,
-    ) -> crate::custodian::client::Pending<'a, Result<(), String>>;
-}
-
 /// What the opening works with.
 pub struct Parts {
     /// The database.
@@ -116,6 +95,9 @@ pub struct Parts {
     pub intake: Arc<dyn Intake>,
     /// A folder for lodged files under way; they are ciphertext.
     pub spool: PathBuf,
+    /// How long one custodian is listened to while it tells what it was lodged or shown, all pages
+    /// together.
+    pub patience: Duration,
 }
 
 /// Carries units from their deadline to their end.
@@ -129,6 +111,8 @@ pub struct Opener {
     tended: Mutex<BTreeMap<UnitId, challenge::Tended>>,
     /// Who last gave this process a release that opens nothing, and when.
     lied: Mutex<BTreeMap<(UnitId, CustodianId), Time>>,
+    /// When which custodian was last asked for which lodged bid's file.
+    fetched: Mutex<envelopes::Fetched>,
 }
 
 /// A unit with what is known of it at one instant.
@@ -150,8 +134,9 @@ impl Opener {
     /// An opener over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let (told, tended, lied) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { parts, told, tended, lied, declared: Mutex::new(None) }
+        let (told, tended) = (Mutex::default(), Mutex::default());
+        let (lied, fetched) = (Mutex::default(), Mutex::default());
+        Self { parts, told, tended, lied, fetched, declared: Mutex::new(None) }
     }
 
     const fn db(&self) -> &Db {
@@ -190,12 +175,15 @@ impl Opener {
         }
     }
 
-    /// Steps every unit for which something may be due, and waits for all of them.
+    /// Steps every unit for which something may be due, fetches the files that are awaited, and waits for
+    /// all of it.
     ///
     /// # Errors
     /// When the units cannot be listed.
     pub async fn tick(&self) -> Result<(), Error> {
         join_all(self.due_units().await?.into_iter().map(|id| self.try_step(id))).await;
+        let errands = self.errands().await?;
+        join_all(errands.iter().map(|errand| self.run_errand(errand))).await;
         Ok(())
     }
 
@@ -267,14 +255,15 @@ impl Opener {
         Ok(())
     }
 
-    /// From the deadline on: what was lodged elsewhere is fetched, and checkpoints are made until one
-    /// can freeze the set, or shows when the witnesses were back.
+    /// From the deadline on: checkpoints are made until one can freeze the set, or shows when the
+    /// witnesses were back, whoever else is slow; and custodians are asked what was lodged with them.
     async fn keep_freezable(&self, case: &Case, now: Time) -> Result<(), Error> {
         let facts = &case.facts;
         if is_closed(now, facts.terms.deadline) && !facts.outage_undecided {
-            self.fetch_lodged(&case.row).await?;
             self.beat(case, facts.terms.deadline, FREEZE_BEAT_MS, now);
+            self.ask_for_lodged(&case.row).await?;
         }
+        self.say_what_is_waited_for(case, now);
         Ok(())
     }
 

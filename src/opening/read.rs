@@ -108,8 +108,11 @@ impl Opener {
         let ciphertexts = lines.iter().map(|line| (line.hash, line.bid.blob_sha256)).collect();
         let checked = blocking(move || {
             let claimed = claims(&lines);
-            let lines = on_all(&lines, |line| check_line(id, line, &claimed, &keys, &*blobs));
-            lines.into_iter().collect::<io::Result<Vec<_>>>()
+            let check = |line: &Line| {
+                let checked = check_line(id, line, &claimed, &keys, &*blobs);
+                checked.inspect_err(|error| say_unreadable(id, line, error))
+            };
+            on_all(&lines, check).into_iter().collect::<io::Result<Vec<_>>>()
         });
         let lines = checked.await?.map_err(blob::Error::Io)?;
         let lost = lost(&lines, &ciphertexts);
@@ -309,6 +312,15 @@ fn read_line(
         }
         _ => None,
     }
+}
+
+/// A file that is there and cannot be read may be read yet, so it is no loss and the opening waits. The
+/// operator must know which, and that it is its own disk.
+fn say_unreadable(unit: UnitId, line: &Line, error: &io::Error) {
+    tracing::error!(
+        %unit, line = %line.hash, upload = %line.bid.blob, %error,
+        "a ciphertext cannot be read, and the opening waits: mend the disk, or have the bid brought again"
+    );
 }
 
 fn check_line(

@@ -157,11 +157,7 @@ impl Opener {
         };
         let roster = self.roster(row)?;
         let Some((release, _)) = valid_release(row, roster, custodian, &note) else {
-            tracing::error!(unit = %row.id, %custodian, "a release that opens nothing");
-            let now = self.db().clock().now();
-            let mut lied = self.lied.lock().unwrap_or_else(PoisonError::into_inner);
-            lied.insert((row.id, custodian.clone()), now);
-            drop(lied);
+            self.note_lie(row.id, custodian);
             self.keep_evidence(row, roster, custodian, &note).await?;
             return Ok(Taken::Dropped);
         };
@@ -188,6 +184,14 @@ impl Opener {
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// It is asked again later.
+    fn note_lie(&self, id: UnitId, custodian: &CustodianId) {
+        tracing::error!(unit = %id, %custodian, "a release that opens nothing");
+        let now = self.db().clock().now();
+        let mut lied = self.lied.lock().unwrap_or_else(PoisonError::into_inner);
+        lied.insert((id, custodian.clone()), now);
     }
 
     /// Whose releases of this unit opened nothing a moment ago.

@@ -3,12 +3,16 @@
 //! Rows are read as evidence: whatever does not parse is `Corrupt` and never skipped. A unit's own
 //! row is `tender::units`'s; what is written stands in `moves`.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
+use super::Awaited;
 use super::rules::{UnitState, quorum_time};
 use super::statements::Challenged;
 use crate::bid::envelope::{EnvelopeId, unpack_shares};
 use crate::bid::rules::Refused;
+use crate::bid::statements::Manifest;
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::statement::Statement;
@@ -19,6 +23,9 @@ use crate::ids::{EnterpriseId, UnitId, UploadId};
 use crate::on_each;
 use crate::record::cosigned::{self, Which};
 use crate::record::leaf::Salt;
+
+/// A live bid without shares; said as in the index, or that is not used.
+const AWAITED: &str = "envelope.state = 'live' AND length(envelope.shares) = 0";
 
 fn corrupt<E>(what: &'static str) -> impl Fn(E) -> Error {
     move |_| Error::Corrupt(format!("a unit's {what}"))
@@ -152,6 +159,41 @@ pub fn blobs_kept(conn: &mut Conn, id: &UnitId) -> Result<Vec<(EnvelopeId, Uploa
             manifest_sha256: Hash::from_slice(&sha256).map_err(corrupt("manifest"))?,
         };
         Ok((id, blob.parse().map_err(corrupt("blob"))?))
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// The units with accepted bids whose files are awaited.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn units_that_await(conn: &mut Conn) -> Result<Vec<UnitId>, Error> {
+    let before = [UnitState::Open, UnitState::Closing, UnitState::Closed].map(UnitState::code);
+    let query = unit::table
+        .inner_join(envelope::table.on(envelope::unit.eq(unit::unit_id)))
+        .filter(sql::<Bool>(AWAITED).and(unit::state.eq_any(before)))
+        .order(unit::unit_id)
+        .select(unit::unit_id)
+        .distinct();
+    let ids: Vec<String> = on_each!(conn, |c| query.load(c))?;
+    ids.iter().map(|id| id.parse().map_err(corrupt("id"))).collect()
+}
+
+/// The accepted bids of a unit whose files are awaited.
+///
+/// # Errors
+/// `Corrupt`, `Backend`.
+pub fn awaited(conn: &mut Conn, id: &UnitId) -> Result<Vec<Awaited>, Error> {
+    let query = envelope::table
+        .filter(sql::<Bool>(AWAITED).and(envelope::unit.eq(id.to_string())))
+        .order(envelope::accepted_index)
+        .select((envelope::bidder, envelope::manifest));
+    let rows: Vec<(String, String)> = on_each!(conn, |c| query.load(c))?;
+    let row = |(bidder, manifest): (String, String)| {
+        let manifest = Statement::<Manifest>::parse(manifest.as_bytes());
+        let manifest = manifest.map_err(corrupt("manifest"))?;
+        let bidder = bidder.parse().map_err(corrupt("bidder"))?;
+        Ok(Awaited { id: EnvelopeId { bidder, manifest_sha256: manifest.sha256() }, manifest })
     };
     rows.into_iter().map(row).collect()
 }

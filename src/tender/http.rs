@@ -14,7 +14,7 @@ use super::views::{
     DraftedView, Preparation, ProposedUnit, ProposedView, PublicationBody, TenderView, TendersView,
     UnitSummary, UnitView,
 };
-use super::{amend, consent, documents, draft, lapse, publish};
+use super::{amend, consent, documents, draft, lapse, outage, publish};
 use crate::auth::table::{Act, Owner};
 use crate::bid::Purpose;
 use crate::bid::upload;
@@ -22,6 +22,7 @@ use crate::crypto::statement::{Body as _, Statement};
 use crate::enterprise::credential_notes;
 use crate::ids::{DocumentId, TenderId, UnitId};
 use crate::opening::rules::UnitState;
+use crate::opening::rules::waiting::WaitsFor;
 use crate::opening::statements::{Challenged, Close, Order, Suspension};
 use crate::record::store as record;
 use crate::web::answer::{Answer, Failure};
@@ -207,6 +208,8 @@ pub async fn unit(app: web::Data<App>, path: web::Path<String>) -> Answer {
     });
     let (row, mut view) = found.await.map_err(super::Error::from)?;
     let effective = row.effective_index;
+    let waits = outage::waits_for(&app.platform, &row).await?;
+    view.waits_for = waits.map(WaitsFor::code);
     if row.state == UnitState::Proposed {
         view.answers = consent::answers(&app.platform, &row).map_err(super::Error::from)?;
     }
@@ -224,6 +227,7 @@ fn view(conn: &mut crate::db::Conn, row: &UnitRow) -> Result<UnitView, crate::db
     Ok(UnitView {
         summary: UnitSummary::new(row),
         unit: row.unit.encode(),
+        waits_for: None,
         amendments: all(Amendment::TYPE)?,
         pending: row.pending.as_ref().map(|(pending, _)| pending.encode()),
         close: all(Close::TYPE)?.pop(),

@@ -19,6 +19,7 @@ use crate::custodian::roster::Roster;
 use crate::db::schema::{alive, downtime};
 use crate::db::{self, Conn, Tx};
 use crate::on_each;
+use crate::opening::rules::waiting::{Standing, WaitsFor, is_freeze_over};
 use crate::opening::rules::{FREEZE_MS, UnitState};
 use crate::opening::statements::{LapseReason, OpeningEvent};
 use crate::record::store as record;
@@ -107,6 +108,27 @@ fn last_begun(conn: &mut Conn, at: Time) -> Result<Option<(i64, i64)>, db::Error
 /// `Corrupt`, `Backend`.
 pub fn is_undecided(conn: &mut Conn, row: &UnitRow) -> Result<bool, db::Error> {
     Ok(was_down(conn, row.terms.deadline)? && !is_refused(conn, row)?)
+}
+
+/// What an open unit waits for whose deadline has passed.
+///
+/// # Errors
+/// [`Error`] when it cannot be read.
+pub async fn waits_for(p: &Platform, row: &UnitRow) -> Result<Option<WaitsFor>, super::Error> {
+    let now = p.now();
+    if row.state != UnitState::Open || !is_closed(now, row.terms.deadline) {
+        return Ok(None);
+    }
+    let (roster, row) = (p.roster_of(row.unit.body())?.clone(), row.clone());
+    let waits = p.db.query(move |conn| {
+        // Nobody's question reads where bids stand before it must.
+        let is_over = is_freeze_over(&row.terms, now);
+        let freeze = if is_over { units::freeze(conn, &row, &roster)? } else { None };
+        let (amending, outage_undecided) = (row.pending.is_some(), is_undecided(conn, &row)?);
+        let standing = Standing { amending, outage_undecided, freeze };
+        Ok::<_, db::Error>(WaitsFor::of((row.state, &row.terms), standing, now))
+    });
+    Ok(waits.await?)
 }
 
 /// Whether the custodians refused an outage over the deadline in force.

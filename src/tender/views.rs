@@ -123,6 +123,10 @@ pub struct UnitView {
     pub summary: UnitSummary,
     /// The note with the signatures so far.
     pub unit: String,
+    /// Of an open unit whose deadline has passed: what it waits for, `close`, `amendment`, `outage` (a
+    /// decision about the platform's own downtime) or `cancellation` (it cannot be closed any more).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<&'static str>,
     /// Effective amendments, in order.
     pub amendments: Vec<String>,
     /// The amendment that is asked of the custodians now.

@@ -55,6 +55,13 @@ impl Door {
             Self::Registration => (6_000, 30),
         }
     }
+
+    /// Whether nothing by this clock makes an address busy for so long: the clock was ahead then, and
+    /// was set right.
+    const fn is_beyond(self, until: Time, now: Time) -> bool {
+        let (each, burst) = self.pace();
+        until.since(now) > each.saturating_mul(burst.saturating_add(1))
+    }
 }
 
 /// Counts.
@@ -80,13 +87,13 @@ impl Limiter {
         let (each, burst) = door.pace();
         let mut busy = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
         if busy.len() >= REMEMBERED {
-            busy.retain(|_, until| *until > now);
+            busy.retain(|(door, _), until| *until > now && !door.is_beyond(*until, now));
         }
         if busy.len() >= REMEMBERED {
             busy.clear();
         }
         let until = busy.entry((door, network(from))).or_insert(now);
-        let begin = (*until).max(now);
+        let begin = if door.is_beyond(*until, now) { now } else { (*until).max(now) };
         let over = begin.since(now) - each * (burst - 1);
         if over > 0 {
             return Err(u32::try_from((over + 999) / 1000).unwrap_or(u32::MAX));

@@ -191,6 +191,7 @@ pub async fn open(config: &Config, options: Options) -> Result<Started, StartErr
         decided: Arc::new(arrivals.clone()),
         intake: Arc::new(ByPlatform(platform.clone())),
         spool: spool(config)?,
+        patience: Limits::default().patience,
     });
     let app = App {
         tokens: papers.tokens,

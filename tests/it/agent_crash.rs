@@ -48,7 +48,7 @@ fn child(dir: &Path, point: usize, from: usize) {
         }
     }));
     let clock = Arc::new(ManualClock::new(START));
-    let limits = Limits { max_bid: 4 << 20, challenge_floor_ms: 1_000 };
+    let limits = Limits::new(4 << 20, 1_000);
     let service = web::Data::new(Service::new(loaded, clock.clone(), limits));
     actix_web::rt::System::new().block_on(async {
         let app = served::init_service(App::new().app_data(service).configure(routes)).await;
@@ -132,7 +132,7 @@ fn enrolled(world: &World, heard: &[Heard]) -> TestFolder {
 
 /// Whatever left the agent, its folder remembers.
 fn check(world: &World, dir: &Path, heard: &[Heard], answered: &[Answered]) {
-    let loaded = Home::open(&dir.join("agent"), Start::Suspicious).unwrap();
+    let loaded = Home::read(&dir.join("agent")).unwrap();
     let state = &loaded.state;
     for (it, answer) in heard.iter().zip(answered) {
         assert_eq!(answer.status, 200, "{}: {}", it.path, String::from_utf8_lossy(&answer.body));

@@ -2,7 +2,7 @@
 //! platform that is gone?
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -319,7 +319,8 @@ on_both! {
         let unit = play.publish(&[Stage::Single])[0];
         let [old, new] = [".sealbid-old", ".sealbid-new"].map(|name| play.server.home().join(name));
         let made = [&old, &new].map(|path| std::fs::File::create(path).unwrap());
-        made[0].set_modified(SystemTime::now() - Duration::from_secs(7_200)).unwrap();
+        let just_now = made[0].metadata().unwrap().modified().unwrap();
+        made[0].set_modified(just_now - Duration::from_secs(7_200)).unwrap();
         play.seal(0, &unit, first(), 0);
         assert!(!old.exists() && new.exists(), "another program may be at work");
         let folder = play.server.home().join("late");

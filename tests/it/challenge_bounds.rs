@@ -75,7 +75,16 @@ on_both! {
         let room = MAX_SHOWN - word(vec![String::new()]).size();
         assert_eq!(with(word(vec!["x".repeat(room + 1)])).unwrap_err().to_string(), too_long());
         assert!(world.agents.state(2).units[&world.id].challenges.is_empty());
-        assert_eq!(with(word(vec!["x".repeat(room)])), Ok(Verdict::Open));
+        assert_eq!(with(word(vec!["x".repeat(room)])), Err(Refusal::NoChallenge), "it tells nothing");
+        assert_eq!(with(word(vec![String::new(); 65])).unwrap_err().to_string(), too_long());
+        // One of this unit's, and one that the log never signed.
+        let receipt = world.receipt(&all[1]);
+        let mut forged = receipt.clone();
+        forged.event[0] ^= 1;
+        let receipts = vec![receipt.encode(), forged.encode()];
+        assert_eq!(with(word(receipts)), Err(Refusal::NoChallenge));
+        assert!(world.agents.state(2).units[&world.id].challenges.is_empty());
+        assert_eq!(with(word(vec![receipt.encode()])), Ok(Verdict::Open));
         assert_eq!(with(good.clone().into()), Ok(Verdict::Open));
     }
 }

@@ -24,6 +24,7 @@ use sealbid::record::feed::{Feed, FeedError};
 use sealbid::record::store;
 use sealbid::record::witness::Known;
 
+use crate::agent_folders::{opened, opened_as};
 use crate::on_both;
 use crate::opening_world;
 use crate::registration::signed;
@@ -221,20 +222,22 @@ on_both! {
         let dir = folder("backup").join("agent");
         Home::create(&dir, &opening_world::agent_seed(1)).unwrap();
         Home::enrol(&dir, world.platform.rosters.chain()).unwrap();
-        let loaded = Home::open(&dir, Start::Suspicious).unwrap();
+        let loaded = opened(&dir);
         let kept = world.agents.state(1).units[&world.id].clone();
         assert!(kept.signed);
         loaded.home.save(&Change::Unit(world.id, Box::new(kept.clone()))).unwrap();
+        drop(loaded);
 
         let lost = START.plus(5_000);
-        let loaded = Home::open(&dir, Start::Recover(lost)).unwrap();
+        let loaded = opened_as(&dir, Start::Restored(lost));
         assert!(loaded.state.is_lost());
         assert_eq!(loaded.state.units[&world.id], Kept { signed: false, ..kept });
         let known = Known { size: 8, root: Hash::of(b"root") };
         loaded.home.save(&Change::Adopted(known, lost.plus(70_000))).unwrap();
-        let again = Home::open(&dir, Start::Suspicious).unwrap().state;
+        drop(loaded);
+        let again = Home::read(&dir).unwrap().state;
         assert_eq!((again.recovered_at, again.witnessed), (Some(lost.plus(70_000)), Some(known)));
-        let twice = Home::open(&dir, Start::Recover(lost)).unwrap().state;
+        let twice = opened_as(&dir, Start::Restored(lost)).state;
         assert_eq!(twice.recovered_at, Some(lost.plus(70_000)), "a loss never becomes an earlier one");
         assert!(twice.is_lost());
     }

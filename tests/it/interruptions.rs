@@ -4,10 +4,11 @@ use sealbid::auth::Actor;
 use sealbid::crypto::statement::Statement;
 use sealbid::enterprise::credential_notes;
 use sealbid::error::Refusal as _;
+use sealbid::opening::rules::waiting::WaitsFor;
 use sealbid::opening::rules::{FREEZE_MS, Step, UnitState};
 use sealbid::opening::store as stored;
 use sealbid::tender::amend;
-use sealbid::tender::outage::DOWN_MS;
+use sealbid::tender::outage::{DOWN_MS, waits_for};
 use sealbid::tender::publish::Asked;
 use sealbid::tender::statements::Outage;
 use sealbid::verify::Verdict;
@@ -153,6 +154,8 @@ on_both! {
         world.to(back);
         world.alive();
         assert_eq!(world.settle(3), [Step::Wait; 3]);
+        let waits = wait(waits_for(&world.platform, &world.row())).unwrap();
+        assert_eq!(waits, Some(WaitsFor::Outage), "everybody is told");
         register_outage(&world).unwrap();
         // The demo pack: 20 s from the recovery for bids, 30 s for the opening, never earlier.
         let row = world.row();

@@ -40,6 +40,22 @@ fn an_address_knocks_so_often_and_then_at_a_pace() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_and_is_set_right_shuts_nobody_out() {
+    let limiter = Limiter::default();
+    let one = "192.0.2.1".parse().unwrap();
+    let tomorrow = START.plus(86_400_000);
+    for _ in 0..30 {
+        assert_eq!(limiter.take(Door::Registration, one, tomorrow), Ok(()));
+    }
+    for _ in 0..30 {
+        assert_eq!(limiter.take(Door::Registration, one, START), Ok(()));
+    }
+    assert_eq!(limiter.take(Door::Registration, one, START), Err(6), "from here on as ever");
+    // A small step back is within the rule, and forgives nothing.
+    assert!(limiter.take(Door::Registration, one, START.plus(-500)).is_err());
+}
+
+#[test]
 fn the_freely_chosen_half_of_an_address_makes_no_other() {
     let limiter = Limiter::default();
     for n in 0..30 {

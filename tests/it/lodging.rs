@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use sealbid::cli::bid::{Shown, read as read_bid};
+use sealbid::cli::bid::{Sending, Shown, read as read_bid};
+use sealbid::cli::output::Silent;
 use sealbid::clock::Clock as _;
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::statement::{Body as _, Statement};
@@ -18,7 +19,7 @@ use sealbid::custodian::wire::{
 use sealbid::ids::UnitId;
 use sealbid::opening::rules::lodged::lodged_line;
 use sealbid::opening::statements::{
-    Challenged, Close, LineStatus, Lodged, Opening, Query, QueryAbout, Verdict,
+    Challenged, Close, LineStatus, Lodged, OpenedLine, Opening, Query, QueryAbout, Verdict,
 };
 use sealbid::record::store as record;
 use sealbid::tender::statements::Stage;
@@ -108,8 +109,7 @@ on_both! {
     fn a_bid_lodged_while_the_portal_is_down_is_taken_in_and_opened(base: TestBase) {
         let mut play = Play::new(&base, 3);
         let unit = play.publish(&[Stage::Single])[0];
-        play.bid(0, &unit);
-        play.bid(1, &unit);
+        assert!(play.bid(0, &unit) < play.bid(1, &unit));
         let bid = play.seal(2, &unit, first(), 300_000);
         let shown = shown(&play, 2);
         play.server.stop();
@@ -122,15 +122,40 @@ on_both! {
         play.server.tick();
         play.server.clock.advance(WINDOW + 1);
         play.until(&unit, "opened");
-        let db = &play.server.app().platform.db;
-        let opening = db.read(|conn| record::entries_of_unit(conn, &unit, Opening::TYPE)).unwrap();
-        let opening = Statement::<Opening>::parse(&opening[0].event).unwrap();
-        let mut lines = opening.body().lines.iter();
-        let own = lines.find(|line| line.bidder == play.bidders[2].id).unwrap();
+        let own = line_of_third(&play, &unit);
         assert_eq!(own.arrived_at, lodged.body().arrived_at);
         assert!(matches!(own.outcome, LineStatus::Opened { .. }), "{:?}", own.outcome);
         assert_eq!(kept(&play, &unit).len(), 1, "the file of a bid in the close stays");
     }
+}
+
+on_both! {
+    fn a_lodged_bid_whose_custodian_lost_its_file_is_brought_by_its_bidder(base: TestBase) {
+        let play = Play::new(&base, 3);
+        let unit = play.publish(&[Stage::Single])[0];
+        assert!(play.bid(0, &unit) < play.bid(1, &unit));
+        let bid = play.seal(2, &unit, first(), 0);
+        lodge(&play, 2, &bid).unwrap();
+        fs::remove_dir_all(kept_in(&play, &unit)).unwrap();
+        assert_eq!(close(&play, &unit).body().lines.len(), 3);
+        let (client, envelope) = (play.client(&play.bidders[2].key), read_bid(&bid).unwrap());
+        let sending = Sending { kept: None, progress: &Silent };
+        wait(client.resupply(&play.pinned, &envelope, sending)).unwrap();
+        play.server.tick();
+        play.server.clock.advance(WINDOW + 1);
+        play.until(&unit, "opened");
+        let own = line_of_third(&play, &unit);
+        assert!(matches!(own.outcome, LineStatus::Opened { .. }), "{:?}", own.outcome);
+    }
+}
+
+/// What became of the third bidder's bid.
+fn line_of_third(play: &Play, unit: &UnitId) -> OpenedLine {
+    let db = &play.server.app().platform.db;
+    let opening = db.read(|conn| record::entries_of_unit(conn, unit, Opening::TYPE)).unwrap();
+    let opening = Statement::<Opening>::parse(&opening[0].event).unwrap();
+    let is_its = |line: &&OpenedLine| line.bidder == play.bidders[2].id;
+    opening.body().lines.iter().find(is_its).unwrap().clone()
 }
 
 on_both! {

@@ -7,7 +7,7 @@ use sealbid::config::Config;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::custodian::by_hand;
 use sealbid::custodian::chain::Chain;
-use sealbid::custodian::home::{Home, Loaded, Start};
+use sealbid::custodian::home::{Home, Loaded};
 use sealbid::custodian::roster::Roster;
 use sealbid::db::Options;
 use sealbid::web::start::{self, StartError};
@@ -32,7 +32,7 @@ impl Server {
         change(&mut next);
         let mut next = signed(next, &[&regulator()]);
         for n in first - CUSTODIANS..first - 1 {
-            let loaded = Home::open(&agent_home(self.home(), n), Start::Suspicious).unwrap();
+            let loaded = Home::read(&agent_home(self.home(), n)).unwrap();
             next = by_hand::sign_roster(&loaded, next).unwrap();
         }
         rosters.push(next).unwrap();
@@ -58,6 +58,6 @@ impl Server {
 
     /// The keys and memory of agent `n`.
     pub fn agent(&self, n: u8) -> Loaded {
-        Home::open(&agent_home(self.home(), n), Start::Suspicious).unwrap()
+        Home::read(&agent_home(self.home(), n)).unwrap()
     }
 }

@@ -19,8 +19,13 @@ use diesel::sql_types::Text;
 const SMALL: [&str; 5] = ["origin", "head", "alive", "instance", "folder"];
 
 /// Indices of what waits to be done, whose rows leave them when it is.
-const QUEUES: [&str; 4] =
-    ["application_waiting", "envelope_to_delete", "unit_amending", "upload_expired"];
+const QUEUES: [&str; 5] = [
+    "application_waiting",
+    "envelope_awaited",
+    "envelope_to_delete",
+    "unit_amending",
+    "upload_expired",
+];
 
 /// Statements that walk a table for a reason.
 const WALKS: [&str; 14] = [

@@ -257,6 +257,8 @@ fn what_is_wrong_with_the_record_and_its_rosters_is_a_sentence() {
         HomeError::Content { path: "a".into(), reason: Arg::Word("web-say-utf8") },
         HomeError::LostState,
         HomeError::Exists("a".into()),
+        HomeError::InUse("a".into()),
+        HomeError::Whole("a".into()),
         HomeError::NotEnrolled,
     ] {
         whole(&home);

@@ -20,7 +20,7 @@ use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body, Statement};
 use sealbid::custodian::chain::Chain;
-use sealbid::custodian::home::{Home, Start};
+use sealbid::custodian::home::Home;
 use sealbid::custodian::http::{Limits, Service, routes as agent_routes};
 use sealbid::custodian::roster::{CustodianId, Member, Roster};
 use sealbid::db::Options;
@@ -32,6 +32,7 @@ use sealbid::web::start::{self, Started, platform_key_name};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::agent_folders::opened;
 use crate::registration::{
     ORIGIN, application, id, key, operator, roster, signed, signer, vouched,
 };
@@ -177,6 +178,7 @@ impl Server {
     pub fn sleep(&mut self, n: u8) {
         let agent = self.agents[usize::from(n) - 1].take().unwrap();
         wait(agent.stop(false));
+        drop(opened(&agent_home(&self.home, n)));
     }
 
     /// Starts custodian `n` again, with what it remembers.
@@ -187,8 +189,8 @@ impl Server {
     }
 
     pub(crate) fn serve_agent(&mut self, n: u8, listener: TcpListener) {
-        let loaded = Home::open(&agent_home(&self.home, n), Start::Suspicious).unwrap();
-        let limits = Limits { max_bid: MAX_UPLOAD * 2, challenge_floor_ms: 1_000 };
+        let loaded = opened(&agent_home(&self.home, n));
+        let limits = Limits::new(MAX_UPLOAD * 2, 1_000);
         let service = web::Data::new(Service::new(loaded, self.agents_clock.clone(), limits));
         let agent = move || Actix::new().app_data(service.clone()).configure(agent_routes);
         let handle = wait(async move {

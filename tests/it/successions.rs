@@ -16,7 +16,7 @@ use sealbid::custodian::agent::{Change, Silences};
 use sealbid::custodian::by_hand::{self, Refused};
 use sealbid::custodian::chain::Chain;
 use sealbid::custodian::client::ask_note;
-use sealbid::custodian::home::{Home, HomeError, Start};
+use sealbid::custodian::home::{Home, HomeError};
 use sealbid::custodian::wire::{Account, AskChallenge};
 use sealbid::error::Refusal as _;
 use sealbid::ids::UnitId;
@@ -28,6 +28,7 @@ use sealbid::record::witness::{AddCheckpoint, Known};
 use sealbid::tender::statements::Stage;
 use sealbid::verify::{Receipts, Report, Trust, verify_bytes};
 
+use crate::agent_folders::opened;
 use crate::on_both;
 use crate::play::{Play, first, next};
 use crate::registration::{ORIGIN, signed};
@@ -350,10 +351,10 @@ on_both! {
         (1..=3).for_each(|n| server.sleep(n));
         // This one has cosigned what the platform lost.
         let beyond = Known { size: tree.size + 64, root: Hash::of(b"a tail that was lost") };
-        server.agent(1).home.save(&Change::Witnessed(beyond, Silences::default())).unwrap();
+        opened(&agent_dir(&server, 1)).home.save(&Change::Witnessed(beyond, Silences::default())).unwrap();
         Home::succeed(&agent_dir(&server, 1), &rosters).unwrap();
         let known = Known { size: tree.size, root: tree.root };
-        let loaded = server.agent(1);
+        let loaded = opened(&agent_dir(&server, 1));
         assert_eq!(loaded.state.witnessed, Some(known));
         // From here on it counts on: what it cosigns of the new record it never takes back.
         let grown = Known { size: tree.size + 8, root: Hash::of(b"grown") };
@@ -361,16 +362,16 @@ on_both! {
         assert_eq!(server.agent(1).state.witnessed, Some(grown));
         // This one has cosigned less, and will ask for the proof from there.
         let less = Known { size: 1, root: Hash::of(b"less") };
-        server.agent(2).home.save(&Change::Witnessed(less, Silences::default())).unwrap();
+        opened(&agent_dir(&server, 2)).home.save(&Change::Witnessed(less, Silences::default())).unwrap();
         Home::succeed(&agent_dir(&server, 2), &rosters).unwrap();
         assert_eq!(server.agent(2).state.witnessed, Some(less));
         // And this one another history of the same size: it does not follow.
         let aside = Known { size: tree.size, root: Hash::of(b"another history") };
-        server.agent(3).home.save(&Change::Witnessed(aside, Silences::default())).unwrap();
+        opened(&agent_dir(&server, 3)).home.save(&Change::Witnessed(aside, Silences::default())).unwrap();
         let refused = Home::succeed(&agent_dir(&server, 3), &rosters);
         assert!(matches!(refused, Err(HomeError::Content { .. })));
         let first = Chain::begin(server.roster.clone()).unwrap();
         assert!(Home::succeed(&agent_dir(&server, 2), &first).is_err(), "there is no way back");
-        assert!(Home::open(&agent_dir(&server, 2), Start::Suspicious).is_ok());
+        assert!(Home::read(&agent_dir(&server, 2)).is_ok());
     }
 }

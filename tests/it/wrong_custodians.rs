@@ -7,7 +7,7 @@ use sealbid::clock::{Clock as _, Time};
 use sealbid::crypto::hash::Hash;
 use sealbid::crypto::key::SigningKey;
 use sealbid::crypto::statement::{Body as _, Statement};
-use sealbid::custodian::home::{Home, Start};
+use sealbid::custodian::home::Home;
 use sealbid::custodian::http::{Limits, Service, routes};
 use sealbid::custodian::roster::CustodianId;
 use sealbid::custodian::wire::{AskClose, AskRelease, NoteReply};
@@ -18,6 +18,7 @@ use sealbid::record::store;
 use sealbid::tender::statements::Stage;
 use serde_json::Value;
 
+use crate::agent_folders::opened;
 use crate::killed::verified;
 use crate::on_both;
 use crate::play::{Play, WINDOW};
@@ -90,8 +91,8 @@ fn lies(play: &mut Play, custodian: u8) {
     let other = keys.unit_identity(&UnitId(Hash::of(b"another unit")));
     let identity = other.encode().to_string();
     let liar = Liar { custodian: id(custodian), key: keys.statement, identity };
-    let loaded = Home::open(&home, Start::Suspicious).unwrap();
-    let limits = Limits { max_bid: 1 << 20, challenge_floor_ms: 1_000 };
+    let loaded = opened(&home);
+    let limits = Limits::new(1 << 20, 1_000);
     let service = Service::new(loaded, play.server.agents_clock.clone(), limits);
     let (service, liar) = (web::Data::new(service), web::Data::new(liar));
     let agent = move || {

@@ -133,6 +133,8 @@ CREATE TABLE envelope (
     PRIMARY KEY (manifest_sha256, bidder)
 );
 CREATE INDEX envelope_of_unit ON envelope (unit, state, accepted_index);
+-- Accepted by a custodian's word, their files awaited: no shares yet.
+CREATE INDEX envelope_awaited ON envelope (unit) WHERE state = 'live' AND length(shares) = 0;
 CREATE INDEX envelope_to_delete ON envelope (accepted_index)
     WHERE state IN ('replaced', 'withdrawn');
 

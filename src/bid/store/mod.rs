@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-pub use lost::{Kept, kept, swap};
+pub use lost::{Kept, fill, kept, swap};
 
 use super::envelope::EnvelopeId;
 use super::rules::{ChainHead, ChainKind, Intake, UnitTerms};
@@ -232,7 +232,8 @@ pub struct NewEnvelope {
     pub blob_sha256: Hash,
     /// Of the ciphertext, in bytes.
     pub blob_size: u64,
-    /// The sealed shares, as [`pack_shares`](crate::bid::envelope::pack_shares) lays them out.
+    /// The sealed shares, as [`pack_shares`](crate::bid::envelope::pack_shares) lays them out; empty
+    /// while the file of a lodged bid is awaited.
     pub shares: Vec<u8>,
 }
 

@@ -27,6 +27,7 @@ use crate::bid::rules::{ChainKind, line};
 use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
 use crate::cli::output::{Access as FileAccess, Report, replace, write_new};
+use crate::cli::recorded::completing;
 use crate::cli::trust::Pinned;
 use crate::cli::{Context, args, read_file};
 
@@ -174,7 +175,7 @@ impl Send {
         let is_this = |s: &&Standing| s.sha256 == manifest.sha256();
         if let Some(standing) = standing.as_ref().filter(is_this) {
             // The answer was lost the last time: the receipt is all that is missing.
-            return self.done(&pinned, manifest, &client, standing.index).await;
+            return self.done(context, (&client, &pinned), manifest, standing.index).await;
         }
         self.place()?;
         if manifest.note().require(client.key()?.verifying()).is_err() {
@@ -204,7 +205,7 @@ impl Send {
             }
         };
         drop(std::fs::remove_file(&kept));
-        Ok(held.told(self.saved(manifest, &accepted)?))
+        Ok(held.told(self.saved(context, manifest, &accepted)?))
     }
 
     /// A file beside the `.bid`. Of a name with another ending nothing is cut off, or a receipt could
@@ -239,21 +240,22 @@ impl Send {
         drop(std::fs::remove_file(&kept));
         let path = self.named(".resupplied.tlog-proof");
         replace(&path, accepted.text.as_bytes())?;
-        Ok(receipt_told("cli-say-resupplied", &accepted, &path))
+        Ok(receipt_told(context, "cli-say-resupplied", &accepted, &path))
     }
 
     async fn done(
         &self,
-        pinned: &Pinned,
+        context: &Context,
+        (client, pinned): (&Client, &Pinned),
         manifest: &Statement<Manifest>,
-        client: &Client,
         index: u64,
     ) -> Result<Report, Failed> {
         let accepted = client.receipt(pinned, index).await?;
         check_event(&accepted, manifest)?;
+        let report = self.saved(context, manifest, &accepted)?;
         let line = line(accepted.checked.receipt.salt.as_bytes(), &manifest.sha256());
         let end = ended(client, pinned, &manifest.body().unit_id, Some(line)).await?;
-        Ok(self.saved(manifest, &accepted)?.with(end))
+        Ok(report.with(end))
     }
 
     /// Keeps the receipt of what is no success.
@@ -270,11 +272,16 @@ impl Send {
     }
 
     /// The receipt first: what the folder remembers, the platform tells again.
-    fn saved(&self, manifest: &Statement<Manifest>, accepted: &Accepted) -> Result<Report, Failed> {
+    fn saved(
+        &self,
+        context: &Context,
+        manifest: &Statement<Manifest>,
+        accepted: &Accepted,
+    ) -> Result<Report, Failed> {
         let path = self.named(".tlog-proof");
         replace(&path, accepted.text.as_bytes())?;
         self.folder().remember(&Chain::of(manifest))?;
-        Ok(receipt_told("cli-say-accepted", accepted, &path))
+        Ok(receipt_told(context, "cli-say-accepted", accepted, &path))
     }
 }
 
@@ -289,7 +296,12 @@ pub(super) fn keep_refusal(context: &Context, pinned: &Pinned, failed: &Failed, 
     }
 }
 
-pub(super) fn receipt_told(key: &'static str, accepted: &Accepted, path: &Path) -> Report {
+pub(super) fn receipt_told(
+    context: &Context,
+    key: &'static str,
+    accepted: &Accepted,
+    path: &Path,
+) -> Report {
     let values = args([
         ("index", accepted.index.to_string()),
         ("path", path.display().to_string()),
@@ -299,7 +311,8 @@ pub(super) fn receipt_told(key: &'static str, accepted: &Accepted, path: &Path) 
     if accepted.checked.is_final {
         report.and("cli-say-final", args([]))
     } else {
-        report.and("cli-say-provisional", args([]))
+        let command = completing(context, path);
+        report.and("cli-say-completed-by", args([("command", command)]))
     }
 }
 
@@ -334,5 +347,5 @@ async fn receipt(context: &Context, file: &Path, patience: Duration) -> Result<R
         return Err(Failed::receipt(Said::bare("cli-say-why-event-now")));
     }
     replace(file, accepted.text.as_bytes())?;
-    Ok(receipt_told("cli-say-receipt", &accepted, file))
+    Ok(receipt_told(context, "cli-say-receipt", &accepted, file))
 }

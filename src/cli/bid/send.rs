@@ -25,6 +25,8 @@ use crate::cli::trust::{Checked, Pinned};
 
 /// What a unit answers that holds nothing of whoever asks.
 const NONE: &str = "bid-not-found";
+/// What a unit answers of a bid of which a custodian's word is all that came.
+const AWAITED: &str = "bid-shares";
 
 /// Between two looks at a receipt.
 const LOOK: Duration = Duration::from_millis(300);
@@ -147,7 +149,13 @@ impl Client {
         let manifest = &envelope.manifest;
         let (unit, sha256) = (manifest.body().unit_id, manifest.sha256());
         let path = format!("/units/{unit}/bids/{sha256}/resupply");
-        let acted: Acted = self.act(&path, &serde_json::json!({}), Access::Own).await?;
+        let acted = match self.act::<_, Acted>(&path, &serde_json::json!({}), Access::Own).await {
+            // A custodian's word is all that came of it: its shares are wanted too.
+            Err(failed) if failed.told().is_some_and(|told| told.code == AWAITED) => {
+                return self.submit_envelope(pinned, envelope, sending).await;
+            }
+            acted => acted?,
+        };
         let accepted = accepted(pinned, acted)?;
         match json::parse(&accepted.checked.receipt.event) {
             Ok(OpeningEvent::Resupplied { sha256, unit_id, .. })

@@ -54,7 +54,7 @@ pub(super) async fn withdraw(
     if let Some((folder, _)) = memory {
         folder.remember(&Chain { bid_id: last.bid_id, seq, sha256, withdrawn: true })?;
     }
-    Ok(receipt_told("cli-say-withdrawn", &accepted, &path))
+    Ok(receipt_told(context, "cli-say-withdrawn", &accepted, &path))
 }
 
 async fn sent(

@@ -15,7 +15,7 @@ use crate::cli::client::{Access, Client};
 use crate::cli::failed::Failed;
 use crate::cli::output::Report;
 use crate::cli::trust::Pinned;
-use crate::cli::words::{fate, state_word, why_void};
+use crate::cli::words::{fate, why_void};
 use crate::cli::{Context, args};
 
 pub(super) async fn show(context: &Context, unit: &UnitId) -> Result<Report, Failed> {
@@ -79,7 +79,7 @@ async fn so_far(
     }
     let read: ReadOut = client.get(&format!("/units/{unit}/read-out"), Access::Public).await?;
     let names = Names::of(client, pinned, read.lines.iter().map(|line| line.bidder)).await?;
-    let values = vec![("state", state_word(&seen.state)), ("deadline", Arg::Time(seen.deadline))];
+    let values = vec![("state", seen.state_word()), ("deadline", Arg::Time(seen.deadline))];
     let report = stops(Report::said("cli-say-opening-not-yet", values), seen)?;
     if read.lines.is_empty() {
         return Ok(report);

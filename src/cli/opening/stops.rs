@@ -17,6 +17,10 @@ use crate::cli::output::Report;
 /// # Errors
 /// [`Failed::Answer`] for what is no such statement.
 pub(in crate::cli) fn stops(report: Report, seen: &Seen) -> Result<Report, Failed> {
+    let report = match seen.waits() {
+        Some(waits) => report.and(waits, Vec::new()),
+        None => report,
+    };
     let report = suspended(report, seen)?;
     let report = challenged(report, seen)?;
     pending(report, seen)

@@ -7,13 +7,14 @@
 //! them. What a bidder may show has its bounds, and no bidder takes up another's.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
 use crate::clock::Time;
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
 use crate::custodian::wire::{
-    AskAnswer, AskChallenge, AskChallenges, BroughtChallenge, ChallengesReply,
+    AskAnswer, AskChallenge, AskChallenges, BroughtChallenge, ChallengesReply, MAX_RECEIPTS,
 };
 use crate::ids::UnitId;
 use crate::opening::rules::challenge::{Told, answers, denies, is_in_time, shown};
@@ -24,7 +25,8 @@ use super::query::{asked, page};
 use super::refusal::Refusal;
 use super::state::{Agent, Change};
 
-/// Challenges of one bidder that are open at once, at most: those that were answered make room.
+/// Challenges of one bidder that are open at once, at most, and that came too late: those that were
+/// answered make room.
 pub const MAX_OPEN: usize = 16;
 
 /// The effective close a request speaks of, checked and not contradicting the agent's own.
@@ -65,19 +67,23 @@ pub fn challenge(
     let (verdict, received_at) = match kept.challenges.get(&line) {
         Some(KeptChallenge::Answered { received_at }) => (Verdict::Answered, *received_at),
         // What is open stays so, whatever less is shown of it.
-        Some(KeptChallenge::Open { received_at, .. }) => (Verdict::Open, *received_at),
+        Some(KeptChallenge::Open { received_at, .. } | KeptChallenge::Late { received_at, .. }) => {
+            (Verdict::Open, *received_at)
+        }
         None if told.agrees(close.body()) => (Verdict::Answered, agent.now),
         None => (Verdict::Open, agent.now),
     };
     let is_late = verdict == Verdict::Open && !is_in_time(received_at, kept.window_end);
     let verdict = if is_late { Verdict::Finding } else { verdict };
-    if verdict == Verdict::Open {
-        if !kept.challenges.contains_key(&line) {
-            make_room(&mut kept.challenges, &told)?;
-        }
-        let account = Box::new(ask.account.clone());
-        let open = || KeptChallenge::Open { account, received_at, told };
-        kept.challenges.entry(line).or_insert_with(open);
+    if verdict != Verdict::Answered && !kept.challenges.contains_key(&line) {
+        let coming = if is_late {
+            KeptChallenge::Late { received_at, told }
+        } else {
+            let account = Box::new(ask.account.clone());
+            KeptChallenge::Open { account, received_at, told }
+        };
+        make_room(&mut kept.challenges, (&coming, &told))?;
+        kept.challenges.insert(line, coming);
     }
     let reply = judged(agent, unit_id, close.sha256(), told.line, (verdict, received_at))?;
     Ok((Change::Unit(unit_id, Box::new(kept)), reply))
@@ -87,12 +93,11 @@ pub fn challenge(
 /// what says least: whoever holds a bidder's receipts cannot keep the last one out with the others.
 fn make_room(
     challenges: &mut BTreeMap<String, KeptChallenge>,
-    coming: &Told,
+    (challenge, coming): (&KeptChallenge, &Told),
 ) -> Result<(), Refusal> {
-    let own = challenges.values().filter_map(|challenge| match challenge {
-        KeptChallenge::Open { told, .. } if told.bidder == coming.bidder => Some(told),
-        _ => None,
-    });
+    // What is late takes no place from what stops a release.
+    let like = challenges.values().filter(|it| discriminant(*it) == discriminant(challenge));
+    let own = like.filter_map(KeptChallenge::told).filter(|told| told.bidder == coming.bidder);
     let mut own: Vec<Told> = own.copied().collect();
     own.sort_by_key(Told::weight);
     match own.first() {
@@ -120,6 +125,10 @@ pub fn answer(
     let (close, unit_id) = effective_close(agent, &ask.close)?;
     let mut kept = agent.kept_or_shown(unit_id, &ask.unit)?;
     let found = own_finding(agent, &ask.finding, &close)?;
+    // One for the bid and each version before it.
+    if ask.accounts.len() > MAX_RECEIPTS {
+        return Err(Refusal::Range("custodian-say-range-shown"));
+    }
     let (keys, against) = (agent.keys_of_receipts(), (close.body(), close.body().deadline));
     let is_answer = |what| answers(&keys, what, against, found.line, &ask.accounts);
     let line = found.line.to_string();
@@ -129,7 +138,7 @@ pub fn answer(
         Some(KeptChallenge::Open { account, received_at, .. }) => {
             is_answer(account).then(|| agent.now.max(received_at.plus(1)))
         }
-        None => {
+        Some(KeptChallenge::Late { .. }) | None => {
             let is_denied = denies(&keys, &ask.account, against, found.line);
             (is_denied && is_answer(&ask.account)).then_some(agent.now)
         }
@@ -139,7 +148,7 @@ pub fn answer(
     let received_at = answered_at.max(found.received_at.plus(1));
     let answered = (Verdict::Answered, received_at);
     let reply = judged(agent, unit_id, close.sha256(), found.line, answered)?;
-    if held.is_none() {
+    if matches!(held, Some(KeptChallenge::Late { .. }) | None) {
         return Ok((Change::Nothing, reply));
     }
     kept.challenges.insert(line, KeptChallenge::Answered { received_at });

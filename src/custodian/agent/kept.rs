@@ -123,6 +123,13 @@ pub enum KeptChallenge {
         /// What it says.
         told: Told,
     },
+    /// Valid and too late: a finding, and the same one whenever it is shown.
+    Late {
+        /// When it was shown first.
+        received_at: Time,
+        /// What it says.
+        told: Told,
+    },
     /// The platform showed the bidder's later statement.
     Answered {
         /// When: later than the challenge was, whatever the clock did.
@@ -131,6 +138,14 @@ pub enum KeptChallenge {
 }
 
 impl KeptChallenge {
+    /// What was told, as long as nothing answered it.
+    pub(super) const fn told(&self) -> Option<&Told> {
+        match self {
+            Self::Open { told, .. } | Self::Late { told, .. } => Some(told),
+            Self::Answered { .. } => None,
+        }
+    }
+
     /// Whether it keeps the unit's identity from leaving.
     #[must_use]
     pub fn stops(&self, window_end: Option<Time>) -> bool {

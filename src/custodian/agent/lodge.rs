@@ -11,7 +11,7 @@ use crate::clock::{Time, is_closed};
 use crate::crypto::hash::Hash;
 use crate::crypto::note::Note;
 use crate::crypto::statement::Statement;
-use crate::custodian::wire::{AskLodge, AskLodged, AskLodgedBid, LodgedBid};
+use crate::custodian::wire::{AskLodge, AskLodged, AskLodgedBid, LodgedBid, MAX_RECEIPTS};
 use crate::enterprise::credentials::{Credential, signer};
 use crate::enterprise::statements::Kind;
 use crate::ids::{EnterpriseId, UnitId};
@@ -68,10 +68,14 @@ pub fn consider(
     if !kept.signed {
         return Err(Refusal::UnknownUnit);
     }
+    if ask.receipts.len() > MAX_RECEIPTS {
+        return Err(Refusal::Range("custodian-say-range-shown"));
+    }
+    // Who asks comes first: whoever holds public receipts makes nobody verify them.
+    let speaker = bidder_of(agent, ask, &manifest)?;
     for receipt in &ask.receipts {
         agent.receipt(receipt)?;
     }
-    let speaker = bidder_of(agent, ask, &manifest)?;
     let line = lodged_line(speaker.enterprise, &manifest.sha256()).to_string();
     if let Some(known) = kept.lodged.get(&line) {
         return Ok(Coming::Known(Box::new(word(agent, unit_id, known)?)));
@@ -134,13 +138,13 @@ fn bidder_of(
     manifest: &Statement<Manifest>,
 ) -> Result<Credential, Refusal> {
     let speaker = agent.speaker(&ask.credentials, signer(manifest.note()).ok_or(UNSIGNED)?)?;
-    if !are_recorded(&agent.keys_of_receipts(), &ask.credentials, &ask.receipts) {
-        return Err(Refusal::KeyUnshown);
+    if !is_signed(manifest, &speaker) {
+        return Err(Refusal::Lodge(Refused::Signature));
     }
-    if is_signed(manifest, &speaker) {
+    if are_recorded(&agent.keys_of_receipts(), &ask.credentials, &ask.receipts) {
         Ok(speaker)
     } else {
-        Err(Refusal::Lodge(Refused::Signature))
+        Err(Refusal::KeyUnshown)
     }
 }
 

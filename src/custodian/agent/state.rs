@@ -12,6 +12,7 @@ use crate::crypto::note::{Note, NoteError};
 use crate::crypto::seal::identity::{Identity, derive, unit_identity};
 use crate::crypto::statement::{Body, Statement};
 use crate::custodian::roster::{CustodianId, Member, Roster};
+use crate::custodian::wire::MAX_CREDENTIALS;
 use crate::enterprise::credentials::{Credential, credential};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::rules::{Terms, challenge};
@@ -221,6 +222,10 @@ impl Agent<'_> {
         credentials: &[String],
         body: EnterpriseId,
     ) -> Result<Credential, Refusal> {
+        // Counted before a signature among them is checked.
+        if credentials.len() > MAX_CREDENTIALS {
+            return Err(Refusal::Range("custodian-say-range-shown"));
+        }
         let found = credential(self.first, credentials)?;
         if found.enterprise == body { Ok(found) } else { Err(UNSIGNED) }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Home, HomeError, Recovered, Start, Witnessed};
+use super::{Home, HomeError, Recovered, Start, Taken, Witnessed};
 use crate::clock::Time;
 use crate::crypto::statement::Statement;
 use crate::custodian::agent::Keys;
@@ -37,7 +37,7 @@ impl Home {
     /// [`HomeError::NotEnrolled`] when the newest roster names other keys, [`HomeError::Exists`] when
     /// it was enrolled before.
     pub fn enrol_in(dir: &Path, rosters: &Chain, memory: Memory) -> Result<(), HomeError> {
-        let home = Self::at(dir);
+        let Taken(home) = Self::take(dir)?;
         home.require_whole(rosters)?;
         if home.path("roster.note").exists() {
             return Err(HomeError::Exists(home.path("roster.note")));
@@ -55,7 +55,8 @@ impl Home {
     /// whose units are still open follows also the successions under later rosters.
     ///
     /// # Errors
-    /// [`HomeError::Content`] when it is another chain, or the record held is not the one witnessed.
+    /// [`HomeError::Content`] when it is another chain, or the record held is not the one witnessed;
+    /// [`HomeError::InUse`] while the agent runs.
     pub fn succeed(dir: &Path, rosters: &Chain) -> Result<(), HomeError> {
         let loaded = Self::open(dir, Start::Suspicious)?;
         let refused = |key| loaded.home.content("roster.note", Said::bare(key));
@@ -73,7 +74,7 @@ impl Home {
     }
 
     pub(super) fn rosters(&self) -> Result<Chain, HomeError> {
-        let rosters = Chain::parse(&self.read("roster.note")?);
+        let rosters = Chain::parse(&self.bytes("roster.note")?);
         let rosters = rosters.map_err(|e| self.content("roster.note", e))?;
         self.require_whole(&rosters)?;
         Ok(rosters)

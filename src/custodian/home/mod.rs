@@ -7,14 +7,18 @@
 //! units/<id>.json what it signed of each unit
 //! recovered.json  when it lost its memory, at the earliest
 //! lodged/<unit id>/<manifest sha256>.bid
-//! lock            empty; the serving process holds it
+//! lock            empty; the one process that may change the memory holds it
 //! ```
-//! Invariant: a change is on the disk, file and folder both, before the signature that it stands
-//! for leaves. A file is replaced whole or not at all.
+//! Invariants: a change is on the disk, file and folder both, before the signature that it stands
+//! for leaves. A file is replaced whole or not at all. Memory is changed by whoever holds the lock and read
+//! it after that: two agents with one memory could sign two closes. What a keeper signs by hand reads
+//! it beside the running agent.
 
 mod enrolment;
+mod error;
 mod lodged;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -28,49 +32,14 @@ use crate::clock::Time;
 use crate::crypto::hash::{Hash, NotAHash};
 use crate::crypto::json;
 use crate::crypto::statement::Statement;
-use crate::error::{Arg, Reason, Said};
+use crate::error::{Reason, Said};
 use crate::ids::UnitId;
 
 use super::agent::{Change, Kept, Keys, Silences, State};
 use super::chain::Chain;
 use super::roster::{CustodianId, Roster};
 pub use enrolment::Memory;
-
-/// Why a folder is not an agent's.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// The disk refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The seed's file is missing, readable by others, or no seed.
-    #[error(transparent)]
-    Seed(#[from] crate::config::ConfigError),
-    /// A file's content is not what this program wrote.
-    #[error("{path}: {reason:?}")]
-    Content {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        reason: Arg,
-    },
-    /// There is a roster but no memory: it must be started with --recover, once.
-    #[error("this agent has a roster but no memory of what it signed")]
-    LostState,
-    /// Another process serves from it.
-    #[error("another process works on {0}")]
-    InUse(PathBuf),
-    /// The folder exists already.
-    #[error("{0} exists already; it is not touched")]
-    Exists(PathBuf),
-    /// The roster does not name this seed's keys.
-    #[error("the roster does not name the keys of this seed")]
-    NotEnrolled,
-}
+pub use error::HomeError;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +68,8 @@ pub struct Home {
     /// The record's origin after a succession.
     origin: Option<String>,
     steps: Option<Steps>,
+    #[expect(dead_code, reason = "the lock is held as long as the file is open")]
+    lock: Option<File>,
 }
 
 impl std::fmt::Debug for Home {
@@ -129,11 +100,39 @@ pub enum Start {
     Suspicious,
     /// It lost its state at this instant: it releases for earlier units and signs none of them.
     Recover(Time),
+    /// The same, though what it remembers can be read: the folder is a backup's.
+    Restored(Time),
+}
+
+/// An agent's folder that is this process's until this, or what was loaded from it, is dropped.
+#[derive(Debug)]
+pub struct Taken(Home);
+
+impl Taken {
+    /// Reads what it remembers, and puts in order what a crash left.
+    ///
+    /// # Errors
+    /// [`HomeError`] with the file at fault; [`HomeError::LostState`] without memory,
+    /// [`HomeError::Whole`] when it was to be lost and is not. Then nothing was changed.
+    pub fn open(self, start: Start) -> Result<Loaded, HomeError> {
+        let Self(mut home) = self;
+        let rosters = home.bind_rosters()?;
+        match start {
+            Start::Suspicious => {}
+            Start::Recover(_) if home.load_state(&rosters).is_ok() => {
+                return Err(HomeError::Whole(home.dir));
+            }
+            Start::Recover(at) | Start::Restored(at) => home.recover(at)?,
+        }
+        let loaded = home.load(rosters)?;
+        loaded.home.sweep_lodged(&loaded.state)?;
+        Ok(loaded)
+    }
 }
 
 impl Home {
     fn at(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), origin: None, steps: None }
+        Self { dir: dir.to_owned(), origin: None, steps: None, lock: None }
     }
 
     /// The same folder, with `steps` told of every file written.
@@ -172,33 +171,49 @@ impl Home {
         Keys::of_seed(seed, origin, id).map_err(|e| home.content("seed", e))
     }
 
-    /// Opens a folder to serve from it.
+    /// Takes a folder, and opens it to serve from it.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take) and [`Taken::open`].
+    pub fn open(dir: &Path, start: Start) -> Result<Loaded, HomeError> {
+        Self::take(dir)?.open(start)
+    }
+
+    /// Reads a folder beside whoever serves from it; nothing is put in order.
     ///
     /// # Errors
     /// [`HomeError`] with the file at fault; [`HomeError::LostState`] without memory.
-    pub fn open(dir: &Path, start: Start) -> Result<Loaded, HomeError> {
+    pub fn read(dir: &Path) -> Result<Loaded, HomeError> {
         let mut home = Self::at(dir);
-        let rosters = home.rosters()?;
-        let (roster, keys) = home.own_roster(&rosters)?;
-        let roster = roster.clone();
-        home.origin = rosters.successions().next_back().map(|s| s.body().new_origin.clone());
-        if let Start::Recover(at) = start {
-            home.recover(at)?;
-        }
-        let state = home.load_state(&rosters)?;
-        home.sweep_lodged(&state)?;
-        Ok(Loaded { home, keys, roster, rosters, state })
+        let rosters = home.bind_rosters()?;
+        home.load(rosters)
     }
 
-    /// Takes an opened folder for this process, until the file is dropped: two agents with one memory
-    /// could sign two closes.
+    /// Takes a folder for this process, before anything in it is read.
     ///
     /// # Errors
-    /// [`HomeError::InUse`], [`HomeError::Io`].
-    pub fn take(dir: &Path) -> Result<File, HomeError> {
+    /// [`HomeError::Seed`] when it is no agent's folder, [`HomeError::InUse`], [`HomeError::Io`].
+    pub fn take(dir: &Path) -> Result<Taken, HomeError> {
         let home = Self::at(dir);
+        // A lock is put into no stranger's folder.
+        crate::config::read_seed(&home.path("seed"))?;
         let lock = lock::take(dir).map_err(|e| home.io("lock", e))?;
-        lock.ok_or_else(|| HomeError::InUse(dir.to_owned()))
+        let lock = lock.ok_or_else(|| HomeError::InUse(dir.to_owned()))?;
+        Ok(Taken(Self { lock: Some(lock), ..home }))
+    }
+
+    /// Reads its rosters, and takes up under which origin it writes.
+    fn bind_rosters(&mut self) -> Result<Chain, HomeError> {
+        let rosters = self.rosters()?;
+        self.origin = rosters.successions().next_back().map(|s| s.body().new_origin.clone());
+        Ok(rosters)
+    }
+
+    fn load(self, rosters: Chain) -> Result<Loaded, HomeError> {
+        let (roster, keys) = self.own_roster(&rosters)?;
+        let roster = roster.clone();
+        let state = self.load_state(&rosters)?;
+        Ok(Loaded { home: self, keys, roster, rosters, state })
     }
 
     fn load_state(&self, rosters: &Chain) -> Result<State, HomeError> {
@@ -207,16 +222,17 @@ impl Home {
         }
         let witnessed: Option<Witnessed> = self.read_json("witness.json")?;
         let silences = witnessed.as_ref().map(|w| w.silences.clone()).unwrap_or_default();
-        let mut state = State {
+        Ok(State {
             witnessed: witnessed.map(|seen| enrolment::known(&seen, rosters)),
             silences,
             recovered_at: self.recovered()?.map(|recovered| recovered.at),
-            units: std::collections::BTreeMap::new(),
-        };
-        for id in self.unit_ids()? {
-            state.units.insert(id, self.read_json(&format!("units/{id}.json"))?);
-        }
-        Ok(state)
+            units: self.units()?,
+        })
+    }
+
+    fn units(&self) -> Result<BTreeMap<UnitId, Kept>, HomeError> {
+        let ids = self.unit_ids()?.into_iter();
+        ids.map(|id| Ok((id, self.read_json(&format!("units/{id}.json"))?))).collect()
     }
 
     fn recovered(&self) -> Result<Option<Recovered>, HomeError> {
@@ -240,20 +256,20 @@ impl Home {
     }
 
     /// Starts over at `at`. What a backup remembers of a unit may be older than what was signed of
-    /// it: it still stops a release, and nothing more is signed on its strength. The witness's file
-    /// is gone meanwhile, so that a crash in between leaves a folder that does not start.
+    /// it: it still stops a release, and nothing more is signed on its strength. All is read before
+    /// anything is changed. The witness's file is gone meanwhile, so that a crash in between leaves a
+    /// folder that does not start.
     fn recover(&self, at: Time) -> Result<(), HomeError> {
+        let before = self.recovered()?.map_or(at, |recovered| recovered.at);
+        let units = if self.path("units").exists() { self.units()? } else { BTreeMap::new() };
         let witness = self.path("witness.json");
         if witness.exists() {
             fs::remove_file(&witness).map_err(|e| self.io("witness.json", e))?;
         }
-        let before = self.recovered()?.map_or(at, |recovered| recovered.at);
         self.write_json("recovered.json", &Recovered { at: at.max(before) })?;
         self.make_folders()?;
-        for id in self.unit_ids()? {
-            let name = format!("units/{id}.json");
-            let kept: Kept = self.read_json(&name)?;
-            self.write_json(&name, &Kept { signed: false, ..kept })?;
+        for (id, kept) in units {
+            self.write_json(&format!("units/{id}.json"), &Kept { signed: false, ..kept })?;
         }
         self.write_json("witness.json", &Option::<Witnessed>::None)
     }
@@ -325,7 +341,7 @@ impl Home {
     /// # Errors
     /// [`HomeError::Io`].
     pub fn read_if(&self, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
-        if self.path(name).exists() { self.read(name).map(Some) } else { Ok(None) }
+        if self.path(name).exists() { self.bytes(name).map(Some) } else { Ok(None) }
     }
 
     fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), HomeError> {
@@ -333,12 +349,12 @@ impl Home {
         self.write(name, text.as_bytes())
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, HomeError> {
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, HomeError> {
         fs::read(self.path(name)).map_err(|e| self.io(name, e))
     }
 
     fn read_json<T: DeserializeOwned + Serialize>(&self, name: &str) -> Result<T, HomeError> {
-        json::parse(&self.read(name)?).map_err(|e| self.content(name, e))
+        json::parse(&self.bytes(name)?).map_err(|e| self.content(name, e))
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -16,7 +16,7 @@ use crate::crypto::key::VerifyingKey;
 use crate::crypto::note::NoteError;
 use crate::crypto::statement::{Statement, StatementError};
 use crate::custodian::roster::Roster;
-use crate::custodian::wire::{Account, MAX_SHOWN, Shown};
+use crate::custodian::wire::{Account, MAX_CREDENTIALS, MAX_RECEIPTS, MAX_SHOWN, Shown};
 use crate::enterprise::credentials::{CredentialError, credential, signer};
 use crate::ids::{EnterpriseId, UnitId};
 use crate::opening::statements::{Challenged, Close, Verdict};
@@ -235,7 +235,12 @@ pub fn shown(
     close: &Close,
     deadline: Time,
 ) -> Result<Told, NothingTold> {
-    if shown.size() > MAX_SHOWN {
+    let (credentials, receipts) = match shown {
+        Shown::Receipts(account) => (account.credentials.len(), 0),
+        Shown::Word(word) => (word.credentials.len(), word.receipts.len()),
+    };
+    // Counted before a signature among them is checked.
+    if shown.size() > MAX_SHOWN || credentials > MAX_CREDENTIALS || receipts > MAX_RECEIPTS {
         return Err(NothingTold::TooLong);
     }
     match shown {

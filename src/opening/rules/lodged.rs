@@ -94,8 +94,7 @@ impl Words {
             before.insert(word.manifest.sha256(), word);
         }
         let own = word((manifest, arrived_at))?;
-        let recorded: Vec<_> =
-            shown.receipts.iter().filter_map(|text| stood(keys, text, unit_id)).collect();
+        let recorded = recorded(keys, shown, unit_id)?;
         if !before.values().chain([&own]).all(|word| has_place(&recorded, &before, word)) {
             return Err(NothingTold::Unrelated);
         }
@@ -173,6 +172,37 @@ pub fn are_recorded(keys: &Keys<'_>, credentials: &[String], receipts: &[String]
         .filter_map(|receipt_text| text(&receipt(keys, receipt_text).ok()?.event))
         .collect();
     rotations.all(|note| text(note.as_bytes()).is_some_and(|text| recorded.contains(&text)))
+}
+
+/// The accepted statements among the receipts that a bidder shows. Everybody keeps what is shown, so each
+/// receipt is one of those or of a rotation among the credentials: what nobody reads might say anything.
+fn recorded(
+    keys: &Keys<'_>,
+    shown: &ShownWord,
+    unit_id: UnitId,
+) -> Result<Vec<(Stood, Note)>, NothingTold> {
+    let is_rotation = |receipt: &String| {
+        let rotation = rotation_in(keys, receipt);
+        rotation.is_some_and(|note| shown.credentials.iter().any(|text| is_text(text, &note)))
+    };
+    let mut all = Vec::new();
+    for text in &shown.receipts {
+        match stood(keys, text, unit_id) {
+            Some(stood) => all.push(stood),
+            None if is_rotation(text) => {}
+            None => return Err(NothingTold::Unrelated),
+        }
+    }
+    Ok(all)
+}
+
+fn rotation_in(keys: &Keys<'_>, receipt_text: &str) -> Option<Note> {
+    let note = Note::parse(&receipt(keys, receipt_text).ok()?.event).ok()?;
+    (type_of(note.text()) == Some(KeyRotation::TYPE)).then_some(note)
+}
+
+fn is_text(statement: &str, note: &Note) -> bool {
+    Note::parse(statement.as_bytes()).is_ok_and(|it| it.text() == note.text())
 }
 
 fn signs(manifest: &Statement<Manifest>, key: &crate::crypto::key::VerifyingKey) -> bool {

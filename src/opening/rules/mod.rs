@@ -5,6 +5,7 @@ pub mod challenge;
 pub mod lodged;
 pub mod shares;
 mod timer;
+pub mod waiting;
 pub mod words;
 
 pub use timer::{
@@ -24,6 +25,10 @@ use super::statements::{Close, FailCode, LineStatus, RejectCode};
 
 /// A close stands on a checkpoint cosigned within this many milliseconds after the deadline.
 pub const FREEZE_MS: i64 = 60_000;
+
+/// A lodged bid is accepted until so many milliseconds after the deadline: what is left of [`FREEZE_MS`]
+/// is for the checkpoint that holds it to be made and cosigned.
+pub const LODGED_MS: i64 = 45_000;
 
 /// A buyer's word on an outage that custodians did not see is waited for so many milliseconds.
 const WORD_MS: i64 = 3_600_000;

@@ -5,7 +5,7 @@ use sealbid::cli::keys;
 use sealbid::cli::trust::Pinned;
 use sealbid::crypto::entropy::SystemEntropy;
 use sealbid::crypto::hash::Hash;
-use sealbid::custodian::home::{Home, Start};
+use sealbid::custodian::home::Home;
 
 use super::files::in_both;
 use super::{ORIGIN, done, new_key, program, refused, refused_with};
@@ -128,6 +128,6 @@ fn a_roster_goes_from_toml_over_draft_and_signature_to_its_pin() {
     }
     std::fs::remove_file(folder.join("agent3/witness.json")).unwrap();
     assert!(refused(&serve(&agent3)).1.contains("sealbid custodian adopt"));
-    let lost = Home::open(&folder.join("agent4"), Start::Suspicious).unwrap();
+    let lost = Home::read(&folder.join("agent4")).unwrap();
     assert!(lost.state.is_lost(), "what a restored seed signed before is unknown");
 }

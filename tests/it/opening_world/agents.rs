@@ -23,11 +23,10 @@ use sealbid::opening::statements::{Challenged, Lodged};
 use sealbid::record::proof::Receipt;
 use sealbid::record::witness::{AddCheckpoint, encode_cosignatures};
 use sealbid::tender::publish::Asked;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::bids::Bid;
-use super::{N, agent_keys, id, roster};
+use super::{N, agent_keys, answer, id, roster};
 use crate::in_process;
 
 /// One of the agent's signing functions.
@@ -46,6 +45,9 @@ struct InProcess {
 
 /// The file of a bid that was lodged.
 type LodgedFile = (CustodianId, Hash, Vec<u8>);
+
+/// Gives the next page of what a custodian says that it was lodged; without one it says nothing more.
+pub type Inventing = Box<dyn FnMut() -> Option<LodgedReply> + Send>;
 
 /// What an agent was asked, and when.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
@@ -76,6 +78,8 @@ pub struct Agents {
     hung: Mutex<BTreeSet<(CustodianId, &'static str)>>,
     /// Done when somebody has next been asked on this path, before the answer arrives.
     pub interrupt: Mutex<Option<(&'static str, Interrupt)>>,
+    /// A custodian that invents what it was lodged.
+    pub inventing: Mutex<Option<(CustodianId, Inventing)>>,
     /// Custodians that release somebody else's identity.
     pub lying: Mutex<BTreeSet<CustodianId>>,
 }
@@ -98,6 +102,7 @@ impl Agents {
             lost: Mutex::default(),
             hung: Mutex::default(),
             interrupt: Mutex::default(),
+            inventing: Mutex::default(),
             lying: Mutex::default(),
         })
     }
@@ -124,6 +129,16 @@ impl Agents {
     /// From now on these custodians take requests on this path and say nothing.
     pub fn hang(&self, custodians: &[u8], path: &'static str) {
         *self.hung.lock().unwrap() = custodians.iter().map(|c| (id(*c), path)).collect();
+    }
+
+    /// Whether one takes requests on this path and says nothing.
+    pub fn is_hung(&self, custodian: &CustodianId, path: &'static str) -> bool {
+        self.hung.lock().unwrap().contains(&(custodian.clone(), path))
+    }
+
+    fn is_inventing(&self, to: &CustodianId, path: &str) -> bool {
+        let inventing = self.inventing.lock().unwrap();
+        inventing.as_ref().is_some_and(|it| it.0 == *to && path == "/lodged")
     }
 
     /// What a custodian remembers.
@@ -316,16 +331,6 @@ impl Agents {
     }
 }
 
-fn answer<T: Serialize>(decided: Result<T, Refusal>) -> Answer {
-    match decided {
-        Ok(reply) => Answer { status: 200, body: serde_json::to_vec(&reply).unwrap() },
-        Err(refusal) => {
-            let body = serde_json::json!({ "code": refusal.code() }).to_string().into_bytes();
-            Answer { status: 409, body }
-        }
-    }
-}
-
 impl Custodians for Agents {
     fn send<'a>(
         &'a self,
@@ -342,6 +347,13 @@ impl Custodians for Agents {
             let is_on = |place: &(CustodianId, &str)| (&place.0, place.1) == (to, path);
             if self.hung.lock().unwrap().iter().any(is_on) {
                 std::future::pending::<()>().await;
+            }
+            if self.is_inventing(to, path) {
+                // As on any wire, others have their turn.
+                tokio::task::yield_now().await;
+                let page = self.inventing.lock().unwrap().as_mut().and_then(|(_, next)| next());
+                let Some(page) = page else { return std::future::pending().await };
+                return Ok(answer(Ok(page)));
             }
             let answer = self.route(to, path, &body);
             let interrupt = self.interrupt.lock().unwrap().take_if(|it| it.0 == path);
@@ -366,6 +378,9 @@ impl Custodians for Agents {
                 return Err(AskError::Silent("asleep".to_owned()));
             }
             assert_eq!(path, "/lodged/bid");
+            if self.is_hung(from, "/lodged/bid") {
+                std::future::pending::<()>().await;
+            }
             if self.lost.lock().unwrap().contains(&(from.clone(), "/lodged/bid")) {
                 return Err(AskError::Silent("lost".to_owned()));
             }

@@ -44,7 +44,7 @@ use zeroize::Zeroizing;
 
 pub use self::agents::{Agents, Heard};
 pub use self::bids::{Bid, Spoil, accept};
-use self::rows::{draft, insert_unit, notice, public};
+use self::rows::{answer, draft, insert_unit, notice, public};
 pub use self::rows::{next_key, vouched};
 use crate::support::{START, TestBase, TestFolder, folder, wait};
 
@@ -54,6 +54,7 @@ pub const OPEN_AT: Time = DEADLINE.plus(60_000);
 pub const CHALLENGE: i64 = 10_000;
 /// What most tests' units wait for.
 pub const BY_TIME: ReleaseBy = ReleaseBy::Time;
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
 const N: u8 = 5;
 const T: u8 = 3;
 
@@ -219,6 +220,7 @@ impl World {
             decided: Arc::new(Arrivals::new(feed.hours())),
             intake: Arc::new(ByPlatform(platform.clone())),
             spool: home.to_path_buf(),
+            patience: PATIENCE,
         }));
         let entropy = SystemEntropy::new();
         Self { base, db, agents, roster, unit, id, blobs, platform, feed, opener, home, entropy }
@@ -314,11 +316,25 @@ impl World {
         wait(beat(&self.platform)).unwrap();
     }
 
-    /// One step of the unit, then a beat.
+    /// One step of the unit, files fetched beside it, then a beat.
     pub fn step(&self) -> Step {
         let step = wait(self.opener.step(self.id)).unwrap();
+        self.fetch();
         self.beat();
         step
+    }
+
+    /// Files of lodged bids are asked for; of whoever hangs they are given up at once.
+    pub fn fetch(&self) {
+        for errand in wait(self.opener.errands()).unwrap() {
+            let is_hung = self.agents.is_hung(&errand.custodian, "/lodged/bid");
+            let fetched = self.opener.run_errand(&errand);
+            if is_hung {
+                drop(wait(async { tokio::time::timeout(PATIENCE, fetched).await }));
+            } else {
+                wait(fetched);
+            }
+        }
     }
 
     /// Steps until nothing is due any more, or `most` times.
@@ -342,6 +358,7 @@ impl World {
             decided: Arc::new(Arrivals::new(self.hours())),
             intake: Arc::new(ByPlatform(platform)),
             spool: self.home.to_path_buf(),
+            patience: PATIENCE,
         }
     }
 

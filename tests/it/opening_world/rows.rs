@@ -8,10 +8,13 @@ use sealbid::crypto::hash::Hash;
 use sealbid::crypto::json;
 use sealbid::crypto::key::{KeyKind, SigningKey};
 use sealbid::crypto::statement::{Body as _, Statement};
+use sealbid::custodian::agent::Refusal;
+use sealbid::custodian::client::Answer;
 use sealbid::custodian::roster::Roster;
 use sealbid::db::schema::{credential, lot, tender, unit};
 use sealbid::db::{Error, Tx};
 use sealbid::enterprise::statements::{KeyRevocation, KeyRotation, Kind, Verified};
+use sealbid::error::Refusal as _;
 use sealbid::ids::{LotId, TenderId, UnitId};
 use sealbid::on_each;
 use sealbid::opening::statements::OpeningEvent;
@@ -21,6 +24,7 @@ use sealbid::tender::statements::{
     Amendment, LotNotice, Notice, ReleaseBy, SUITE, Stage, Unit, UnitRecipient,
 };
 use sealbid::tender::units;
+use serde::Serialize;
 
 use super::agents::Agents;
 use super::{CHALLENGE, DEADLINE, N, OPEN_AT, T, World, key, who};
@@ -276,4 +280,15 @@ pub(super) fn insert_unit(
     ));
     on_each!(tx.conn(), |c| row.execute(c))?;
     Ok(())
+}
+
+/// An agent's answer on the wire.
+pub fn answer<T: Serialize>(decided: Result<T, Refusal>) -> Answer {
+    match decided {
+        Ok(reply) => Answer { status: 200, body: serde_json::to_vec(&reply).unwrap() },
+        Err(refusal) => {
+            let body = serde_json::json!({ "code": refusal.code() }).to_string().into_bytes();
+            Answer { status: 409, body }
+        }
+    }
 }
