@@ -30,6 +30,7 @@ pub mod roster;
 mod stated;
 pub mod succession;
 pub mod tender;
+mod told;
 pub mod trust;
 pub mod upload;
 pub mod usage;

@@ -231,6 +231,7 @@ help-custodian-enrol--restored = 种子是恢复的，它签署过什么已不�
 help-custodian-serve = 运行代理
 help-custodian-serve--dir = 代理的文件夹
 help-custodian-serve--listen = 监听地址
+help-custodian-serve--restored = 记忆仍可读取，也按丢失处理：该文件夹是从备份放回的
 help-custodian-serve--recover = 记忆已丢失：只为先前的开标单元释放密钥，不再签署其中任何一个
 help-custodian-serve--max-bid = 所接受交存投标的密封内容的最大字节数；至多 2 GiB
 help-custodian-serve--challenge-floor = 开标单元须留给投标人的最短异议期，以秒计
