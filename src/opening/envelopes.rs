@@ -97,6 +97,7 @@ impl Opener {
         let (row, mut wanted) = found.await?;
         wanted.retain(|awaited| self.is_due(errand, awaited, now));
         wanted.sort_by_key(|awaited| awaited.manifest.body().bid.size);
+        let mut failed = None;
         for awaited in wanted {
             let asked = (awaited.line(), errand.custodian.clone());
             let now = self.db().clock().now();
@@ -106,10 +107,13 @@ impl Opener {
                 continue;
             }
             if let Err(error) = self.fetch_one(&row, &errand.custodian, &awaited).await? {
-                let custodian = &errand.custodian;
-                // Whose, and which: until the opening that is nobody's to read.
-                tracing::warn!(%unit, %custodian, error, "a lodged bid's file not brought");
+                failed = Some(error);
             }
+        }
+        if let Some(error) = failed {
+            // Once, and not whose or which: until the opening nobody is to read that, or count it.
+            let custodian = &errand.custodian;
+            tracing::warn!(%unit, %custodian, error, "lodged files not brought");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What is whoever acted told afterwards: that a receipt is provisional and how it is completed, and what
 //! became of a bid whose unit is over?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,23 +17,11 @@ use sealbid::ids::UnitId;
 use sealbid::tender::statements::Stage;
 use sealbid::web::i18n::Lang;
 
+use crate::bidders_steps::Line;
 use crate::on_both;
 use crate::play::{Play, code, first};
 use crate::registration::{application, key, operator, signed};
 use crate::server::regulator;
-
-/// The command line of `sealbid bid …`.
-#[derive(clap::Parser)]
-struct Line {
-    #[arg(long, global = true)]
-    key: Option<PathBuf>,
-    #[arg(long, global = true)]
-    server: Option<String>,
-    #[arg(long, global = true)]
-    trust: Option<String>,
-    #[command(subcommand)]
-    command: BidCommand,
-}
 
 /// The words of the command that a report ends with.
 fn command(said: &str) -> Vec<String> {
@@ -44,7 +32,7 @@ fn command(said: &str) -> Vec<String> {
 
 /// Runs a command that somebody was told, as it stands; gives what is said.
 fn follow(play: &Play, said: &str) -> String {
-    let Line { key, server, trust, command } = Line::parse_from(command(said));
+    let Line { key, server, trust, command, .. } = Line::parse_from(command(said));
     let context = Context { key, server, trust, ..play.context(None) };
     command.run(&context).unwrap().text(Lang::En)
 }

@@ -118,17 +118,17 @@ fn base64(bytes: &[u8]) -> String {
 
 /// `sealbid bid …` with the options of every command.
 #[derive(clap::Parser)]
-struct Line {
+pub struct Line {
     #[arg(long, global = true)]
-    key: Option<PathBuf>,
+    pub key: Option<PathBuf>,
     #[arg(long, global = true)]
-    server: Option<String>,
+    pub server: Option<String>,
     #[arg(long, global = true)]
-    trust: Option<String>,
+    pub trust: Option<String>,
     #[arg(long, global = true)]
-    roster: Option<PathBuf>,
+    pub roster: Option<PathBuf>,
     #[command(subcommand)]
-    command: BidCommand,
+    pub command: BidCommand,
 }
 
 /// Runs the bidder's document's line that begins so, with these words for its placeholders and more
